@@ -1,0 +1,4 @@
+//! The Bayeux protocol, from the client's side and from the server's.
+
+pub mod protocol;
+pub mod session;
