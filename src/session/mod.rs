@@ -1,5 +1,45 @@
 //! The client's side of a Bayeux session, without socket, thread or clock.
+//!
+//! A driver hands in commands ([`Session::subscribe`], [`Session::publish`], ...) and what
+//! came from the network ([`Session::handle_response`], [`Session::handle_failure`]), together
+//! with the time, and then drains the outputs: requests to send
+//! ([`Session::poll_transmit`]), exchanges to give up ([`Session::poll_cancel`]) and events
+//! ([`Session::poll_event`]). The machine never waits; drivers never decide.
+//!
+//! ```text
+//! Idle -> Handshaking -> Established <-> (connect loop)
+//!             |  ^            | session unknown, advice handshake, silence
+//!             |  '-- wait <---'
+//!             |               | advice none
+//!             '----> Ended <--+--- Disconnecting
+//! ```
+//!
+//! A session has two lanes, each with at most one request in flight: the connect, which the
+//! server holds, and everything else.
 
+mod backoff;
+mod event;
 mod exchange;
+mod failures;
+mod guard;
+mod machine;
+mod pending;
+mod queue;
+mod replies;
+mod requests;
+mod settings;
+#[cfg(test)]
+mod tests;
 
+pub use event::{End, Event, LossReason, PublishId, Refusal};
 pub use exchange::{ExchangeId, Failure, Lane, Permanence, Stage, Transmit};
+pub use machine::Session;
+pub use settings::{Connects, Extensions, Recovery, Settings};
+
+/// No reply came to a message, although its response did.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no reply to {channel}")]
+pub struct NoReply {
+    /// The channel of the message.
+    pub channel: String,
+}

@@ -1,0 +1,172 @@
+//! What a session tells its driver.
+
+use std::time::Duration;
+
+use crate::protocol::{ChannelPattern, Message};
+
+use super::Failure;
+
+/// A message that is being published; unique within a session.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PublishId(pub(crate) u64);
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server accepted a handshake; the session has a client id.
+    Handshaken {
+        /// The server's reply.
+        reply: Message,
+    },
+    /// The first connect of a session was successful.
+    Connected,
+    /// A subscription is confirmed. After a new handshake the confirmations of the same
+    /// channels come again.
+    Subscribed {
+        /// What was subscribed to.
+        pattern: ChannelPattern,
+    },
+    /// A subscription is refused; the session does not ask for it again.
+    SubscribeRefused {
+        /// What was to be subscribed to.
+        pattern: ChannelPattern,
+        /// How it was refused.
+        refusal: Refusal,
+    },
+    /// A subscription has ended as asked.
+    Unsubscribed {
+        /// What was unsubscribed from.
+        pattern: ChannelPattern,
+    },
+    /// Somebody published a message that this session is subscribed to, or the server
+    /// answers on a service channel.
+    Received {
+        /// The message.
+        message: Message,
+    },
+    /// A publish is acknowledged.
+    Acknowledged {
+        /// Which.
+        publish: PublishId,
+        /// The server's reply.
+        reply: Message,
+    },
+    /// A publish is rejected by the server: it was not carried out.
+    Rejected {
+        /// Which.
+        publish: PublishId,
+        /// The server's reply.
+        reply: Message,
+    },
+    /// No reply to a publish will come. It is not sent again, since it may have been carried
+    /// out.
+    Unacknowledged {
+        /// Which.
+        publish: PublishId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The connection failed; the session may still live, and is tried again.
+    Reconnecting {
+        /// Why.
+        failure: Failure,
+        /// Counted from 1 since the last success.
+        attempt: u32,
+        /// When.
+        delay: Duration,
+    },
+    /// The connection is back, with the same session.
+    Reconnected {
+        /// For how long there was none.
+        gap: Duration,
+    },
+    /// The server does not know the session any more; a handshake follows.
+    SessionLost {
+        /// How it showed.
+        reason: LossReason,
+        /// How long the session had lived.
+        age: Duration,
+    },
+    /// A new session has taken the lost one's place, and every subscription was asked for
+    /// again.
+    SessionRenewed {
+        /// From the last sign of the old session until now; what was published meanwhile is
+        /// lost unless the server replays it.
+        gap: Duration,
+        /// Subscriptions confirmed again.
+        n_restored: usize,
+        /// Subscriptions asked for.
+        n_subscriptions: usize,
+    },
+    /// A reply that answers nothing that was asked.
+    Unmatched {
+        /// The reply.
+        message: Message,
+    },
+    /// The handshake succeeded with the advice to handshake (cometd issue 2057); it is
+    /// taken as `retry`.
+    ContradictoryAdvice,
+    /// The server sees several sessions with the same cookie and turns to polling.
+    MultipleClients {
+        /// The advised interval between connects.
+        interval: Duration,
+    },
+    /// The session has ended. Nothing follows.
+    Ended(End),
+}
+
+/// How a subscribe was refused.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// By the server.
+    Reply(Message),
+    /// The server never replied to it.
+    Failure(Failure),
+}
+
+/// How a lost session showed.
+#[derive(Clone, Debug)]
+pub enum LossReason {
+    /// The server said so.
+    Reply(Message),
+    /// No connect got through for longer than the server keeps a session.
+    Silence(Failure),
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum End {
+    /// As asked.
+    Disconnected,
+    /// The server refused the handshake.
+    HandshakeRefused(Message),
+    /// The server could not be reached, or answered what is no Bayeux.
+    Unreachable(Failure),
+    /// The server advised `reconnect: none`.
+    AdvisedNone(Message),
+    /// The server disconnected the session of its own accord.
+    DisconnectedByServer(Message),
+    /// The session was lost, and the settings forbid to recover.
+    Lost(LossReason),
+    /// Handshake after handshake succeeds, and the next message finds the session unknown.
+    NotKept {
+        /// Handshakes in a row.
+        n_handshakes: u32,
+        /// The last refusal.
+        reason: LossReason,
+    },
+    /// More handshakes within a minute than is decent.
+    TooManyHandshakes {
+        /// Within a minute.
+        n_handshakes: u32,
+    },
+    /// Connects return at once, again and again, with nothing in them.
+    TightLoop {
+        /// Connects in a row.
+        n_connects: u32,
+        /// In this time.
+        within: Duration,
+    },
+}

@@ -1,0 +1,338 @@
+//! The session's state and its commands.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::protocol::{Advice, Channel, ChannelPattern, Json};
+
+use super::backoff::Backoff;
+use super::event::{End, Event, LossReason, PublishId};
+use super::guard::{HandshakeGuard, LoopGuard};
+use super::pending::Pending;
+use super::queue::{Publication, Subscription, SubscriptionState};
+use super::{Connects, ExchangeId, Recovery, Settings};
+
+/// How long CometD keeps a session after a connect reply if it does not say (`maxInterval`).
+const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a server may hold a connect if it does not say (Faye's default is 60 s).
+const DEFAULT_HOLD: Duration = Duration::from_secs(60);
+
+/// One Bayeux session: see the [module](super).
+#[derive(Debug)]
+pub struct Session {
+    pub(super) settings: Settings,
+    pub(super) state: State,
+    pub(super) advice: Advice,
+    /// Which life of the session this is; 0 before the first handshake succeeds.
+    pub(super) epoch: u32,
+    pub(super) lane_connect: Option<InFlight>,
+    pub(super) lane_send: Option<InFlight>,
+    /// The send lane rests until then after a failure.
+    pub(super) send_at: Option<Instant>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) publications: VecDeque<Publication>,
+    pub(super) backoff: Backoff,
+    pub(super) handshakes: HandshakeGuard,
+    pub(super) connect_loop: LoopGuard,
+    pub(super) is_leaving: bool,
+    /// When the first handshake was asked for.
+    pub(super) started: Option<Instant>,
+    /// The last successful reply.
+    pub(super) last_alive: Option<Instant>,
+    /// Set while a renewed session waits for its subscriptions: since when there was none.
+    pub(super) renewing_since: Option<Instant>,
+    pub(super) events: VecDeque<Event>,
+    /// Told after all other events.
+    pub(super) ended: Option<End>,
+    pub(super) cancels: VecDeque<ExchangeId>,
+    next_id: u64,
+    next_exchange: u64,
+    next_publish: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Idle,
+    /// No session: handshake at this time.
+    Unconnected {
+        handshake_at: Instant,
+    },
+    Handshaking,
+    Established(Established),
+    /// A disconnect has to be sent, or is under way.
+    Disconnecting {
+        client_id: String,
+        n_sent: u32,
+    },
+    Ended,
+}
+
+/// What a session knows between its handshake and its loss.
+#[derive(Debug)]
+pub(super) struct Established {
+    pub(super) client_id: String,
+    pub(super) since: Instant,
+    /// When to send the next connect.
+    pub(super) connect_at: Option<Instant>,
+    /// Whether the next connect may be held. The first one and the first after a failure ask
+    /// for an answer at once (Faye and cometd-nodejs hold even the first).
+    pub(super) may_hold: bool,
+    /// Connects that failed in a row.
+    pub(super) n_failed: u32,
+    /// Whether anything but the handshake was successful.
+    pub(super) was_used: bool,
+    pub(super) is_connected: bool,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) exchange: ExchangeId,
+    pub(super) epoch: u32,
+    pub(super) sent: Instant,
+    pub(super) was_held: bool,
+}
+
+impl Session {
+    /// A session that has done nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            state: State::Idle,
+            advice: Advice::default(),
+            epoch: 0,
+            lane_connect: None,
+            lane_send: None,
+            send_at: None,
+            pending: Vec::new(),
+            subscriptions: Vec::new(),
+            publications: VecDeque::new(),
+            backoff: Backoff::new(settings.seed),
+            handshakes: HandshakeGuard::default(),
+            connect_loop: LoopGuard::default(),
+            is_leaving: false,
+            started: None,
+            last_alive: None,
+            renewing_since: None,
+            events: VecDeque::new(),
+            ended: None,
+            cancels: VecDeque::new(),
+            next_id: 0,
+            next_exchange: 0,
+            next_publish: 0,
+            settings,
+        }
+    }
+
+    /// Begins the session: a handshake will be sent.
+    pub fn handshake(&mut self, now: Instant) {
+        if matches!(self.state, State::Idle) {
+            self.started = Some(now);
+            self.state = State::Unconnected { handshake_at: now };
+        }
+    }
+
+    /// Subscribes to a pattern, now or as soon as there is a session, and again after each
+    /// new handshake.
+    pub fn subscribe(&mut self, pattern: ChannelPattern) {
+        let known = self
+            .subscriptions
+            .iter_mut()
+            .find(|it| it.pattern == pattern);
+        match known {
+            Some(subscription) => {
+                if matches!(
+                    subscription.state,
+                    SubscriptionState::Refused | SubscriptionState::Unwanted
+                ) {
+                    subscription.state = SubscriptionState::Wanted;
+                    subscription.n_failed = 0;
+                }
+            }
+            None => self.subscriptions.push(Subscription {
+                pattern,
+                state: SubscriptionState::Wanted,
+                n_failed: 0,
+            }),
+        }
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&mut self, pattern: &ChannelPattern) {
+        for subscription in &mut self.subscriptions {
+            if subscription.pattern == *pattern {
+                subscription.state = SubscriptionState::Unwanted;
+            }
+        }
+    }
+
+    /// Publishes a message, now or as soon as there is a session. One of
+    /// [`Event::Acknowledged`], [`Event::Rejected`] or [`Event::Unacknowledged`] follows,
+    /// unless the session ends before.
+    pub fn publish(&mut self, channel: Channel, data: Json) -> PublishId {
+        let publish = PublishId(self.next_publish);
+        self.next_publish += 1;
+        self.publications.push_back(Publication {
+            publish,
+            channel,
+            data,
+            n_lost: 0,
+        });
+        publish
+    }
+
+    /// Leaves: a disconnect is sent as soon as the send lane is free. What waits to be
+    /// published is dropped.
+    pub fn disconnect(&mut self) {
+        self.is_leaving = true;
+        self.publications.clear();
+        match &self.state {
+            State::Established(established) => {
+                let client_id = established.client_id.clone();
+                self.state = State::Disconnecting {
+                    client_id,
+                    n_sent: 0,
+                };
+            }
+            State::Idle | State::Unconnected { .. } => self.end(End::Disconnected),
+            // Once the handshake is answered there is something to disconnect.
+            State::Handshaking | State::Disconnecting { .. } | State::Ended => {}
+        }
+    }
+
+    /// The next event, oldest first. [`Event::Ended`] is the last one.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let ended = &mut self.ended;
+        self.events
+            .pop_front()
+            .or_else(|| ended.take().map(Event::Ended))
+    }
+
+    /// An exchange whose response is no longer wanted: it belongs to a lost session, and
+    /// its lane is needed.
+    pub fn poll_cancel(&mut self) -> Option<ExchangeId> {
+        self.cancels.pop_front()
+    }
+
+    /// The client id while there is a session.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.state {
+            State::Established(established) => Some(&established.client_id),
+            State::Disconnecting { client_id, .. } => Some(client_id),
+            State::Idle | State::Unconnected { .. } | State::Handshaking | State::Ended => None,
+        }
+    }
+
+    /// The advice that is in force.
+    pub fn advice(&self) -> &Advice {
+        &self.advice
+    }
+
+    /// Whether a handshake has ever succeeded.
+    pub fn was_established(&self) -> bool {
+        self.epoch > 0
+    }
+
+    /// Whether the session has ended.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Publishes that wait to be sent or answered.
+    pub fn n_unanswered_publishes(&self) -> usize {
+        let sent = self
+            .pending
+            .iter()
+            .filter(|it| it.publication().is_some())
+            .count();
+        sent + self.publications.len()
+    }
+
+    pub(super) fn next_id(&mut self) -> String {
+        self.next_id += 1;
+        self.next_id.to_string()
+    }
+
+    pub(super) fn next_exchange(&mut self) -> ExchangeId {
+        self.next_exchange += 1;
+        ExchangeId(self.next_exchange)
+    }
+
+    /// How long the server may hold a connect.
+    pub(super) fn hold(&self) -> Duration {
+        self.advice.timeout.unwrap_or(DEFAULT_HOLD)
+    }
+
+    /// How long the server keeps the session without a connect, counted from the last
+    /// reply (CometD: the hold, the interval and `maxInterval`).
+    pub(super) fn lifetime(&self) -> Duration {
+        let interval = self.advice.interval.unwrap_or_default();
+        self.hold() + interval + self.advice.max_interval.unwrap_or(DEFAULT_MAX_INTERVAL)
+    }
+
+    /// The server does not know this session any more: handshake again, if that is allowed
+    /// and decent.
+    pub(super) fn lose(&mut self, now: Instant, reason: LossReason) {
+        let State::Established(established) = &self.state else {
+            return;
+        };
+        let age = now.saturating_duration_since(established.since);
+        let n_not_kept = self.handshakes.session_lost(established.was_used);
+        self.renewing_since = self.renewing_since.or(self.last_alive).or(Some(now));
+        if self.settings.recovery == Recovery::Never {
+            return self.end(End::Lost(reason));
+        }
+        if n_not_kept >= super::guard::MOST_NOT_KEPT {
+            return self.end(End::NotKept {
+                n_handshakes: n_not_kept,
+                reason,
+            });
+        }
+        self.events.push_back(Event::SessionLost { reason, age });
+        self.forget_subscriptions();
+        self.handshake_again(now, Duration::ZERO);
+    }
+
+    /// Schedules a handshake, not before the delay has passed.
+    pub(super) fn handshake_again(&mut self, now: Instant, delay: Duration) {
+        match self.handshakes.next_handshake(now) {
+            Ok(earliest) => {
+                let handshake_at = earliest.max(now + delay);
+                self.state = State::Unconnected { handshake_at };
+            }
+            Err(n_handshakes) => self.end(End::TooManyHandshakes { n_handshakes }),
+        }
+    }
+
+    pub(super) fn end(&mut self, end: End) {
+        if !self.is_ended() {
+            self.state = State::Ended;
+            self.ended = Some(end);
+        }
+    }
+
+    /// A subscription never survives a handshake: ask for all again.
+    fn forget_subscriptions(&mut self) {
+        self.subscriptions
+            .retain(|it| it.state != SubscriptionState::Unwanted);
+        for subscription in &mut self.subscriptions {
+            if subscription.state != SubscriptionState::Refused {
+                subscription.state = SubscriptionState::Wanted;
+                subscription.n_failed = 0;
+            }
+        }
+    }
+
+    /// The state a session has once its handshake succeeded.
+    pub(super) fn established(&self, now: Instant, client_id: String) -> State {
+        State::Established(Established {
+            client_id,
+            since: now,
+            connect_at: (self.settings.connects == Connects::Held).then_some(now),
+            may_hold: false,
+            n_failed: 0,
+            was_used: false,
+            is_connected: false,
+        })
+    }
+}

@@ -1,0 +1,347 @@
+//! What the session makes of responses, failures and the passing of time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::protocol::{Advice, Kind, Message, Reconnect, meta};
+
+use super::event::{End, Event, LossReason, Refusal};
+use super::failures::no_reply;
+use super::machine::{InFlight, Session, State};
+use super::pending::{Pending, Request, take_answered};
+use super::queue::{Publication, SubscriptionState};
+use super::{ExchangeId, Failure, Permanence, Recovery, Stage};
+
+/// How often a publish is sent again that the server refused for want of a session.
+const MOST_PUBLISH_LOSSES: u32 = 2;
+
+impl Session {
+    /// Takes the messages of one response.
+    pub fn handle_response(&mut self, now: Instant, exchange: ExchangeId, messages: Vec<Message>) {
+        let n_deliveries = messages
+            .iter()
+            .filter(|it| it.kind() == Kind::Delivery)
+            .count();
+        let in_flight = self.free_lane(exchange);
+        for message in messages {
+            self.handle_message(now, message);
+        }
+        self.expect_replies_soon(now, exchange);
+        if let Some(in_flight) = in_flight.filter(|it| it.was_held && it.epoch == self.epoch) {
+            self.check_loop(now, &in_flight, n_deliveries);
+        }
+        self.finish_renewal(now);
+    }
+
+    /// Takes the failure of one exchange.
+    pub fn handle_failure(&mut self, now: Instant, exchange: ExchangeId, failure: &Failure) {
+        self.free_lane(exchange);
+        for pending in self.take_pending(|it| it.exchange == exchange) {
+            self.request_failed(now, pending, failure);
+        }
+        self.finish_renewal(now);
+    }
+
+    /// Lets time pass: replies that should have come by now are given up.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for pending in self.take_pending(|it| it.deadline.is_some_and(|at| at <= now)) {
+            let failure = no_reply(&pending.request);
+            self.request_failed(now, pending, &failure);
+        }
+        self.finish_renewal(now);
+    }
+
+    fn handle_message(&mut self, now: Instant, message: Message) {
+        if let Some(advice) = message.advice() {
+            self.take_advice(advice);
+        }
+        match message.kind() {
+            Kind::Delivery => self.events.push_back(Event::Received { message }),
+            Kind::Reply => match take_answered(&mut self.pending, &message) {
+                Some(pending) => self.replied(now, pending, message),
+                None => self.events.push_back(Event::Unmatched { message }),
+            },
+            Kind::Meta if message.is_server_disconnect() && self.is_leaving => {
+                self.end(End::Disconnected);
+            }
+            Kind::Meta if message.is_server_disconnect() => {
+                self.end(End::DisconnectedByServer(message));
+            }
+            Kind::Meta => self.events.push_back(Event::Unmatched { message }),
+        }
+    }
+
+    fn take_advice(&mut self, raw: &str) {
+        let Some(advice) = Advice::parse(raw, self.settings.connection_type) else {
+            return;
+        };
+        if advice.multiple_clients && !self.advice.multiple_clients {
+            let interval = advice.interval.unwrap_or_default();
+            self.events.push_back(Event::MultipleClients { interval });
+        }
+        self.advice = advice;
+    }
+
+    fn replied(&mut self, now: Instant, pending: Pending, reply: Message) {
+        if self.is_ended() {
+            return;
+        }
+        let is_current = pending.epoch == self.epoch;
+        let is_successful = reply.successful() == Some(true);
+        if is_successful {
+            self.last_alive = Some(now);
+        }
+        if matches!(pending.request, Request::Handshake) {
+            self.handshakes.handshake_answered(now);
+        }
+        match pending.request {
+            Request::Handshake if is_successful => self.handshaken(now, reply),
+            Request::Handshake => self.handshake_refused(now, reply),
+            Request::Disconnect => self.end(End::Disconnected),
+            Request::Publish(publication) if is_successful => {
+                self.used();
+                self.events.push_back(Event::Acknowledged {
+                    publish: publication.publish,
+                    reply,
+                });
+            }
+            Request::Publish(publication) => {
+                self.publish_refused(now, publication, reply, is_current);
+            }
+            // What the server says about a lost session no longer matters.
+            Request::Connect | Request::Subscribe(_) | Request::Unsubscribe(_) if !is_current => {}
+            Request::Connect if is_successful => self.connected(now, reply),
+            Request::Connect => self.connect_refused(now, reply),
+            Request::Subscribe(pattern) if is_successful => {
+                self.used();
+                self.set_subscription(pattern.as_str(), SubscriptionState::Confirmed);
+                self.events.push_back(Event::Subscribed { pattern });
+            }
+            Request::Subscribe(pattern) if is_session_unknown(&reply) => {
+                self.set_subscription(pattern.as_str(), SubscriptionState::Wanted);
+                self.lose(now, LossReason::Reply(reply));
+            }
+            Request::Subscribe(pattern) => {
+                let is_transient = reply.error().is_some_and(|it| it.is_transient());
+                if !is_transient || !self.subscribe_again(now, pattern.as_str()) {
+                    self.set_subscription(pattern.as_str(), SubscriptionState::Refused);
+                    let refusal = Refusal::Reply(reply);
+                    self.events
+                        .push_back(Event::SubscribeRefused { pattern, refusal });
+                }
+            }
+            Request::Unsubscribe(_) if is_session_unknown(&reply) => {
+                self.lose(now, LossReason::Reply(reply));
+            }
+            // CometD refuses to unsubscribe from a channel it never saw (`400::channel_missing`);
+            // either way there is no subscription afterwards.
+            Request::Unsubscribe(pattern) => {
+                self.events.push_back(Event::Unsubscribed { pattern });
+            }
+        }
+    }
+
+    fn handshaken(&mut self, now: Instant, reply: Message) {
+        let Some(client_id) = reply.client_id().map(str::to_owned) else {
+            return self.end(End::HandshakeRefused(reply));
+        };
+        if reply.advice().is_some() && self.advice.reconnect == Reconnect::Handshake {
+            self.events.push_back(Event::ContradictoryAdvice);
+        }
+        // The advice that led here has been followed.
+        self.advice.reconnect = Reconnect::Retry;
+        self.epoch += 1;
+        self.backoff.reset();
+        self.send_at = None;
+        self.connect_loop = Default::default();
+        // The lost session's connect may still be held; the lane is needed.
+        self.cancels
+            .extend(self.lane_connect.take().map(|it| it.exchange));
+        self.state = if self.is_leaving {
+            State::Disconnecting {
+                client_id,
+                n_sent: 0,
+            }
+        } else {
+            self.established(now, client_id)
+        };
+        self.events.push_back(Event::Handshaken { reply });
+    }
+
+    fn handshake_refused(&mut self, now: Instant, reply: Message) {
+        let advises_none = reply.advice().is_some() && self.advice.reconnect == Reconnect::None;
+        let may_pass = reply
+            .error()
+            .is_some_and(|it| it.is_transient() || it.is_session_unknown());
+        if self.is_leaving {
+            self.end(End::Disconnected);
+        } else if may_pass && !advises_none && self.may_handshake_again(now) {
+            let delay = self.backoff.next_delay();
+            self.handshake_again(now, delay);
+        } else {
+            // Even with the advice to handshake: Faye gives it with every refusal, and
+            // obeying would go on for ever.
+            self.end(End::HandshakeRefused(reply));
+        }
+    }
+
+    fn connected(&mut self, now: Instant, reply: Message) {
+        let last_alive = self.last_alive;
+        let State::Established(established) = &mut self.state else {
+            return;
+        };
+        let n_failed = std::mem::take(&mut established.n_failed);
+        let is_first = !std::mem::replace(&mut established.is_connected, true);
+        established.was_used = true;
+        established.may_hold = true;
+        self.backoff.reset();
+        self.handshakes.session_used();
+        if is_first {
+            self.events.push_back(Event::Connected);
+        } else if n_failed > 0 {
+            let since = self.renewing_since.take().or(last_alive).unwrap_or(now);
+            let gap = now.saturating_duration_since(since);
+            self.events.push_back(Event::Reconnected { gap });
+        }
+        match (self.advice.reconnect, self.advice.interval) {
+            (Reconnect::Retry, Some(interval)) => self.connect_at(now + interval),
+            (Reconnect::Handshake, _) if reply.advice().is_some() => {
+                self.lose(now, LossReason::Reply(reply));
+            }
+            (Reconnect::Handshake, interval) => self.connect_at(now + interval.unwrap_or_default()),
+            (Reconnect::None, _) | (Reconnect::Retry, None) => self.end(End::AdvisedNone(reply)),
+        }
+    }
+
+    fn connect_refused(&mut self, now: Instant, reply: Message) {
+        if !matches!(self.state, State::Established(_)) {
+            return;
+        }
+        let advised = reply.advice().map(|_| self.advice.reconnect);
+        match advised {
+            Some(Reconnect::None) => self.end(End::AdvisedNone(reply)),
+            Some(Reconnect::Handshake) => self.lose(now, LossReason::Reply(reply)),
+            Some(Reconnect::Retry) | None if is_session_unknown(&reply) => {
+                self.lose(now, LossReason::Reply(reply));
+            }
+            Some(Reconnect::Retry) | None => {
+                let error = reply.error().map_or_else(String::new, |it| it.to_string());
+                let failure = Failure {
+                    stage: Stage::Interrupted,
+                    permanence: Permanence::Transient,
+                    retry_after: None,
+                    cause: Arc::new(ConnectRefused { error }),
+                };
+                self.connect_failed(now, &failure);
+            }
+        }
+    }
+
+    fn publish_refused(
+        &mut self,
+        now: Instant,
+        mut publication: Publication,
+        reply: Message,
+        is_current: bool,
+    ) {
+        if is_session_unknown(&reply) && !self.is_leaving {
+            publication.n_lost += 1;
+            // The server refused it, so it was not carried out: it may be sent again.
+            if publication.n_lost < MOST_PUBLISH_LOSSES
+                && self.settings.recovery == Recovery::Always
+            {
+                self.publish_again(publication);
+                if is_current {
+                    self.lose(now, LossReason::Reply(reply));
+                }
+                return;
+            }
+        }
+        self.events.push_back(Event::Rejected {
+            publish: publication.publish,
+            reply,
+        });
+    }
+
+    pub(super) fn connect_at(&mut self, at: Instant) {
+        if let State::Established(established) = &mut self.state {
+            established.connect_at = Some(at);
+        }
+    }
+
+    pub(super) fn set_subscription(&mut self, pattern: &str, state: SubscriptionState) {
+        let found = self
+            .subscriptions
+            .iter_mut()
+            .find(|it| it.pattern.as_str() == pattern);
+        if let Some(subscription) = found {
+            subscription.state = state;
+        }
+    }
+
+    /// Something but the handshake was successful.
+    fn used(&mut self) {
+        self.handshakes.session_used();
+        if let State::Established(established) = &mut self.state {
+            established.was_used = true;
+        }
+    }
+
+    /// The exchange is over: its lane can take the next request.
+    fn free_lane(&mut self, exchange: ExchangeId) -> Option<InFlight> {
+        for lane in [&mut self.lane_connect, &mut self.lane_send] {
+            if lane.as_ref().is_some_and(|it| it.exchange == exchange) {
+                return lane.take();
+            }
+        }
+        None
+    }
+
+    pub(super) fn take_pending(&mut self, is_wanted: impl Fn(&Pending) -> bool) -> Vec<Pending> {
+        let (wanted, rest) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(is_wanted);
+        self.pending = rest;
+        wanted
+    }
+
+    /// Reports a renewed session once all its subscriptions are decided.
+    fn finish_renewal(&mut self, now: Instant) {
+        let State::Established(established) = &self.state else {
+            return;
+        };
+        let is_renewed = self.epoch > 1 && established.was_used;
+        let is_undecided = self.subscriptions.iter().any(|it| {
+            matches!(
+                it.state,
+                SubscriptionState::Wanted | SubscriptionState::Asked
+            )
+        });
+        if !is_renewed || is_undecided || established.n_failed > 0 {
+            return;
+        }
+        if let Some(since) = self.renewing_since.take() {
+            let is_confirmed = |state| state == SubscriptionState::Confirmed;
+            self.events.push_back(Event::SessionRenewed {
+                gap: now.saturating_duration_since(since),
+                n_restored: self
+                    .subscriptions
+                    .iter()
+                    .filter(|it| is_confirmed(it.state))
+                    .count(),
+                n_subscriptions: self.subscriptions.len(),
+            });
+        }
+    }
+}
+
+/// A connect was refused for a reason that is no loss of the session.
+#[derive(Debug, thiserror::Error)]
+#[error("{} refused: {error}", meta::CONNECT)]
+struct ConnectRefused {
+    error: String,
+}
+
+fn is_session_unknown(reply: &Message) -> bool {
+    reply.error().is_some_and(|it| it.is_session_unknown())
+}

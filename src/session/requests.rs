@@ -1,0 +1,227 @@
+//! What the session sends, and when.
+
+use std::time::{Duration, Instant};
+
+use crate::protocol::{Json, Message, MessageBuilder, VERSION};
+
+use super::machine::{InFlight, Session, State};
+use super::pending::{Pending, Request};
+use super::queue::SubscriptionState;
+use super::{ExchangeId, Lane, Transmit};
+
+/// The answer to a connect with this advice comes at once: CometD, cometd-nodejs and Faye
+/// all honour it.
+const ANSWER_AT_ONCE: &str = r#"{"timeout":0}"#;
+
+impl Session {
+    /// The next request to send, if one is due. Call it until it returns `None`.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        self.poll_send(now).or_else(|| self.poll_connect(now))
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let handshake_at = match &self.state {
+            State::Unconnected { handshake_at } if self.lane_send.is_none() => Some(*handshake_at),
+            _ => None,
+        };
+        let connect_at = match &self.state {
+            State::Established(established) if self.lane_connect.is_none() => established
+                .connect_at
+                .filter(|_| !self.is_subscribing_first()),
+            _ => None,
+        };
+        let send_at = self
+            .send_at
+            .filter(|_| self.lane_send.is_none() && self.has_to_send());
+        let deadlines = self.pending.iter().filter_map(|it| it.deadline);
+        [handshake_at, connect_at, send_at]
+            .into_iter()
+            .flatten()
+            .chain(deadlines)
+            .min()
+    }
+
+    fn poll_send(&mut self, now: Instant) -> Option<Transmit> {
+        if self.lane_send.is_some() || self.send_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.send_at = None;
+        match &mut self.state {
+            State::Unconnected { handshake_at } if now >= *handshake_at => {
+                self.state = State::Handshaking;
+                Some(self.transmit(now, vec![Request::Handshake], Duration::ZERO))
+            }
+            State::Established(_) => self.poll_established(now),
+            State::Disconnecting { n_sent, .. } => {
+                *n_sent += 1;
+                Some(self.transmit(now, vec![Request::Disconnect], Duration::ZERO))
+            }
+            State::Idle | State::Unconnected { .. } | State::Handshaking | State::Ended => None,
+        }
+    }
+
+    /// Subscribes first, then what waits to be published; never both in one request, since
+    /// a refusal of the one must not delay the other.
+    fn poll_established(&mut self, now: Instant) -> Option<Transmit> {
+        let mut requests = Vec::new();
+        for subscription in &mut self.subscriptions {
+            match subscription.state {
+                // One subscribe for each channel: what a server did with the other channels
+                // of an array when it refused one is not defined.
+                SubscriptionState::Wanted => {
+                    subscription.state = SubscriptionState::Asked;
+                    requests.push(Request::Subscribe(subscription.pattern.clone()));
+                }
+                SubscriptionState::Unwanted => {
+                    requests.push(Request::Unsubscribe(subscription.pattern.clone()));
+                }
+                SubscriptionState::Asked
+                | SubscriptionState::Confirmed
+                | SubscriptionState::Refused => {}
+            }
+        }
+        self.subscriptions
+            .retain(|it| it.state != SubscriptionState::Unwanted);
+        if requests.is_empty() {
+            let n_publishes = self.publications.len().min(self.settings.max_batch.max(1));
+            requests.extend(self.publications.drain(..n_publishes).map(Request::Publish));
+        }
+        (!requests.is_empty()).then(|| self.transmit(now, requests, Duration::ZERO))
+    }
+
+    fn poll_connect(&mut self, now: Instant) -> Option<Transmit> {
+        if self.lane_connect.is_some() || self.is_subscribing_first() {
+            return None;
+        }
+        let State::Established(established) = &mut self.state else {
+            return None;
+        };
+        let connect_at = established.connect_at?;
+        if now < connect_at {
+            return None;
+        }
+        established.connect_at = None;
+        let hold = if established.may_hold {
+            self.hold()
+        } else {
+            Duration::ZERO
+        };
+        Some(self.transmit(now, vec![Request::Connect], hold))
+    }
+
+    /// A new session subscribes before its first connect, so that nothing is missed. If the
+    /// send lane rests after a failure, the connect goes first.
+    fn is_subscribing_first(&self) -> bool {
+        let State::Established(established) = &self.state else {
+            return false;
+        };
+        let is_subscribing = self.subscriptions.iter().any(|it| match it.state {
+            SubscriptionState::Wanted => self.send_at.is_none(),
+            SubscriptionState::Asked => true,
+            SubscriptionState::Confirmed
+            | SubscriptionState::Refused
+            | SubscriptionState::Unwanted => false,
+        });
+        !established.is_connected && is_subscribing
+    }
+
+    fn has_to_send(&self) -> bool {
+        match &self.state {
+            State::Established(_) => {
+                let waits = |it: &super::queue::Subscription| {
+                    matches!(
+                        it.state,
+                        SubscriptionState::Wanted | SubscriptionState::Unwanted
+                    )
+                };
+                !self.publications.is_empty() || self.subscriptions.iter().any(waits)
+            }
+            State::Unconnected { .. } | State::Disconnecting { .. } => true,
+            State::Idle | State::Handshaking | State::Ended => false,
+        }
+    }
+
+    fn transmit(&mut self, now: Instant, requests: Vec<Request>, hold: Duration) -> Transmit {
+        let exchange = self.next_exchange();
+        // Every caller has at least one request, and those of one call share their lane.
+        let lane = requests.first().map_or(Lane::Send, Request::lane);
+        let messages = requests
+            .into_iter()
+            .map(|it| self.message(exchange, it, hold))
+            .collect();
+        let in_flight = InFlight {
+            exchange,
+            epoch: self.epoch,
+            sent: now,
+            was_held: hold > Duration::ZERO,
+        };
+        match lane {
+            Lane::Connect => self.lane_connect = Some(in_flight),
+            Lane::Send => self.lane_send = Some(in_flight),
+        }
+        Transmit {
+            exchange,
+            lane,
+            messages,
+            hold,
+        }
+    }
+
+    /// Writes a request's message and remembers it until its reply comes.
+    fn message(&mut self, exchange: ExchangeId, request: Request, hold: Duration) -> Message {
+        // Every message has an id: nothing else ties a reply to it on every server.
+        let id = self.next_id();
+        let message = Message::builder(request.channel()).id(&id);
+        let message = match self.client_id() {
+            Some(client_id) => message.client_id(client_id),
+            None => message,
+        };
+        let ext = &self.settings.ext;
+        let message = match &request {
+            Request::Handshake => handshake(message, self.settings.connection_type)
+                .json_if("ext", ext.handshake.as_ref()),
+            Request::Connect => {
+                let message = message.string("connectionType", self.settings.connection_type);
+                let message = if hold.is_zero() {
+                    answer_at_once(message)
+                } else {
+                    message
+                };
+                message.json_if("ext", ext.connect.as_ref())
+            }
+            Request::Subscribe(pattern) => message
+                .string("subscription", pattern.as_str())
+                .json_if("ext", ext.subscribe.as_ref()),
+            Request::Unsubscribe(pattern) => message.string("subscription", pattern.as_str()),
+            Request::Publish(publication) => message
+                .json("data", &publication.data)
+                .json_if("ext", ext.publish.as_ref()),
+            Request::Disconnect => message,
+        };
+        self.pending.push(Pending {
+            id,
+            exchange,
+            epoch: self.epoch,
+            request,
+            deadline: None,
+        });
+        message.build()
+    }
+}
+
+fn handshake(message: MessageBuilder, connection_type: &str) -> MessageBuilder {
+    let connection_types = format!("[{}]", Json::string(connection_type));
+    message
+        .string("version", VERSION)
+        .string("minimumVersion", VERSION)
+        .json("supportedConnectionTypes", &valid(&connection_types))
+}
+
+fn answer_at_once(message: MessageBuilder) -> MessageBuilder {
+    message.json("advice", &valid(ANSWER_AT_ONCE))
+}
+
+fn valid(json: &str) -> Json {
+    json.parse().expect("written above as valid JSON")
+}

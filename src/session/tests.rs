@@ -1,0 +1,6 @@
+//! Conversations between a session and a server, in simulated time.
+
+mod property;
+mod recovery;
+mod scenario;
+mod talk;

@@ -1,0 +1,387 @@
+//! What a session does when something goes wrong.
+
+use std::time::Duration;
+
+use super::scenario::*;
+use crate::protocol::meta;
+use crate::session::{Connects, Lane, Recovery, Settings, Stage};
+
+#[test]
+fn an_unknown_client_leads_to_a_new_handshake_and_the_same_subscriptions() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.passes(Duration::from_secs(30));
+    scenario.server_replies([refused(meta::CONNECT, "402::session_unknown")
+        .advice(r#"{"reconnect":"handshake","interval":0}"#)]);
+    scenario.expect_events(["session lost"]);
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([handshake_accepted("two")]);
+    scenario.expect_sent(["/meta/subscribe /demo"]);
+    scenario.server_replies([accepted(meta::SUBSCRIBE)]);
+    scenario.expect_sent(["/meta/connect at once"]);
+    scenario.expect_events(["handshaken", "subscribed /demo", "session renewed 1/1"]);
+    scenario.server_replies([accepted(meta::CONNECT)]);
+    scenario.expect_sent(["/meta/connect"]);
+    scenario.expect_events(["connected"]);
+    assert_eq!(scenario.session.client_id(), Some("two"));
+}
+
+#[test]
+fn a_lost_session_is_recognised_by_wording_where_no_advice_comes() {
+    // Faye's refusal of a publish carries no advice.
+    let mut scenario = Scenario::connected("/demo");
+    scenario
+        .session
+        .publish("/demo".parse().unwrap(), "1".parse().unwrap());
+    scenario.expect_sent(["/demo"]);
+    scenario.server_replies([refused("/demo", "401:one:Unknown client")]);
+    scenario.expect_events(["session lost"]);
+    scenario.passes(Duration::from_secs(1));
+    scenario.expect_sent(["/meta/handshake"]);
+    // The lost session's connect is given up for the new one's.
+    scenario.server_replies([handshake_accepted("two")]);
+    scenario.expect_sent(["/meta/subscribe /demo"]);
+    scenario.server_replies([accepted(meta::SUBSCRIBE)]);
+    scenario.expect_sent(["/demo", "/meta/connect at once"]);
+    scenario.server_replies([accepted("/demo")]);
+    scenario.expect_events([
+        "handshaken",
+        "subscribed /demo",
+        "session renewed 1/1",
+        "acknowledged 0",
+    ]);
+}
+
+#[test]
+fn a_failed_connect_is_tried_again_at_once_without_hold() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.passes(Duration::from_secs(3));
+    scenario.exchange_fails(Lane::Connect, &failure(Stage::Interrupted));
+    scenario.expect_events(["reconnecting 1"]);
+    scenario.expect_sent([]);
+    assert!(scenario.passes_until_due() <= Duration::from_millis(250));
+    scenario.expect_sent(["/meta/connect at once"]);
+    scenario.server_replies([accepted(meta::CONNECT)]);
+    scenario.expect_sent(["/meta/connect"]);
+    let [event] = scenario_events(&mut scenario).try_into().unwrap();
+    assert!(event.starts_with("reconnected after 3."), "{event}");
+}
+
+fn scenario_events(scenario: &mut Scenario) -> Vec<String> {
+    let mut events = Vec::new();
+    scenario.take_events(&mut events);
+    events
+}
+
+#[test]
+fn after_the_life_of_a_session_a_handshake_is_tried_instead_of_a_connect() {
+    let mut scenario = Scenario::connected("/demo");
+    let mut n_connects = 0;
+    loop {
+        scenario.exchange_fails(Lane::Connect, &failure(Stage::Unsent));
+        scenario.passes_until_due();
+        let Some(transmit) = scenario.session.poll_transmit(scenario.now) else {
+            continue;
+        };
+        match transmit.messages[0].channel() {
+            meta::HANDSHAKE => break,
+            channel => assert_eq!(channel, meta::CONNECT),
+        }
+        n_connects += 1;
+        scenario.put_in_flight(transmit);
+    }
+    assert!((5..20).contains(&n_connects), "{n_connects}");
+}
+
+#[test]
+fn a_restarted_server_is_found_however_long_it_took() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.exchange_fails(Lane::Connect, &failure(Stage::Interrupted));
+    scenario.passes_until_due();
+    scenario.expect_sent(["/meta/connect at once"]);
+    scenario.server_replies([refused(meta::CONNECT, "402::session_unknown")
+        .advice(r#"{"reconnect":"handshake","interval":0}"#)]);
+    scenario.passes(Duration::from_secs(1));
+    scenario.expect_sent(["/meta/handshake"]);
+    for _ in 0..50 {
+        scenario.exchange_fails(Lane::Send, &failure(Stage::Unsent));
+        scenario.passes_until_due();
+        scenario.expect_sent(["/meta/handshake"]);
+    }
+    scenario.server_replies([handshake_accepted("two")]);
+    scenario.expect_sent(["/meta/subscribe /demo"]);
+}
+
+#[test]
+fn a_publish_that_never_left_is_sent_again_in_its_place() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario
+        .session
+        .publish("/demo".parse().unwrap(), "1".parse().unwrap());
+    scenario.expect_sent(["/demo"]);
+    scenario
+        .session
+        .publish("/demo".parse().unwrap(), "2".parse().unwrap());
+    scenario.exchange_fails(Lane::Send, &failure(Stage::Unsent));
+    scenario.expect_events(["reconnecting 1"]);
+    scenario.passes_until_due();
+    scenario.expect_sent(["/demo", "/demo"]);
+    assert_eq!(scenario.data_in_flight(), ["1", "2"]);
+}
+
+#[test]
+fn a_publish_that_may_have_arrived_is_never_sent_again() {
+    for stage in [Stage::Unanswered, Stage::Interrupted] {
+        let mut scenario = Scenario::connected("/demo");
+        scenario
+            .session
+            .publish("/demo".parse().unwrap(), "1".parse().unwrap());
+        scenario.expect_sent(["/demo"]);
+        scenario.exchange_fails(Lane::Send, &failure(stage));
+        scenario.expect_events(["unacknowledged 0"]);
+        scenario.passes(Duration::from_secs(5));
+        scenario.expect_sent([]);
+    }
+}
+
+#[test]
+fn a_subscribe_may_be_sent_again_however_far_it_got() {
+    for stage in [Stage::Unsent, Stage::Unanswered, Stage::Interrupted] {
+        let mut scenario = Scenario::connected("/demo");
+        scenario.session.subscribe("/other".parse().unwrap());
+        scenario.expect_sent(["/meta/subscribe /other"]);
+        scenario.exchange_fails(Lane::Send, &failure(stage));
+        scenario.passes_until_due();
+        scenario.expect_sent(["/meta/subscribe /other"]);
+    }
+}
+
+#[test]
+fn a_disconnect_is_tried_once_more_and_then_done() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.session.disconnect();
+    scenario.expect_sent(["/meta/disconnect"]);
+    scenario.exchange_fails(Lane::Send, &failure(Stage::Unanswered));
+    scenario.expect_sent(["/meta/disconnect"]);
+    scenario.exchange_fails(Lane::Send, &failure(Stage::Unanswered));
+    scenario.expect_events(["ended: disconnected"]);
+}
+
+#[test]
+fn the_first_handshake_is_tried_again_only_as_long_as_asked() {
+    let mut scenario = Scenario::new(settings());
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.exchange_fails(Lane::Send, &failure(Stage::Unsent));
+    scenario.expect_events(["ended: wire cut"]);
+
+    let first_handshake = Duration::from_secs(30);
+    let mut scenario = Scenario::new(Settings {
+        first_handshake,
+        ..settings()
+    });
+    let start = scenario.now;
+    while !scenario.session.is_ended() {
+        scenario.expect_sent(["/meta/handshake"]);
+        scenario.exchange_fails(Lane::Send, &failure(Stage::Unsent));
+        if !scenario.session.is_ended() {
+            assert!(scenario.passes_until_due() <= Duration::from_secs(1));
+        }
+    }
+    let took = scenario.now - start;
+    assert!(
+        took >= first_handshake && took <= Duration::from_secs(32),
+        "{took:?}"
+    );
+}
+
+#[test]
+fn what_is_permanent_is_never_tried_again() {
+    let first_handshake = Duration::from_secs(30);
+    let mut scenario = Scenario::new(Settings {
+        first_handshake,
+        ..settings()
+    });
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.exchange_fails(Lane::Send, &permanent(Stage::Interrupted));
+    scenario.expect_events(["ended: wire cut"]);
+
+    let mut scenario = Scenario::connected("/demo");
+    scenario.exchange_fails(Lane::Connect, &permanent(Stage::Interrupted));
+    scenario.expect_events(["ended: wire cut"]);
+    scenario.expect_sent([]);
+}
+
+#[test]
+fn a_refused_handshake_is_final_even_with_the_advice_to_handshake() {
+    // Faye gives that advice with every refusal.
+    let mut scenario = Scenario::new(settings());
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([refused(meta::HANDSHAKE, "401::Authentication failed")
+        .advice(r#"{"reconnect":"handshake"}"#)]);
+    scenario.expect_events(["ended: handshake refused"]);
+}
+
+#[test]
+fn a_handshake_reply_without_a_client_id_is_a_refusal() {
+    let mut scenario = Scenario::new(settings());
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([accepted(meta::HANDSHAKE)]);
+    scenario.expect_events(["ended: handshake refused"]);
+}
+
+#[test]
+fn a_response_without_the_handshake_reply_is_a_failure() {
+    let mut scenario = Scenario::new(settings());
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_responds(
+        Lane::Send,
+        [accepted(meta::HANDSHAKE).with("id", "\"999\"")],
+    );
+    scenario.expect_events(["unmatched", "ended: no reply to /meta/handshake"]);
+}
+
+#[test]
+fn the_advice_none_ends_the_session_and_keeps_what_came_with_it() {
+    let mut scenario = Scenario::connected("/demo");
+    let advice = r#"{"reconnect":"none"}"#;
+    scenario.server_responds(
+        Lane::Connect,
+        [
+            refused(meta::CONNECT, "401::expired").advice(advice),
+            delivery("/demo", "1"),
+        ],
+    );
+    scenario.expect_events(["received 1", "ended: advised none"]);
+    scenario.expect_sent([]);
+}
+
+#[test]
+fn a_server_that_disconnects_the_session_ends_it() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.server_responds(Lane::Connect, [disconnect_by_server()]);
+    scenario.expect_events(["ended: by server"]);
+}
+
+#[test]
+fn sessions_that_are_never_kept_end_after_the_third() {
+    let mut scenario = Scenario::new(settings());
+    for n in 1..=3 {
+        scenario.expect_sent(["/meta/handshake"]);
+        scenario.server_replies([handshake_accepted("one")]);
+        scenario.expect_sent(["/meta/connect at once"]);
+        scenario
+            .server_replies([refused(meta::CONNECT, "402::session_unknown")
+                .advice(r#"{"reconnect":"handshake"}"#)]);
+        if n < 3 {
+            scenario.expect_events(["handshaken", "session lost"]);
+            assert!(scenario.passes_until_due() >= Duration::from_secs(1));
+        }
+    }
+    scenario.expect_events(["handshaken", "ended: not kept 3"]);
+}
+
+#[test]
+fn more_than_ten_handshakes_a_minute_end_the_session() {
+    let mut scenario = Scenario::connected("/demo");
+    let mut n_handshakes = 1;
+    loop {
+        scenario
+            .server_replies([refused(meta::CONNECT, "402::session_unknown")
+                .advice(r#"{"reconnect":"handshake"}"#)]);
+        if scenario.session.is_ended() {
+            break;
+        }
+        scenario.passes_until_due();
+        scenario.expect_sent(["/meta/handshake"]);
+        n_handshakes += 1;
+        scenario.server_replies([handshake_accepted("again")]);
+        scenario.expect_sent(["/meta/subscribe /demo"]);
+        scenario.server_replies([accepted(meta::SUBSCRIBE)]);
+        scenario.expect_sent(["/meta/connect at once"]);
+    }
+    assert_eq!(n_handshakes, 10);
+}
+
+#[test]
+fn connects_that_return_at_once_for_ever_are_a_loop() {
+    let mut scenario = Scenario::connected("/demo");
+    let mut n_connects = 0;
+    while !scenario.session.is_ended() {
+        n_connects += 1;
+        scenario.passes(Duration::from_millis(2));
+        scenario.server_replies([accepted(meta::CONNECT)]);
+        if !scenario.session.is_ended() {
+            scenario.expect_sent(["/meta/connect"]);
+        }
+    }
+    scenario.expect_events(["ended: tight loop 20"]);
+    assert_eq!(n_connects, 20);
+}
+
+#[test]
+fn connects_that_return_at_once_with_messages_are_none() {
+    let mut scenario = Scenario::connected("/demo");
+    for _ in 0..100 {
+        scenario.server_responds(
+            Lane::Connect,
+            [delivery("/demo", "1"), accepted(meta::CONNECT)],
+        );
+        scenario.expect_sent(["/meta/connect"]);
+    }
+}
+
+#[test]
+fn a_lost_session_ends_where_recovery_is_forbidden() {
+    let mut scenario = Scenario::new(Settings {
+        recovery: Recovery::Never,
+        ..settings()
+    });
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([handshake_accepted("one")]);
+    scenario.expect_sent(["/meta/connect at once"]);
+    scenario.server_replies([refused(meta::CONNECT, "403::Unknown client")]);
+    scenario.expect_events(["handshaken", "ended: lost"]);
+}
+
+#[test]
+fn a_transient_refusal_of_a_subscribe_is_tried_again_and_then_told() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.session.subscribe("/topic/A".parse().unwrap());
+    for n in 1..=5 {
+        scenario.expect_sent(["/meta/subscribe /topic/A"]);
+        scenario.server_replies([refused(meta::SUBSCRIBE, "503::Server is too busy")]);
+        if n < 5 {
+            scenario.expect_events([]);
+            scenario.passes_until_due();
+        }
+    }
+    scenario.expect_events(["refused /topic/A"]);
+}
+
+#[test]
+fn a_server_that_never_replies_to_a_subscribe_is_told() {
+    let mut scenario = Scenario::new(Settings {
+        connects: Connects::Never,
+        ..settings()
+    });
+    scenario.session.subscribe("/demo".parse().unwrap());
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([handshake_accepted("one")]);
+    for _ in 0..5 {
+        scenario.expect_sent(["/meta/subscribe /demo"]);
+        scenario.server_responds(Lane::Send, []);
+        scenario.passes(Duration::from_secs(10));
+    }
+    scenario.expect_events(["handshaken", "refused /demo"]);
+}
+
+#[test]
+fn a_successful_handshake_with_the_advice_to_handshake_is_taken_as_retry() {
+    // cometd issue 2057.
+    let mut scenario = Scenario::new(settings());
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([handshake_accepted("one").advice(r#"{"reconnect":"handshake"}"#)]);
+    scenario.expect_events(["contradictory advice", "handshaken"]);
+    scenario.expect_sent(["/meta/connect at once"]);
+    scenario.server_replies([accepted(meta::CONNECT)]);
+    scenario.expect_sent(["/meta/connect"]);
+}
