@@ -1,4 +1,5 @@
 //! The Bayeux protocol, from the client's side and from the server's.
 
 pub mod protocol;
+pub mod redaction;
 pub mod session;
