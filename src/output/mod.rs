@@ -1,0 +1,397 @@
+//! Everything that the program writes. Only the [`Printer`] touches standard output and
+//! standard error.
+//!
+//! Standard output is the answer: deliveries, replies, tables. Standard error is the story:
+//! states of the session, notes, errors, and with `-v` the traffic. Commands hand in values;
+//! a view turns one value into one text, which is written and flushed at once, so that lines
+//! never tear and a reader sees them when they happen.
+//!
+//! | view | standard output | standard error |
+//! |---|---|---|
+//! | pretty | arrow line and indented data | story; with `-v` arrow lines and messages |
+//! | compact | one line a delivery | story; with `-v` one line a message |
+//! | json | records | story; with `-v` records of traffic and states in its place |
+//! | data | `.data`, one value a line | as pretty |
+
+mod compact;
+mod data;
+mod escape;
+mod http;
+mod json;
+mod layout;
+mod paint;
+mod pretty;
+mod story;
+mod surface;
+mod words;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use bayeux::filter::Filtered;
+use bayeux::recording::{
+    Failure, MessageRecord, Record, Recorder, RecorderError, StateRecord, Unreadable,
+};
+use bayeux::redaction::Secrets;
+
+pub(crate) use http::HttpHead;
+pub(crate) use paint::{ColorChoice, Role};
+use surface::Reader;
+pub(crate) use surface::Surface;
+use unicode_width::UnicodeWidthStr;
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum View {
+    /// For people: an arrow line and indented JSON in colour.
+    Pretty,
+    /// One line for each message.
+    Compact,
+    /// One JSON record for each message, as in recordings.
+    Json,
+    /// Only the data, one JSON value for each message.
+    Data,
+}
+
+/// How much of the story is told: `-q`, nothing, `-v`, `-vv`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// What happens to the session.
+    Normal,
+    /// And every message, both ways.
+    Traffic,
+    /// And the lines of HTTP.
+    Http,
+}
+
+/// What was typed about output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// The view; pretty on a terminal and json in a pipe if it was not chosen.
+    pub(crate) view: Option<View>,
+    /// Whether there are colours.
+    pub(crate) color: ColorChoice,
+    /// How much is told.
+    pub(crate) verbosity: Verbosity,
+    /// What happens to secrets.
+    pub(crate) secrets: Secrets,
+}
+
+/// Output that did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrintError {
+    /// The reader of standard output went away: the program ends quietly, with success.
+    #[error("standard output was closed")]
+    Closed,
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// The recording cannot be written.
+    #[error(transparent)]
+    Recording(#[from] RecorderError),
+}
+
+/// A line of a digest, e.g. `client id  1w3kq2hj8x`.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    /// What it is.
+    pub(crate) label: &'static str,
+    /// Its value.
+    pub(crate) value: String,
+}
+
+/// What a tail adds up to when it ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Summary {
+    /// Deliveries received.
+    pub(crate) n_received: u64,
+    /// Those that `--jq` let pass, if it was given.
+    pub(crate) n_matched: Option<u64>,
+    /// Sessions lost on the way.
+    pub(crate) n_lost_sessions: u64,
+    /// From the handshake to the end.
+    pub(crate) elapsed: Duration,
+}
+
+/// Owner of standard output, standard error and the recording.
+pub(crate) struct Printer {
+    out: Stream,
+    err: Stream,
+    view: View,
+    verbosity: Verbosity,
+    secrets: Secrets,
+    recorder: Option<Recorder>,
+}
+
+struct Stream {
+    sink: Box<dyn Write + Send>,
+    surface: Surface,
+}
+
+impl Printer {
+    /// A printer on the process's own streams.
+    pub(crate) fn new(settings: Settings) -> Self {
+        let out = Stream {
+            surface: Surface::of(&io::stdout(), settings.color),
+            sink: Box::new(io::stdout()),
+        };
+        let err = Stream {
+            surface: Surface::of(&io::stderr(), settings.color),
+            sink: Box::new(io::stderr()),
+        };
+        let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
+        let default = if is_terminal {
+            View::Pretty
+        } else {
+            View::Json
+        };
+        Self {
+            out,
+            err,
+            view: settings.view.unwrap_or(default),
+            verbosity: settings.verbosity,
+            secrets: settings.secrets,
+            recorder: None,
+        }
+    }
+
+    /// Records every message and state from now on.
+    pub(crate) fn record_to(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// A delivery, as the answer.
+    pub(crate) fn delivery(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
+        self.record(record)?;
+        let surface = &self.out.surface;
+        let text = match self.view {
+            View::Pretty => pretty::delivery(record, self.secrets, surface),
+            View::Compact => compact::delivery(record, surface),
+            View::Json => json::message(record, self.secrets, surface),
+            View::Data => data::delivery(record, surface),
+        };
+        self.out.print(&text)
+    }
+
+    /// A reply that is itself the answer, e.g. to a handshake: shown as a whole.
+    pub(crate) fn reply(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
+        self.record(record)?;
+        let surface = &self.out.surface;
+        let text = match self.view {
+            View::Pretty => pretty::traffic(record, None, self.secrets, surface),
+            View::Compact => compact::traffic(record, self.secrets, surface),
+            View::Json => json::message(record, self.secrets, surface),
+            View::Data => json::line(&record.text(self.secrets), surface),
+        };
+        self.out.print(&text)
+    }
+
+    /// A message that is not the answer: recorded always, shown with `-v`.
+    pub(crate) fn traffic(
+        &mut self,
+        record: &MessageRecord,
+        latency: Option<Duration>,
+    ) -> Result<(), PrintError> {
+        self.record(record)?;
+        if self.verbosity >= Verbosity::Traffic {
+            let surface = &self.err.surface;
+            let text = match self.view {
+                View::Pretty | View::Data => {
+                    pretty::traffic(record, latency, self.secrets, surface)
+                }
+                View::Compact => compact::traffic(record, self.secrets, surface),
+                View::Json => json::message(record, self.secrets, surface),
+            };
+            self.err.tell(&text);
+        }
+        Ok(())
+    }
+
+    /// What an expression of `--jq` made of a message: strings raw, other values as JSON.
+    pub(crate) fn filtered(&mut self, outputs: &[Filtered]) -> Result<(), PrintError> {
+        for output in outputs {
+            let surface = &self.out.surface;
+            let text = match (output, surface.reader) {
+                (Filtered::Text(text), Reader::Terminal) => escape::lines(text).into_owned() + "\n",
+                (Filtered::Text(text), Reader::Program) => format!("{text}\n"),
+                (Filtered::Json(value), _) => match self.view {
+                    View::Pretty => {
+                        let mut text = String::new();
+                        layout::indented(&mut text, value.as_str(), surface);
+                        text + "\n"
+                    }
+                    View::Compact | View::Json | View::Data => json::line(value.as_str(), surface),
+                },
+            };
+            self.out.print(&text)?;
+        }
+        Ok(())
+    }
+
+    /// A digest, as the answer: two aligned columns. Nothing in the views for programs.
+    pub(crate) fn facts(&mut self, facts: &[Fact]) -> Result<(), PrintError> {
+        match self.view {
+            View::Pretty | View::Compact => {}
+            View::Json | View::Data => return Ok(()),
+        }
+        let width = facts.iter().map(|it| it.label.width()).max().unwrap_or(0);
+        let mut text = String::new();
+        for Fact { label, value } in facts {
+            let padding = " ".repeat(width - label.width());
+            self.out.surface.paint.push(&mut text, Role::Dim, label);
+            text.push_str(&format!("{padding}  {}\n", escape::line(value)));
+        }
+        self.out.print(&text)
+    }
+
+    /// A part of a body that is no message.
+    pub(crate) fn unreadable(&mut self, record: &Unreadable) -> Result<(), PrintError> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(&Record::Unreadable(record.clone()))?;
+        }
+        let line = record.to_line(self.secrets);
+        if self.tells_records() {
+            let text = json::line(&line, &self.err.surface);
+            self.err.tell(&text);
+        } else {
+            let (reason, offset) = (&record.reason, record.offset);
+            self.warning(&format!("message skipped at byte {offset}: {reason}"));
+        }
+        Ok(())
+    }
+
+    /// Something that happened to the session.
+    pub(crate) fn state(&mut self, record: &StateRecord) -> Result<(), PrintError> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.state(record)?;
+        }
+        let is_told = match self.verbosity {
+            Verbosity::Quiet => false,
+            Verbosity::Normal => story::is_news(&record.state),
+            Verbosity::Traffic | Verbosity::Http => true,
+        };
+        if is_told {
+            let surface = &self.err.surface;
+            let text = if self.tells_records() {
+                json::state(record, self.secrets, surface)
+            } else {
+                story::state(&record.state, surface)
+            };
+            self.err.tell(&text);
+        }
+        Ok(())
+    }
+
+    /// The head of a request or a response: shown with `-vv`, as text in every view.
+    pub(crate) fn http(&mut self, head: &HttpHead) {
+        if self.verbosity >= Verbosity::Http {
+            let text = http::head(head, self.secrets, &self.err.surface);
+            self.err.tell(&text);
+        }
+    }
+
+    /// A remark on what the program does.
+    pub(crate) fn note(&mut self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            let text = story::remark(Role::Dim, text, &self.err.surface);
+            self.err.tell(&text);
+        }
+    }
+
+    /// Something that needs attention and does not stop the program.
+    pub(crate) fn warning(&mut self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            let text = story::labelled(Role::Warning, "warning", text, &self.err.surface);
+            self.err.tell(&text);
+        }
+    }
+
+    /// One thing to type.
+    pub(crate) fn hint(&mut self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            let text = story::labelled(Role::Hint, "hint", text, &self.err.surface);
+            self.err.tell(&text);
+        }
+    }
+
+    /// What a tail adds up to.
+    pub(crate) fn summary(&mut self, summary: &Summary) {
+        let mut text = format!("{} received", words::count(summary.n_received, "message"));
+        if let Some(n_matched) = summary.n_matched {
+            text.push_str(&format!(", {n_matched} matched"));
+        }
+        text.push_str(&format!(" in {}", words::duration(summary.elapsed)));
+        if summary.n_lost_sessions > 0 {
+            let lost = words::count(summary.n_lost_sessions, "session");
+            text.push_str(&format!(", {lost} lost"));
+        }
+        self.note(&text);
+    }
+
+    /// The error that ends the program: always told, in the json view as a record too.
+    pub(crate) fn report(&mut self, failure: &Failure) {
+        let mut text = story::failure(failure, &self.err.surface);
+        if self.view == View::Json {
+            text.push_str(&json::failure(failure, &self.err.surface));
+        }
+        self.err.tell(&text);
+        if let Some(recorder) = &mut self.recorder {
+            // The program ends with an error already; a second one would hide it.
+            let _ = recorder.record(&Record::Failure(failure.clone()));
+        }
+    }
+
+    /// The view in use.
+    pub(crate) fn view(&self) -> View {
+        self.view
+    }
+
+    /// How much is told.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    /// What standard error can show; for progress bars.
+    pub(crate) fn story_surface(&self) -> &Surface {
+        &self.err.surface
+    }
+
+    /// Whether standard error has records instead of the story: `-o json -v` there is what
+    /// `--record` writes to a file.
+    fn tells_records(&self) -> bool {
+        self.view == View::Json && self.verbosity >= Verbosity::Traffic
+    }
+
+    fn record(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
+        match &mut self.recorder {
+            Some(recorder) => Ok(recorder.message(record)?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stream {
+    /// Writes a part of the answer.
+    fn print(&mut self, text: &str) -> Result<(), PrintError> {
+        self.write(text).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => PrintError::Closed,
+            _ => PrintError::Output(error),
+        })
+    }
+
+    /// Writes a part of the story. Where standard error is closed or full there is no place
+    /// left to say so, and the answer matters more.
+    fn tell(&mut self, text: &str) {
+        let _ = self.write(text);
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.sink.write_all(text.as_bytes())?;
+        self.sink.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! Durations and counts in words.
+
+use std::time::Duration;
+
+/// A duration with as many digits as matter: `0.9 ms`, `213 ms`, `3.1s`, `2m 59s`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    if milliseconds < 9.95 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 999.5 {
+        format!("{milliseconds:.0} ms")
+    } else if milliseconds < 59_950.0 {
+        format!("{:.1}s", milliseconds / 1000.0)
+    } else {
+        let seconds = Duration::from_secs((milliseconds / 1000.0).round() as u64);
+        humantime::format_duration(seconds).to_string()
+    }
+}
+
+/// A count with its noun: `1 message`, `2 messages`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_as_many_digits_as_matter() {
+        let of = |micros| duration(Duration::from_micros(micros));
+        assert_eq!(of(0), "0.0 ms");
+        assert_eq!(of(913), "0.9 ms");
+        assert_eq!(of(9_960), "10 ms");
+        assert_eq!(of(213_400), "213 ms");
+        assert_eq!(of(999_600), "1.0s");
+        assert_eq!(of(41_240_000), "41.2s");
+        assert_eq!(of(59_960_000), "1m");
+        assert_eq!(of(10_740_000_000), "2h 59m");
+    }
+}
