@@ -1,0 +1,324 @@
+//! The broker: sessions, subscriptions and what waits for whom, without socket, thread or clock.
+//!
+//! Requests go in through [`Broker::handle`] and are answered at once or held. Held connects
+//! come out of [`Broker::poll_released`], changes of sessions out of [`Broker::poll_event`];
+//! both are to be drained after every call that takes `now`, which also has to come
+//! again at [`Broker::poll_timeout`].
+//!
+//! ```text
+//!            handshake              connect                 deliveries, timeout,
+//!  (nothing) ---------> handshaken ---------> answered <--- another connect ------ held
+//!                           |                   |  |                                ^
+//!                           |      no connect   |  +------------- connect ----------+
+//!                           +-- in time: gone --+          (unless something waits)
+//! ```
+
+mod reply;
+mod requests;
+mod sessions;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::reply::Refusal;
+use self::requests::Connected;
+use self::sessions::{AdviceWanted, Session, SessionKey, Sessions};
+use self::subscriptions::Subscriptions;
+use super::{CloseReason, Settings};
+use crate::protocol::{Channel, Json, Message, meta};
+
+/// A request that waits for its response; unique within a broker.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct HoldId(u64);
+
+/// What came in with one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) messages: &'a [Message],
+    /// How many elements of the request's array were no objects.
+    pub(super) n_unreadable: usize,
+    /// The token of an `Authorization: Bearer` header.
+    pub(super) bearer: Option<&'a str>,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(super) enum Handled {
+    /// The response: deliveries first, then a reply to each message in its order.
+    Answer(Vec<Arc<Message>>),
+    /// The response comes out of [`Broker::poll_released`].
+    Held(HoldId),
+}
+
+/// The response to a request that was held.
+#[derive(Debug)]
+pub(super) struct Released {
+    pub(super) hold: HoldId,
+    pub(super) messages: Vec<Arc<Message>>,
+}
+
+/// A session that came or went.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum SessionEvent {
+    Opened(Arc<str>),
+    Closed(Arc<str>, CloseReason),
+}
+
+/// Makes client ids; `None` when there is no randomness to be had.
+pub(super) type ClientIds = Box<dyn FnMut() -> Option<String> + Send>;
+
+pub(super) struct Broker {
+    settings: Arc<Settings>,
+    client_ids: ClientIds,
+    sessions: Sessions,
+    subscriptions: Subscriptions,
+    holds: HashMap<HoldId, SessionKey>,
+    last_hold: u64,
+    /// Sessions that got messages while the present call was handled.
+    woken: BTreeSet<SessionKey>,
+    released: VecDeque<Released>,
+    events: VecDeque<SessionEvent>,
+    advice: Json,
+}
+
+/// What one call of [`Broker::handle`] gathers.
+struct Turn<'a> {
+    request: Request<'a>,
+    /// The session whose deliveries go into the response. Messages of further sessions in
+    /// the same request are carried out, but their deliveries go to their own connects.
+    sender: Option<SessionKey>,
+    deliveries: Vec<Arc<Message>>,
+}
+
+impl Broker {
+    pub(super) fn new(settings: Arc<Settings>, client_ids: ClientIds) -> Self {
+        Self {
+            advice: reply::retry_advice(&settings),
+            settings,
+            client_ids,
+            sessions: Sessions::default(),
+            subscriptions: Subscriptions::default(),
+            holds: HashMap::new(),
+            last_hold: 0,
+            woken: BTreeSet::new(),
+            released: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Carries out the messages of one request.
+    pub(super) fn handle(&mut self, now: Instant, request: Request<'_>) -> Handled {
+        let mut turn = Turn {
+            request,
+            sender: None,
+            deliveries: Vec::new(),
+        };
+        let messages = request.messages;
+        let handshake = messages
+            .iter()
+            .position(|message| message.channel() == meta::HANDSHAKE);
+        let mut replies = Vec::with_capacity(messages.len());
+        for (at, message) in messages.iter().enumerate() {
+            let reply = match (handshake, message.channel()) {
+                (Some(handshake), _) if handshake != at => {
+                    Arc::new(reply::refused(message, &Refusal::HandshakeBatched))
+                }
+                (_, meta::CONNECT) => match self.connect(now, &mut turn, message) {
+                    Connected::Reply(reply) => reply,
+                    // Only a connect that is alone in its request is held.
+                    Connected::Held(hold) => {
+                        self.wake(now);
+                        return Handled::Held(hold);
+                    }
+                },
+                _ => self
+                    .carry_out(now, &mut turn, message)
+                    .unwrap_or_else(|refusal| reply::refused(message, &refusal))
+                    .into(),
+            };
+            replies.push(reply);
+        }
+        let unreadable = (0..request.n_unreadable).map(|_| Arc::new(reply::unreadable()));
+        replies.extend(unreadable);
+        let sender = turn.sender.and_then(|key| self.sessions.get_mut(key));
+        let mut answer = turn.deliveries;
+        answer.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
+        answer.append(&mut replies);
+        self.wake(now);
+        Handled::Answer(answer)
+    }
+
+    /// Delivers a message of the server's own to all subscribers. Denied channels are no
+    /// concern here: `deny` is about what clients may do.
+    pub(super) fn publish(&mut self, now: Instant, channel: &Channel, data: &Json) {
+        if !channel.is_meta() && !channel.is_service() {
+            self.broadcast(channel.as_str(), data);
+            self.wake(now);
+        }
+    }
+
+    /// Answers a held connect before its time, with nothing to deliver.
+    pub(super) fn release(&mut self, now: Instant, hold: HoldId) {
+        if let Some(&key) = self.holds.get(&hold) {
+            self.release_held(now, key);
+        }
+    }
+
+    /// The connection on which a connect was held is gone. The session stays until it
+    /// expires, and what is published meanwhile waits for its next connect.
+    pub(super) fn hold_gone(&mut self, now: Instant, hold: HoldId) {
+        let Some(key) = self.holds.remove(&hold) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.held = None;
+        }
+        self.expect_connect(now, key);
+    }
+
+    /// Makes every session unknown from now on, as a restart does. Held connects are
+    /// answered so.
+    pub(super) fn forget_all(&mut self) {
+        for key in self.sessions.keys() {
+            self.close(key, CloseReason::Forgotten);
+        }
+    }
+
+    /// Answers the connects and expires the sessions whose time has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(key) = self.sessions.due(now) {
+            if !self.release_held(now, key) {
+                self.close(key, CloseReason::Expired);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.sessions.next_deadline()
+    }
+
+    pub(super) fn poll_released(&mut self) -> Option<Released> {
+        self.released.pop_front()
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn n_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    fn broadcast(&mut self, channel: &str, data: &Json) {
+        let subscribers = self.subscriptions.of(channel);
+        if !subscribers.is_empty() {
+            let delivery = Arc::new(reply::delivery(channel, None, data));
+            for key in subscribers {
+                self.enqueue(key, &delivery);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, key: SessionKey, delivery: &Arc<Message>) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.queue.push(delivery);
+        let settings = &self.settings;
+        if session
+            .queue
+            .is_over(settings.max_queue_messages, settings.max_queue_bytes)
+        {
+            self.close(key, CloseReason::QueueOverflow);
+        } else {
+            self.woken.insert(key);
+        }
+    }
+
+    /// Releases the connects of sessions that got messages. Only at the end of a request: so
+    /// a batch of publishes arrives in one response.
+    fn wake(&mut self, now: Instant) {
+        for key in mem::take(&mut self.woken) {
+            let session = self.sessions.get_mut(key);
+            if session.is_some_and(|session| !session.queue.is_empty()) {
+                self.release_held(now, key);
+            }
+        }
+    }
+
+    /// Answers a session's held connect with what waits for it; false if there is none.
+    fn release_held(&mut self, now: Instant, key: SessionKey) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        let Some(held) = session.held.take() else {
+            return false;
+        };
+        let mut messages = session.queue.take();
+        messages.push(Arc::new(self.connect_reply(held.id.as_ref(), held.advice)));
+        self.holds.remove(&held.hold);
+        self.released.push_back(Released {
+            hold: held.hold,
+            messages,
+        });
+        self.expect_connect(now, key);
+        true
+    }
+
+    /// Removes a session and answers its held connect.
+    fn close(&mut self, key: SessionKey, reason: CloseReason) -> Option<Session> {
+        let mut session = self.sessions.close(key)?;
+        for pattern in &session.subscriptions {
+            self.subscriptions.remove(pattern, key);
+        }
+        if let Some(held) = session.held.take() {
+            let reply = match reason {
+                CloseReason::Disconnected => {
+                    reply::connected(held.id.as_ref(), Some(&reply::stop_advice()))
+                }
+                CloseReason::Expired | CloseReason::QueueOverflow | CloseReason::Forgotten => {
+                    reply::connect_of_unknown_session(held.id.as_ref())
+                }
+            };
+            self.holds.remove(&held.hold);
+            self.released.push_back(Released {
+                hold: held.hold,
+                messages: vec![Arc::new(reply)],
+            });
+        }
+        let client_id = Arc::clone(&session.client_id);
+        self.events
+            .push_back(SessionEvent::Closed(client_id, reason));
+        Some(session)
+    }
+
+    /// Starts the time in which the next connect has to come: a reply to a connect was
+    /// written, or its connection is gone.
+    fn expect_connect(&mut self, now: Instant, key: SessionKey) {
+        self.sessions.move_deadline(key, self.connect_deadline(now));
+    }
+
+    fn connect_deadline(&self, now: Instant) -> Instant {
+        let settings = &self.settings;
+        later(now, settings.interval.saturating_add(settings.max_interval))
+    }
+
+    fn connect_reply(&self, id: Option<&Json>, advice: AdviceWanted) -> Message {
+        match advice {
+            AdviceWanted::Wanted => reply::connected(id, Some(&self.advice)),
+            AdviceWanted::Unchanged => reply::connected(id, None),
+        }
+    }
+}
+
+/// A day later if the sum is beyond what the clock can show.
+fn later(now: Instant, duration: Duration) -> Instant {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    now.checked_add(duration).unwrap_or_else(|| now + DAY)
+}

@@ -1,0 +1,289 @@
+//! Carrying out messages of clients: one function for each channel of the protocol, and one
+//! for publishes.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::reply::{self, Refusal};
+use super::sessions::{AdviceWanted, Held, SessionKey};
+use super::{Broker, HoldId, SessionEvent, Turn, later};
+use crate::protocol::{Advice, Channel, ChannelPattern, Json, Message, meta};
+use crate::server::{CloseReason, UnconnectedPublish};
+
+/// What becomes of a connect.
+pub(super) enum Connected {
+    Reply(Arc<Message>),
+    Held(HoldId),
+}
+
+impl Connected {
+    fn refused(connect: &Message) -> Self {
+        let reply = reply::refused(connect, &Refusal::SessionUnknown);
+        Self::Reply(Arc::new(reply))
+    }
+}
+
+impl Broker {
+    /// Everything but connects.
+    pub(super) fn carry_out(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+    ) -> Result<Message, Refusal> {
+        match message.channel() {
+            "" => Err(Refusal::ChannelMissing),
+            meta::HANDSHAKE => self.handshake(now, turn, message),
+            meta::SUBSCRIBE => self.subscribe(now, turn, message),
+            meta::UNSUBSCRIBE => self.unsubscribe(now, turn, message),
+            meta::DISCONNECT => self.disconnect(now, turn, message),
+            name => {
+                let channel: Channel = name.parse().map_err(|_| Refusal::ChannelInvalid)?;
+                if channel.is_meta() {
+                    return Err(Refusal::MetaChannel(name.into()));
+                }
+                self.publish_from(now, turn, message, &channel)
+            }
+        }
+    }
+
+    fn handshake(
+        &mut self,
+        now: Instant,
+        turn: &Turn<'_>,
+        message: &Message,
+    ) -> Result<Message, Refusal> {
+        if let Some(token) = &self.settings.require_token {
+            let by_header = turn.request.bearer.is_some_and(|it| token.fits(it));
+            let by_ext = ext_token(message).is_some_and(|it| token.fits(&it));
+            if !by_header && !by_ext {
+                return Err(Refusal::HandshakeDenied);
+            }
+        }
+        if let Some(types) = connection_types(message)
+            && !types.iter().any(|it| it == "long-polling")
+        {
+            return Err(Refusal::ConnectionTypes(types.join(",")));
+        }
+        if self.sessions.len() >= self.settings.max_sessions {
+            return Err(Refusal::TooManySessions);
+        }
+        let deadline = self.connect_deadline(now);
+        let client_id: Arc<str> = (self.client_ids)().ok_or(Refusal::TooManySessions)?.into();
+        self.sessions
+            .open(Arc::clone(&client_id), deadline)
+            .ok_or(Refusal::TooManySessions)?;
+        let reply = reply::handshaken(message, &client_id, &self.advice);
+        self.events.push_back(SessionEvent::Opened(client_id));
+        Ok(reply)
+    }
+
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+    ) -> Connected {
+        let client_id = message.client_id().unwrap_or("");
+        let Some(key) = self.sessions.find(client_id) else {
+            return Connected::refused(message);
+        };
+        // One connect at a time (Bayeux 1.0, "Connect Request": MUST). The older one is
+        // answered, since a client may still wait for it; CometD 8.0.10 ends it with HTTP
+        // 500, Faye 1.4.3 never.
+        self.release_held(now, key);
+        turn.sender.get_or_insert(key);
+        let timeout = self.hold_timeout(message);
+        let wants_advice = message.advice().is_some();
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Connected::refused(message);
+        };
+        let is_first = !mem::replace(&mut session.has_connected, true);
+        let advice = match is_first || wants_advice {
+            true => AdviceWanted::Wanted,
+            false => AdviceWanted::Unchanged,
+        };
+        let id = reply::message_id(message);
+        let is_alone = turn.request.messages.len() + turn.request.n_unreadable == 1;
+        // The dojox client sends nothing else before its first connect succeeded: that one
+        // is answered at once (CometD does, Faye 1.4.3 and cometd-nodejs-server 1.2.1 hold
+        // it). Nor do the replies of a batch wait for the connect among them.
+        if is_alone && !is_first && !timeout.is_zero() && session.queue.is_empty() {
+            self.last_hold += 1;
+            let hold = HoldId(self.last_hold);
+            session.held = Some(Held { hold, id, advice });
+            self.holds.insert(hold, key);
+            self.sessions.move_deadline(key, later(now, timeout));
+            return Connected::Held(hold);
+        }
+        self.expect_connect(now, key);
+        Connected::Reply(Arc::new(self.connect_reply(id.as_ref(), advice)))
+    }
+
+    fn subscribe(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+    ) -> Result<Message, Refusal> {
+        let key = self.sender(now, turn, message)?;
+        let patterns = patterns(message)?;
+        // All of an array or nothing of it: the reply has only one `successful`. CometD, Faye
+        // and cometd-nodejs-server keep what stands before the one that failed.
+        for pattern in &patterns {
+            let name = pattern.as_str();
+            if name.starts_with("/meta/") {
+                return Err(Refusal::MetaChannel(name.into()));
+            }
+            if self.is_denied(name) {
+                return Err(Refusal::SubscribeDenied);
+            }
+        }
+        let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
+        if session.subscriptions.len() + patterns.len() > self.settings.max_subscriptions {
+            return Err(Refusal::TooManySubscriptions);
+        }
+        // Services answer only the one who asked; subscriptions to them SHOULD NOT be
+        // recorded (Bayeux 1.0, "Service Channels").
+        let recorded = patterns
+            .iter()
+            .map(ChannelPattern::as_str)
+            .filter(|name| !name.starts_with("/service/"));
+        for name in recorded {
+            session.subscriptions.insert(name.into());
+            self.subscriptions.add(name, key);
+        }
+        Ok(reply::subscribed(message))
+    }
+
+    fn unsubscribe(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+    ) -> Result<Message, Refusal> {
+        let key = self.sender(now, turn, message)?;
+        let patterns = patterns(message)?;
+        let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
+        for pattern in &patterns {
+            session.subscriptions.remove(pattern.as_str());
+            self.subscriptions.remove(pattern.as_str(), key);
+        }
+        Ok(reply::subscribed(message))
+    }
+
+    fn disconnect(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+    ) -> Result<Message, Refusal> {
+        let key = self.sender(now, turn, message)?;
+        if let Some(session) = self.close(key, CloseReason::Disconnected)
+            && turn.sender == Some(key)
+        {
+            let mut queue = session.queue;
+            turn.deliveries.extend(queue.take());
+        }
+        Ok(reply::reply_to(message, true).build())
+    }
+
+    fn publish_from(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+        channel: &Channel,
+    ) -> Result<Message, Refusal> {
+        let sender = match (message.client_id(), self.settings.unconnected_publish) {
+            (None, UnconnectedPublish::Accepted) => None,
+            (None, UnconnectedPublish::Refused) | (Some(_), _) => {
+                Some(self.sender(now, turn, message)?)
+            }
+        };
+        if self.is_denied(channel.as_str()) {
+            return Err(Refusal::PublishDenied);
+        }
+        let data = message.data().and_then(|data| data.parse().ok());
+        let data: Json = data.ok_or(Refusal::DataMissing)?;
+        if !channel.is_service() {
+            self.broadcast(channel.as_str(), &data);
+        } else if channel.as_str() == "/service/echo"
+            && let Some(key) = sender
+        {
+            let id = reply::message_id(message);
+            let echo = reply::delivery(channel.as_str(), id.as_ref(), &data);
+            self.enqueue(key, &Arc::new(echo));
+        }
+        Ok(reply::reply_to(message, true).build())
+    }
+
+    /// The session of a message other than handshake and connect. Such a message is a sign
+    /// of life and puts off the session's expiry.
+    fn sender(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_>,
+        message: &Message,
+    ) -> Result<SessionKey, Refusal> {
+        let client_id = message.client_id().unwrap_or("");
+        let key = self
+            .sessions
+            .find(client_id)
+            .ok_or(Refusal::SessionUnknown)?;
+        turn.sender.get_or_insert(key);
+        self.sessions
+            .extend(key, later(now, self.settings.max_interval));
+        Ok(key)
+    }
+
+    /// How long this connect may be held: as the client asked, but no more than twice as long
+    /// as the settings say.
+    fn hold_timeout(&self, connect: &Message) -> Duration {
+        let configured = self.settings.timeout;
+        let asked = connect
+            .advice()
+            .and_then(|advice| Advice::parse(advice, "long-polling"))
+            .and_then(|advice| advice.timeout);
+        match asked {
+            Some(asked) => asked.min(configured.saturating_mul(2)),
+            None => configured,
+        }
+    }
+
+    fn is_denied(&self, name: &str) -> bool {
+        self.settings
+            .deny
+            .iter()
+            .any(|pattern| pattern.matches(name))
+    }
+}
+
+/// The patterns of a subscribe or unsubscribe; all of them are legal.
+fn patterns(message: &Message) -> Result<Vec<ChannelPattern>, Refusal> {
+    let names = message.subscriptions();
+    if names.is_empty() {
+        return match message.get("subscription").map(str::trim) {
+            None | Some("null") => Err(Refusal::SubscriptionMissing),
+            Some(_) => Err(Refusal::SubscriptionInvalid),
+        };
+    }
+    names
+        .iter()
+        .map(|name| name.parse().map_err(|_| Refusal::SubscriptionInvalid))
+        .collect()
+}
+
+fn ext_token(message: &Message) -> Option<String> {
+    let ext: Value = serde_json::from_str(message.ext()?).ok()?;
+    Some(ext.get("token")?.as_str()?.to_owned())
+}
+
+/// What a handshake says about its connection types. The dojox client leaves the field out of
+/// its cross-origin handshake (dojox 1.7.12), which is no reason to refuse it.
+fn connection_types(message: &Message) -> Option<Vec<String>> {
+    serde_json::from_str(message.get("supportedConnectionTypes")?).ok()
+}

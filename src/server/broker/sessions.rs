@@ -1,0 +1,156 @@
+//! The table of sessions: by client id, and by the time at which each needs attention.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+use std::{mem, sync::Arc};
+
+use super::HoldId;
+use crate::protocol::{Json, Message};
+
+/// Names a session within its broker; never given twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct SessionKey(u64);
+
+/// One client, from its handshake to its disconnect or expiry.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client_id: Arc<str>,
+    pub(super) queue: Queue,
+    pub(super) subscriptions: BTreeSet<Box<str>>,
+    /// The connect that waits for something to report. The queue is empty meanwhile, except
+    /// while a request is being handled.
+    pub(super) held: Option<Held>,
+    /// Whether a connect was answered already; the first one never waits.
+    pub(super) has_connected: bool,
+    /// When the held connect is to be answered; without one, when the session expires.
+    deadline: Instant,
+}
+
+/// A connect whose reply is kept back.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) hold: HoldId,
+    /// The id of the message, to be repeated in the reply.
+    pub(super) id: Option<Json>,
+    pub(super) advice: AdviceWanted,
+}
+
+/// Whether a connect reply has to carry the advice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum AdviceWanted {
+    /// It is the first of its session, or its request carried advice itself.
+    Wanted,
+    /// The client knows it already.
+    Unchanged,
+}
+
+/// What waits for a session.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    messages: Vec<Arc<Message>>,
+    n_bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, message: &Arc<Message>) {
+        self.messages.push(Arc::clone(message));
+        self.n_bytes += message.raw().len();
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Arc<Message>> {
+        mem::take(self).messages
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn is_over(&self, max_messages: usize, max_bytes: usize) -> bool {
+        self.messages.len() > max_messages || self.n_bytes > max_bytes
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    by_key: HashMap<SessionKey, Session>,
+    by_client_id: HashMap<Arc<str>, SessionKey>,
+    deadlines: BTreeSet<(Instant, SessionKey)>,
+    last_key: u64,
+}
+
+impl Sessions {
+    /// Adds a session, unless there is one with this client id.
+    pub(super) fn open(&mut self, client_id: Arc<str>, deadline: Instant) -> Option<SessionKey> {
+        if self.by_client_id.contains_key(&client_id) {
+            return None;
+        }
+        self.last_key += 1;
+        let key = SessionKey(self.last_key);
+        let session = Session {
+            client_id: Arc::clone(&client_id),
+            queue: Queue::default(),
+            subscriptions: BTreeSet::new(),
+            held: None,
+            has_connected: false,
+            deadline,
+        };
+        self.by_key.insert(key, session);
+        self.by_client_id.insert(client_id, key);
+        self.deadlines.insert((deadline, key));
+        Some(key)
+    }
+
+    pub(super) fn close(&mut self, key: SessionKey) -> Option<Session> {
+        let session = self.by_key.remove(&key)?;
+        self.by_client_id.remove(&session.client_id);
+        self.deadlines.remove(&(session.deadline, key));
+        Some(session)
+    }
+
+    pub(super) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.by_key.get_mut(&key)
+    }
+
+    pub(super) fn move_deadline(&mut self, key: SessionKey, to: Instant) {
+        if let Some(session) = self.by_key.get_mut(&key) {
+            self.deadlines.remove(&(session.deadline, key));
+            session.deadline = to;
+            self.deadlines.insert((to, key));
+        }
+    }
+
+    /// Moves the deadline of a session that expires sooner; a held connect keeps its own.
+    pub(super) fn extend(&mut self, key: SessionKey, to: Instant) {
+        match self.by_key.get(&key) {
+            Some(session) if session.held.is_none() && session.deadline < to => {
+                self.move_deadline(key, to);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    pub(super) fn find(&self, client_id: &str) -> Option<SessionKey> {
+        self.by_client_id.get(client_id).copied()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// A session whose deadline has come.
+    pub(super) fn due(&self, now: Instant) -> Option<SessionKey> {
+        let &(at, key) = self.deadlines.first()?;
+        (at <= now).then_some(key)
+    }
+
+    /// All sessions, the oldest first.
+    pub(super) fn keys(&self) -> Vec<SessionKey> {
+        let mut keys: Vec<_> = self.by_key.keys().copied().collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+}

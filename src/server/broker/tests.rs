@@ -1,0 +1,603 @@
+//! Conversations with a broker in simulated time.
+
+use super::*;
+use crate::protocol::decode;
+use crate::server::{Token, UnconnectedPublish};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A broker with a clock of its own. Requests and responses are text; `'` stands for `"`.
+struct Scenario {
+    broker: Broker,
+    now: Instant,
+}
+
+impl Scenario {
+    fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// Client ids are `c1`, `c2` and so on.
+    fn with(settings: Settings) -> Self {
+        let mut n_ids = 0;
+        let client_ids = Box::new(move || {
+            n_ids += 1;
+            Some(format!("c{n_ids}"))
+        });
+        Self {
+            broker: Broker::new(Arc::new(settings), client_ids),
+            now: Instant::now(),
+        }
+    }
+
+    /// A session that has made its first connect, and subscribed to these channels.
+    fn connected(&mut self, subscriptions: &[&str]) -> String {
+        let handshake = self.request("[{'channel':'/meta/handshake'}]");
+        let client_id = handshake.split("'clientId':'").nth(1).unwrap();
+        let client_id = client_id.split('\'').next().unwrap().to_owned();
+        self.connect(&client_id);
+        for channel in subscriptions {
+            let reply = self.request(&format!(
+                "[{{'channel':'/meta/subscribe','clientId':'{client_id}','subscription':'{channel}'}}]"
+            ));
+            assert!(reply.contains("'successful':true"), "{reply}");
+        }
+        client_id
+    }
+
+    fn handle(&mut self, request: &str) -> Handled {
+        let body = decode(request.replace('\'', "\"").as_bytes()).unwrap();
+        let request = Request {
+            messages: &body.messages,
+            n_unreadable: body.findings.len(),
+            bearer: None,
+        };
+        self.broker.handle(self.now, request)
+    }
+
+    fn request(&mut self, request: &str) -> String {
+        match self.handle(request) {
+            Handled::Answer(messages) => text(&messages),
+            Handled::Held(_) => panic!("held: {request}"),
+        }
+    }
+
+    fn connect(&mut self, client_id: &str) -> String {
+        self.request(&connect(client_id))
+    }
+
+    fn hold(&mut self, client_id: &str) -> HoldId {
+        match self.handle(&connect(client_id)) {
+            Handled::Held(hold) => hold,
+            Handled::Answer(messages) => panic!("not held: {}", text(&messages)),
+        }
+    }
+
+    fn publish(&mut self, client_id: &str, channel: &str, data: &str) -> String {
+        self.request(&format!(
+            "[{{'channel':'{channel}','clientId':'{client_id}','data':{data}}}]"
+        ))
+    }
+
+    fn released(&mut self) -> Vec<(HoldId, String)> {
+        std::iter::from_fn(|| self.broker.poll_released())
+            .map(|released| (released.hold, text(&released.messages)))
+            .collect()
+    }
+
+    fn events(&mut self) -> Vec<SessionEvent> {
+        std::iter::from_fn(|| self.broker.poll_event()).collect()
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.broker.handle_timeout(self.now);
+    }
+}
+
+fn connect(client_id: &str) -> String {
+    format!(
+        "[{{'channel':'/meta/connect','clientId':'{client_id}','connectionType':'long-polling','id':'9'}}]"
+    )
+}
+
+fn text(messages: &[Arc<Message>]) -> String {
+    let messages: Vec<_> = messages.iter().map(|it| it.raw()).collect();
+    messages.join(" ").replace('"', "'")
+}
+
+const CONNECTED: &str = "{'channel':'/meta/connect','id':'9','successful':true}";
+const UNKNOWN: &str = "{'channel':'/meta/connect','id':'9','successful':false,\
+     'error':'402::session_unknown','advice':{'reconnect':'handshake','interval':0}}";
+
+#[test]
+fn a_handshake_reply_has_all_the_fields_of_the_specification() {
+    let mut scenario = Scenario::new();
+    assert_eq!(
+        scenario.request("[{'channel':'/meta/handshake','id':1,'version':'1.0','supportedConnectionTypes':['x','long-polling']}]"),
+        "{'channel':'/meta/handshake','id':1,'successful':true,'version':'1.0','minimumVersion':'1.0',\
+         'supportedConnectionTypes':['long-polling'],'clientId':'c1',\
+         'advice':{'reconnect':'retry','interval':0,'timeout':30000,'maxInterval':10000}}"
+    );
+    assert_eq!(scenario.events(), [SessionEvent::Opened("c1".into())]);
+}
+
+#[test]
+fn the_first_connect_is_answered_at_once_with_advice_and_the_second_is_held_without() {
+    let mut scenario = Scenario::new();
+    scenario.request("[{'channel':'/meta/handshake'}]");
+    assert_eq!(
+        scenario.connect("c1"),
+        "{'channel':'/meta/connect','id':'9','successful':true,\
+         'advice':{'reconnect':'retry','interval':0,'timeout':30000,'maxInterval':10000}}"
+    );
+    let hold = scenario.hold("c1");
+    scenario.pass(30 * SECOND - Duration::from_millis(1));
+    assert_eq!(scenario.released(), []);
+    scenario.pass(Duration::from_millis(1));
+    assert_eq!(scenario.released(), [(hold, CONNECTED.into())]);
+}
+
+#[test]
+fn a_message_of_another_session_ends_the_hold_and_stands_before_the_reply() {
+    let mut scenario = Scenario::new();
+    let subscriber = scenario.connected(&["/demo"]);
+    let publisher = scenario.connected(&[]);
+    let hold = scenario.hold(&subscriber);
+    assert_eq!(
+        scenario.request(&format!(
+            "[{{'channel':'/demo','clientId':'{publisher}','id':'7','data':{{'n':1.00,'big':9007199254740993}},'x':1}}]"
+        )),
+        "{'channel':'/demo','id':'7','successful':true}"
+    );
+    let delivery = "{'channel':'/demo','data':{'n':1.00,'big':9007199254740993}}";
+    assert_eq!(
+        scenario.released(),
+        [(hold, format!("{delivery} {CONNECTED}"))]
+    );
+}
+
+#[test]
+fn a_batch_of_publishes_arrives_in_one_response_and_in_order() {
+    let mut scenario = Scenario::new();
+    let subscriber = scenario.connected(&["/a", "/b"]);
+    scenario.connected(&[]);
+    scenario.hold(&subscriber);
+    scenario.request(
+        "[{'channel':'/a','clientId':'c2','data':1},{'channel':'/b','clientId':'c2','data':2},\
+         {'channel':'/a','clientId':'c2','data':3}]",
+    );
+    let released = scenario.released();
+    assert_eq!(released.len(), 1);
+    assert_eq!(
+        released[0].1,
+        format!(
+            "{{'channel':'/a','data':1}} {{'channel':'/b','data':2}} {{'channel':'/a','data':3}} {CONNECTED}"
+        )
+    );
+}
+
+#[test]
+fn a_session_gets_one_copy_however_many_of_its_patterns_match() {
+    let mut scenario = Scenario::new();
+    let subscriber = scenario.connected(&["/a/b", "/a/*", "/a/**", "/**", "/a/b/*", "/*"]);
+    let delivery = "{'channel':'/a/b','data':1}";
+    let reply = scenario.publish(&subscriber, "/a/b", "1");
+    assert_eq!(
+        reply,
+        format!("{delivery} {{'channel':'/a/b','successful':true}}")
+    );
+}
+
+#[test]
+fn the_publishers_own_message_comes_with_the_reply_and_leaves_its_connect_held() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&["/demo"]);
+    scenario.hold(&client_id);
+    assert_eq!(
+        scenario.publish(&client_id, "/demo", "null"),
+        "{'channel':'/demo','data':null} {'channel':'/demo','successful':true}"
+    );
+    assert_eq!(scenario.released(), []);
+}
+
+#[test]
+fn what_came_between_two_connects_waits_for_the_next() {
+    let mut scenario = Scenario::new();
+    let subscriber = scenario.connected(&["/demo"]);
+    let publisher = scenario.connected(&[]);
+    scenario.publish(&publisher, "/demo", "1");
+    scenario.publish(&publisher, "/demo", "2");
+    assert_eq!(
+        scenario.connect(&subscriber),
+        format!("{{'channel':'/demo','data':1}} {{'channel':'/demo','data':2}} {CONNECTED}")
+    );
+    scenario.hold(&subscriber);
+}
+
+#[test]
+fn a_connect_asks_for_its_own_timeout_within_twice_the_configured_one() {
+    let mut scenario = Scenario::new();
+    scenario.connected(&[]);
+    let connect = |timeout: u32| {
+        format!("[{{'channel':'/meta/connect','clientId':'c1','advice':{{'timeout':{timeout}}}}}]")
+    };
+    let at_once = scenario.request(&connect(0));
+    assert!(at_once.contains("'timeout':30000"), "{at_once}");
+    scenario.handle(&connect(999_000));
+    scenario.pass(59 * SECOND);
+    assert_eq!(scenario.released(), []);
+    scenario.pass(SECOND);
+    assert_eq!(scenario.released().len(), 1);
+}
+
+#[test]
+fn a_second_connect_answers_the_older_one() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&[]);
+    let older = scenario.hold(&client_id);
+    let newer = scenario.hold(&client_id);
+    assert_eq!(scenario.released(), [(older, CONNECTED.into())]);
+    scenario.pass(30 * SECOND);
+    assert_eq!(scenario.released(), [(newer, CONNECTED.into())]);
+}
+
+#[test]
+fn a_connect_among_other_messages_is_answered_at_once() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&[]);
+    let batch = connect(&client_id).replace(
+        "}]",
+        "},{'channel':'/meta/unsubscribe','clientId':'c1','subscription':'/a'}]",
+    );
+    let replies = scenario.request(&batch);
+    assert_eq!(
+        replies,
+        format!(
+            "{CONNECTED} {{'channel':'/meta/unsubscribe','successful':true,'subscription':'/a'}}"
+        )
+    );
+}
+
+#[test]
+fn a_disconnect_ends_the_hold_and_the_session() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&["/demo"]);
+    let hold = scenario.hold(&client_id);
+    scenario.events();
+    let disconnect = format!("[{{'channel':'/meta/disconnect','clientId':'{client_id}'}}]");
+    assert_eq!(
+        scenario.request(&disconnect),
+        "{'channel':'/meta/disconnect','successful':true}"
+    );
+    let stopped = "{'channel':'/meta/connect','id':'9','successful':true,'advice':{'reconnect':'none','interval':0}}";
+    assert_eq!(scenario.released(), [(hold, stopped.into())]);
+    assert_eq!(
+        scenario.events(),
+        [SessionEvent::Closed("c1".into(), CloseReason::Disconnected)]
+    );
+    assert_eq!(scenario.connect(&client_id), UNKNOWN);
+    assert_eq!(
+        scenario.request(&disconnect),
+        "{'channel':'/meta/disconnect','successful':false,'error':'402::session_unknown'}"
+    );
+    assert_eq!(scenario.broker.poll_timeout(), None);
+}
+
+#[test]
+fn a_session_expires_when_no_connect_comes_and_not_before() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&[]);
+    scenario.pass(10 * SECOND - Duration::from_millis(1));
+    scenario.hold(&client_id);
+    scenario.pass(30 * SECOND);
+    scenario.released();
+    scenario.pass(9 * SECOND);
+    scenario.hold(&client_id);
+    scenario.pass(30 * SECOND);
+    scenario.events();
+    scenario.pass(10 * SECOND);
+    assert_eq!(
+        scenario.events(),
+        [SessionEvent::Closed("c1".into(), CloseReason::Expired)]
+    );
+    assert_eq!(scenario.connect(&client_id), UNKNOWN);
+    assert_eq!(
+        scenario.publish(&client_id, "/demo", "1"),
+        "{'channel':'/demo','successful':false,'error':'402::session_unknown'}"
+    );
+}
+
+#[test]
+fn any_other_message_puts_off_the_expiry() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&[]);
+    for _ in 0..3 {
+        scenario.pass(9 * SECOND);
+        let reply = scenario.publish(&client_id, "/demo", "1");
+        assert!(reply.contains("true"), "{reply}");
+    }
+    scenario.pass(10 * SECOND);
+    assert_eq!(scenario.broker.n_sessions(), 0);
+}
+
+#[test]
+fn a_session_outlives_its_connection_and_keeps_its_messages() {
+    let mut scenario = Scenario::new();
+    let subscriber = scenario.connected(&["/demo"]);
+    let hold = scenario.hold(&subscriber);
+    scenario.broker.hold_gone(scenario.now, hold);
+    scenario.broker.publish(
+        scenario.now,
+        &"/demo".parse().unwrap(),
+        &"1".parse().unwrap(),
+    );
+    assert_eq!(scenario.released(), []);
+    assert_eq!(
+        scenario.connect(&subscriber),
+        format!("{{'channel':'/demo','data':1}} {CONNECTED}")
+    );
+    let hold = scenario.hold(&subscriber);
+    scenario.broker.hold_gone(scenario.now, hold);
+    scenario.pass(10 * SECOND);
+    assert_eq!(scenario.broker.n_sessions(), 0);
+}
+
+#[test]
+fn forgotten_sessions_are_told_to_handshake() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&["/demo"]);
+    let hold = scenario.hold(&client_id);
+    scenario.broker.forget_all();
+    assert_eq!(scenario.released(), [(hold, UNKNOWN.into())]);
+    assert_eq!(scenario.connect(&client_id), UNKNOWN);
+    assert_eq!(scenario.broker.n_sessions(), 0);
+}
+
+#[test]
+fn a_bad_message_does_not_cost_the_others_their_replies() {
+    let mut scenario = Scenario::new();
+    scenario.connected(&[]);
+    let replies = scenario.request(
+        "[{'id':'1','data':1},{'channel':'demo','id':'2','clientId':'c1'},7,\
+         {'channel':'/meta/foo','id':'3','clientId':'c1'},{'channel':'/a/*','id':'4','clientId':'c1'},\
+         {'channel':'/a','id':'5','clientId':'c1'},{'channel':'/a','id':'6','data':1,'clientId':'c1'}]",
+    );
+    let replies: Vec<&str> = replies.split(' ').collect();
+    assert_eq!(
+        replies,
+        [
+            "{'channel':'','id':'1','successful':false,'error':'400::channel_missing'}",
+            "{'channel':'demo','id':'2','successful':false,'error':'405::channel_invalid'}",
+            "{'channel':'/meta/foo','id':'3','successful':false,'error':'403:/meta/foo:meta_channel_denied'}",
+            "{'channel':'/a/*','id':'4','successful':false,'error':'405::channel_invalid'}",
+            "{'channel':'/a','id':'5','successful':false,'error':'400::data_missing'}",
+            "{'channel':'/a','id':'6','successful':true}",
+            "{'channel':'','successful':false,'error':'400::message_invalid'}",
+        ]
+    );
+}
+
+#[test]
+fn an_empty_request_has_an_empty_response() {
+    assert_eq!(Scenario::new().request("[]"), "");
+}
+
+#[test]
+fn subscriptions_are_refused_as_cometd_does_and_echoed() {
+    let deny = vec!["/admin/**".parse().unwrap()];
+    let mut scenario = Scenario::with(Settings {
+        deny,
+        ..Settings::default()
+    });
+    scenario.connected(&[]);
+    for (subscription, error) in [
+        ("null", "403::subscription_missing"),
+        ("[]", "403::subscription_invalid"),
+        ("[1]", "403::subscription_invalid"),
+        ("'a'", "403::subscription_invalid"),
+        ("'/a/*/b'", "403::subscription_invalid"),
+        ("'/meta/*'", "403:/meta/*:meta_channel_denied"),
+        (
+            "'/admin/*'",
+            "403:denied_by_security_policy:subscribe_denied",
+        ),
+        (
+            "['/ok','/admin/x']",
+            "403:denied_by_security_policy:subscribe_denied",
+        ),
+    ] {
+        assert_eq!(
+            scenario.request(&format!(
+                "{{'channel':'/meta/subscribe','clientId':'c1','subscription':{subscription}}}"
+            )),
+            format!(
+                "{{'channel':'/meta/subscribe','successful':false,'subscription':{subscription},'error':'{error}'}}"
+            )
+        );
+    }
+    // Nothing of the refused array was subscribed to.
+    let reply = scenario.publish("c1", "/ok", "1");
+    assert_eq!(reply, "{'channel':'/ok','successful':true}");
+    let reply = scenario.publish("c1", "/admin/x", "1");
+    assert!(reply.contains("denied_by_security_policy:publish_denied"));
+}
+
+#[test]
+fn nothing_is_delivered_after_an_unsubscribe() {
+    let mut scenario = Scenario::new();
+    scenario.connected(&["/a", "/b"]);
+    let reply = scenario.request(
+        "[{'channel':'/meta/unsubscribe','clientId':'c1','subscription':['/a','/never']}]",
+    );
+    assert!(reply.contains("'successful':true"), "{reply}");
+    assert_eq!(
+        scenario.publish("c1", "/a", "1"),
+        "{'channel':'/a','successful':true}"
+    );
+    assert!(scenario.publish("c1", "/b", "1").contains("'data':1"));
+}
+
+#[test]
+fn services_are_private_and_the_echo_answers_its_sender() {
+    let mut scenario = Scenario::new();
+    let other = scenario.connected(&["/**", "/service/echo"]);
+    scenario.connected(&[]);
+    scenario.hold(&other);
+    assert_eq!(
+        scenario.request("{'channel':'/service/echo','clientId':'c2','id':'5','data':[1.0]}"),
+        "{'channel':'/service/echo','id':'5','data':[1.0]} {'channel':'/service/echo','id':'5','successful':true}"
+    );
+    assert_eq!(
+        scenario.publish("c2", "/service/x", "1"),
+        "{'channel':'/service/x','successful':true}"
+    );
+    assert_eq!(scenario.released(), []);
+}
+
+#[test]
+fn a_handshake_in_a_batch_is_carried_out_alone() {
+    let mut scenario = Scenario::new();
+    let replies = scenario.request(
+        "[{'channel':'/demo','data':1},{'channel':'/meta/handshake'},{'channel':'/meta/handshake'}]",
+    );
+    let replies: Vec<&str> = replies.split(' ').collect();
+    assert_eq!(
+        replies[0],
+        "{'channel':'/demo','successful':false,'error':'400::handshake_batched'}"
+    );
+    assert!(replies[1].contains("'clientId':'c1'"));
+    assert_eq!(
+        replies[2],
+        "{'channel':'/meta/handshake','successful':false,'error':'400::handshake_batched'}"
+    );
+    assert_eq!(scenario.broker.n_sessions(), 1);
+}
+
+#[test]
+fn a_handshake_without_a_common_connection_type_fails() {
+    assert_eq!(
+        Scenario::new().request(
+            "[{'channel':'/meta/handshake','supportedConnectionTypes':['a','websocket']}]"
+        ),
+        "{'channel':'/meta/handshake','successful':false,\
+         'error':'301:a,websocket:connection_types_unsupported','advice':{'reconnect':'none','interval':0}}"
+    );
+}
+
+#[test]
+fn a_handshake_has_to_show_the_token_where_one_is_required() {
+    let mut scenario = Scenario::with(Settings {
+        require_token: Some(Token::new("secret")),
+        ..Settings::default()
+    });
+    let denied = "{'channel':'/meta/handshake','successful':false,'error':'403::handshake_denied',\
+         'advice':{'reconnect':'none','interval':0}}";
+    for ext in ["{}", "{'token':'other'}", "{'token':1}", "[]", "null"] {
+        let handshake = format!("[{{'channel':'/meta/handshake','ext':{ext}}}]");
+        assert_eq!(scenario.request(&handshake), denied);
+    }
+    let reply = scenario.request("[{'channel':'/meta/handshake','ext':{'token':'secret'}}]");
+    assert!(reply.contains("'clientId':'c1'"), "{reply}");
+    let messages = [Message::parse(r#"{"channel":"/meta/handshake"}"#).unwrap()];
+    let request = Request {
+        messages: &messages,
+        n_unreadable: 0,
+        bearer: Some("secret"),
+    };
+    scenario.broker.handle(scenario.now, request);
+    assert_eq!(scenario.broker.n_sessions(), 2);
+}
+
+#[test]
+fn a_publish_without_session_is_refused_unless_the_settings_say_otherwise() {
+    let unconnected = "[{'channel':'/demo','data':1}]";
+    let refused = "{'channel':'/demo','successful':false,'error':'402::session_unknown'}";
+    assert_eq!(Scenario::new().request(unconnected), refused);
+
+    let mut scenario = Scenario::with(Settings {
+        unconnected_publish: UnconnectedPublish::Accepted,
+        ..Settings::default()
+    });
+    let subscriber = scenario.connected(&["/demo"]);
+    scenario.hold(&subscriber);
+    assert_eq!(
+        scenario.request(unconnected),
+        "{'channel':'/demo','successful':true}"
+    );
+    assert_eq!(scenario.released().len(), 1);
+    assert_eq!(scenario.publish("bogus", "/demo", "1"), refused);
+}
+
+#[test]
+fn a_session_whose_queue_overflows_is_closed_and_the_others_go_on() {
+    let mut scenario = Scenario::with(Settings {
+        max_queue_messages: 2,
+        max_queue_bytes: 100,
+        ..Settings::default()
+    });
+    let absent = scenario.connected(&["/demo"]);
+    let present = scenario.connected(&["/demo"]);
+    let publisher = scenario.connected(&[]);
+    scenario.events();
+    for _ in 0..3 {
+        scenario.hold(&present);
+        scenario.publish(&publisher, "/demo", "1");
+    }
+    let overflown = |client_id: String| {
+        let client_id = client_id.into();
+        SessionEvent::Closed(client_id, CloseReason::QueueOverflow)
+    };
+    assert_eq!(scenario.events(), [overflown(absent.clone())]);
+    assert_eq!(scenario.released().len(), 3);
+    assert_eq!(scenario.connect(&absent), UNKNOWN);
+    // A connect that is held when a single request overflows the queue is answered too.
+    scenario.hold(&present);
+    scenario.publish(&publisher, "/demo", &format!("'{}'", "x".repeat(100)));
+    assert_eq!(scenario.events(), [overflown(present)]);
+    assert_eq!(scenario.released()[0].1, UNKNOWN);
+}
+
+#[test]
+fn sessions_and_subscriptions_are_limited() {
+    let mut scenario = Scenario::with(Settings {
+        max_sessions: 1,
+        max_subscriptions: 1,
+        ..Settings::default()
+    });
+    scenario.connected(&["/a"]);
+    let reply =
+        scenario.request("{'channel':'/meta/subscribe','clientId':'c1','subscription':'/b'}");
+    assert!(reply.contains("403:too_many_subscriptions:subscribe_failed"));
+    let reply = scenario.request("[{'channel':'/meta/handshake'}]");
+    assert!(reply.contains("503::too_many_sessions"), "{reply}");
+    assert!(reply.contains("'reconnect':'handshake','interval':10000"));
+}
+
+#[test]
+fn messages_of_two_sessions_in_one_request_are_both_carried_out() {
+    let mut scenario = Scenario::new();
+    scenario.connected(&["/demo"]);
+    let second = scenario.connected(&["/demo"]);
+    scenario.hold(&second);
+    let response = scenario.request(
+        "[{'channel':'/demo','clientId':'c1','data':1},{'channel':'/demo','clientId':'c2','data':2}]",
+    );
+    assert_eq!(response.matches("'data'").count(), 2, "{response}");
+    assert_eq!(response.matches("'successful':true").count(), 2);
+    // The second session's deliveries go to its own connect, not to whoever sent for both.
+    let released = scenario.released();
+    assert_eq!(released[0].1.matches("'data'").count(), 2);
+}
+
+#[test]
+fn a_duration_beyond_the_clock_does_not_panic() {
+    let mut scenario = Scenario::with(Settings {
+        timeout: Duration::MAX,
+        interval: Duration::MAX,
+        max_interval: Duration::MAX,
+        ..Settings::default()
+    });
+    let client_id = scenario.connected(&[]);
+    scenario.hold(&client_id);
+}

@@ -1,0 +1,114 @@
+//! What a server tells about itself while it runs.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::protocol::Message;
+
+/// Is told what a server does. It is called on the server's threads, never under one of its
+/// locks; while it runs, the exchange that it is told about waits.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+/// use bayeux::server::{Event, Observer, Server, Settings};
+///
+/// struct Sessions(mpsc::Sender<String>);
+///
+/// impl Observer for Sessions {
+///     fn observe(&self, event: &Event<'_>) {
+///         if let Event::SessionOpened { client_id } = event {
+///             let _ = self.0.send(client_id.to_string());
+///         }
+///     }
+/// }
+///
+/// let (sender, receiver) = mpsc::channel();
+/// let observer = Some(Arc::new(Sessions(sender)) as Arc<dyn Observer>);
+/// let server = Server::bind("127.0.0.1:0", Settings { observer, ..Settings::default() })?;
+/// # drop((server, receiver));
+/// # Ok::<(), bayeux::server::ServerError>(())
+/// ```
+pub trait Observer: Send + Sync {
+    /// Takes notice of one event.
+    fn observe(&self, event: &Event<'_>);
+}
+
+impl fmt::Debug for dyn Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+/// Something that happened in a server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A handshake was successful.
+    SessionOpened {
+        /// The client id of the new session.
+        client_id: &'a str,
+    },
+    /// A session is gone.
+    SessionClosed {
+        /// The client id that it had.
+        client_id: &'a str,
+        /// Why it is gone.
+        reason: CloseReason,
+    },
+    /// A request came in.
+    Received {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// Its messages.
+        messages: &'a [Message],
+    },
+    /// A response was handed to the operating system, or is about to be.
+    Sent {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// Its messages: deliveries first, replies last.
+        messages: &'a [Arc<Message>],
+    },
+    /// A request was answered with an HTTP error, because it held no Bayeux messages.
+    Refused {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// The HTTP status.
+        status: u16,
+        /// Why, in one line.
+        reason: &'a str,
+    },
+    /// A connection could not be accepted or served, most often for want of file
+    /// descriptors or threads. The server goes on.
+    AcceptFailed {
+        /// What the operating system said.
+        error: &'a io::Error,
+    },
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Its client sent a disconnect.
+    Disconnected,
+    /// Its client sent no connect in time.
+    Expired,
+    /// More messages waited for it than [`Settings`](super::Settings) allow.
+    QueueOverflow,
+    /// [`Server::forget_sessions`](super::Server::forget_sessions) was called.
+    Forgotten,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disconnected => "disconnected",
+            Self::Expired => "expired: no connect in time",
+            Self::QueueOverflow => "too many messages waited",
+            Self::Forgotten => "forgotten",
+        })
+    }
+}

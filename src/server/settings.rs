@@ -1,0 +1,135 @@
+//! What a server is told before it starts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Observer;
+use crate::protocol::ChannelPattern;
+
+/// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 6
+/// does, with limits that a test or a debugging session does not reach.
+///
+/// ```
+/// use std::time::Duration;
+/// use bayeux::server::Settings;
+///
+/// let settings = Settings {
+///     timeout: Duration::from_secs(2),
+///     deny: vec!["/admin/**".parse()?],
+///     ..Settings::default()
+/// };
+/// # let _ = settings;
+/// # Ok::<(), bayeux::protocol::ChannelError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Path of the endpoint; paths below it are answered as well, since cometd.js appends
+    /// `/handshake` and `/connect`. Default `/cometd`.
+    pub path: String,
+    /// How long a connect is held when nothing happens. Default 30 s.
+    pub timeout: Duration,
+    /// How long clients are advised to wait between a connect reply and the next connect.
+    /// Default zero.
+    pub interval: Duration,
+    /// How long a session lives, beyond `interval`, after the reply to its last connect or to
+    /// its handshake. Default 10 s.
+    pub max_interval: Duration,
+    /// Channels that nobody may publish or subscribe to. A subscription is refused when its
+    /// own text matches: `/admin/**` refuses `/admin/x` and `/admin/*` but not `/**`.
+    /// Default none.
+    pub deny: Vec<ChannelPattern>,
+    /// If set, a handshake is refused unless it comes with this token, as
+    /// `Authorization: Bearer TOKEN` or as `ext.token`. Default none.
+    pub require_token: Option<Token>,
+    /// What to do with a publish that has no client id. Default refused.
+    pub unconnected_publish: UnconnectedPublish,
+    /// How long a request may take to arrive, from its first byte to its last; a slower one
+    /// is answered with HTTP 408. Default 30 s.
+    pub request_timeout: Duration,
+    /// Longest request body in bytes; a longer one is answered with HTTP 413. Default 16 MiB.
+    pub max_body: usize,
+    /// Most sessions at a time; beyond it handshakes are refused. Default 100,000.
+    pub max_sessions: usize,
+    /// Most patterns that one session may subscribe to. Default 10,000.
+    pub max_subscriptions: usize,
+    /// Most messages that wait for one session. When there are more, the session is closed:
+    /// its client has to learn that it missed something. Default 100,000.
+    pub max_queue_messages: usize,
+    /// Most bytes of messages that wait for one session, with the same consequence.
+    /// Default 64 MiB.
+    pub max_queue_bytes: usize,
+    /// Is told what happens. Default none.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: "/cometd".to_owned(),
+            timeout: Duration::from_secs(30),
+            interval: Duration::ZERO,
+            max_interval: Duration::from_secs(10),
+            deny: Vec::new(),
+            require_token: None,
+            unconnected_publish: UnconnectedPublish::Refused,
+            request_timeout: Duration::from_secs(30),
+            max_body: 16 * 1024 * 1024,
+            max_sessions: 100_000,
+            max_subscriptions: 10_000,
+            max_queue_messages: 100_000,
+            max_queue_bytes: 64 * 1024 * 1024,
+            observer: None,
+        }
+    }
+}
+
+/// What to do with a publish without client id (Bayeux 1.0, "Unconnected operation": servers
+/// may support it). Faye accepts it, CometD refuses it with 402.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UnconnectedPublish {
+    /// It is answered `402::session_unknown`.
+    Refused,
+    /// It is delivered like any other.
+    Accepted,
+}
+
+/// A credential that a handshake has to show. `Debug` of it shows nothing.
+#[derive(Clone)]
+pub struct Token(Box<str>);
+
+impl Token {
+    /// A token with this text.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether the texts are the same. How long it takes tells nothing about where they
+    /// differ.
+    pub(super) fn fits(&self, shown: &str) -> bool {
+        let pairs = self.0.bytes().zip(shown.bytes());
+        let difference = pairs.fold(0, |difference, (ours, theirs)| difference | (ours ^ theirs));
+        self.0.len() == shown.len() && difference == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_fits_only_itself_and_is_never_shown() {
+        let token = Token::new("s3cret");
+        assert!(token.fits("s3cret"));
+        for other in ["", "s3cre", "s3cret ", "S3cret"] {
+            assert!(!token.fits(other), "{other}");
+        }
+        assert_eq!(format!("{token:?}"), "Token(..)");
+    }
+}
