@@ -1,0 +1,479 @@
+//! HTTP/1.1 requests out of the bytes of a connection, without socket. The framing is
+//! ureq-proto's.
+//!
+//! ```text
+//!   bytes -> push() -> poll() -> NeedsMore | Continue | Request | Refused
+//!                        ^                        |          |
+//!                        +-------- next request --+          +-- the connection ends
+//! ```
+
+use std::mem;
+
+use ureq_proto::BodyMode;
+use ureq_proto::http::{self, Method, StatusCode, Version, header};
+use ureq_proto::server::state::{RecvBody, RecvRequest};
+use ureq_proto::server::{RecvRequestResult, Reply};
+
+use super::response;
+
+/// Longest request head, and longest line of a chunked body.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Reads the requests of one connection.
+pub(super) struct Receiver {
+    limits: Limits,
+    input: Vec<u8>,
+    /// Up to where the input was searched for the end of a head.
+    searched: usize,
+    stage: Stage,
+}
+
+/// What a receiver accepts.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Path of the endpoint, without a slash at its end.
+    pub(super) path: String,
+    /// Longest body in bytes.
+    pub(super) max_body: usize,
+}
+
+/// What a receiver made of its input.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// A request has begun or is awaited; more bytes are needed.
+    NeedsMore,
+    /// The client waits for these bytes before it sends its body.
+    Continue(Vec<u8>),
+    /// One whole request.
+    Request(Request),
+    /// The connection is of no further use once this was answered.
+    Refused(Refused),
+}
+
+/// A POST to the endpoint.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Request {
+    pub(super) head: Head,
+    pub(super) body: Vec<u8>,
+}
+
+/// What the server wants to know of a request's head.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Head {
+    pub(super) persistence: Persistence,
+    /// The token of an `Authorization: Bearer` header.
+    pub(super) bearer: Option<String>,
+}
+
+/// What happens to a connection after a response (RFC 9112, 9.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Persistence {
+    /// It stays open; nothing needs to be said.
+    KeepAlive,
+    /// It stays open, which a client of HTTP/1.0 has to be told.
+    KeepAliveHttp10,
+    /// It is closed.
+    Close,
+}
+
+/// A request that is answered with an HTTP error.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    /// One line of text for a human.
+    pub(super) reason: String,
+    method: Method,
+}
+
+enum Stage {
+    Head,
+    Body(Box<Incoming>),
+}
+
+/// A request whose body is being received.
+struct Incoming {
+    reply: Reply<RecvBody>,
+    head: Head,
+    body: Vec<u8>,
+}
+
+impl Receiver {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            input: Vec::new(),
+            searched: 0,
+            stage: Stage::Head,
+        }
+    }
+
+    /// Takes bytes from the connection.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Goes on with what was pushed. To be called until it needs more.
+    pub(super) fn poll(&mut self) -> Received {
+        let polled = match mem::replace(&mut self.stage, Stage::Head) {
+            Stage::Head => self.head(),
+            Stage::Body(incoming) => self.body(incoming),
+        };
+        if self.input.is_empty() {
+            // Thousands of idle connections should not keep the buffer of their last request.
+            self.input = Vec::new();
+        }
+        polled.unwrap_or_else(Received::Refused)
+    }
+
+    /// Whether nothing of a next request has come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.input.is_empty() && matches!(self.stage, Stage::Head)
+    }
+
+    /// Whether a body is being received, so that large reads pay.
+    pub(super) fn is_in_body(&self) -> bool {
+        matches!(self.stage, Stage::Body(_))
+    }
+
+    fn head(&mut self) -> Result<Received, Refused> {
+        // The head is parsed from its start each time: only do so when a line has ended,
+        // or a client that sends single bytes would cost the square of their number.
+        if !self.input[self.searched..].contains(&b'\n') {
+            self.searched = self.input.len();
+            return self.more_head();
+        }
+        self.searched = self.input.len();
+        let mut reply: Reply<RecvRequest> = Reply::new().map_err(bad_request)?;
+        let (used, request) = reply.try_request(&self.input).map_err(bad_request)?;
+        let Some(request) = request else {
+            return self.more_head();
+        };
+        self.input.drain(..used);
+        self.searched = 0;
+        let head = Head {
+            persistence: persistence(&request),
+            bearer: bearer(&request),
+        };
+        self.check(&request)?;
+        match reply.proceed() {
+            Some(RecvRequestResult::RecvBody(reply)) => {
+                self.check_length(reply.body_mode())?;
+                let body = Vec::new();
+                self.body(Box::new(Incoming { reply, head, body }))
+            }
+            Some(RecvRequestResult::Send100(reply)) => {
+                let mut line = [0; 64];
+                let (length, reply) = reply.accept(&mut line).map_err(bad_request)?;
+                self.check_length(reply.body_mode())?;
+                let body = Vec::new();
+                self.stage = Stage::Body(Box::new(Incoming { reply, head, body }));
+                // A client that did not wait for the line needs it all the same.
+                Ok(Received::Continue(line[..length].to_vec()))
+            }
+            Some(RecvRequestResult::ProvideResponse(_)) => {
+                let body = Vec::new();
+                Ok(Received::Request(Request { head, body }))
+            }
+            None => self.more_head(),
+        }
+    }
+
+    fn more_head(&self) -> Result<Received, Refused> {
+        if self.input.len() > MAX_HEAD {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(refused(status, "the request head is too long"));
+        }
+        Ok(Received::NeedsMore)
+    }
+
+    fn check(&self, request: &http::Request<()>) -> Result<(), Refused> {
+        let below = request.uri().path().strip_prefix(&*self.limits.path);
+        let error = if !below.is_some_and(|it| it.is_empty() || it.starts_with('/')) {
+            let reason = format!("nothing here; the endpoint is {}", self.limits.path);
+            refused(StatusCode::NOT_FOUND, &reason)
+        } else if request.method() != Method::POST {
+            let reason = "this is a Bayeux endpoint; it takes POST with a JSON body";
+            refused(StatusCode::METHOD_NOT_ALLOWED, reason)
+        } else if request.version() == Version::HTTP_11
+            && !request.headers().contains_key(header::CONTENT_LENGTH)
+            && !request.headers().contains_key(header::TRANSFER_ENCODING)
+        {
+            // ureq-proto would take such a body for a chunked one and wait for it.
+            let reason = "neither Content-Length nor Transfer-Encoding is given";
+            refused(StatusCode::LENGTH_REQUIRED, reason)
+        } else {
+            return Ok(());
+        };
+        Err(Refused {
+            method: request.method().clone(),
+            ..error
+        })
+    }
+
+    fn check_length(&self, mode: BodyMode) -> Result<(), Refused> {
+        match mode {
+            BodyMode::LengthDelimited(length) if length > self.limits.max_body as u64 => {
+                Err(self.body_too_long())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn body(&mut self, mut incoming: Box<Incoming>) -> Result<Received, Refused> {
+        let Incoming { reply, body, .. } = &mut *incoming;
+        while !reply.is_ended() {
+            let length = body.len();
+            body.resize(length + self.input.len(), 0);
+            let (used, written) = reply
+                .read(&self.input, &mut body[length..])
+                .map_err(bad_request)?;
+            body.truncate(length + written);
+            self.input.drain(..used);
+            if body.len() > self.limits.max_body {
+                return Err(self.body_too_long());
+            }
+            if used == 0 {
+                break;
+            }
+        }
+        if incoming.reply.is_ended() {
+            let Incoming { head, body, .. } = *incoming;
+            return Ok(Received::Request(Request { head, body }));
+        }
+        if self.input.len() > MAX_HEAD {
+            let reason = "a line of the chunked body is too long";
+            return Err(refused(StatusCode::BAD_REQUEST, reason));
+        }
+        self.stage = Stage::Body(incoming);
+        Ok(Received::NeedsMore)
+    }
+
+    fn body_too_long(&self) -> Refused {
+        let reason = format!("the body is longer than {} bytes", self.limits.max_body);
+        refused(StatusCode::PAYLOAD_TOO_LARGE, &reason)
+    }
+}
+
+impl Refused {
+    /// A client that is too slow to keep a thread for.
+    pub(super) fn timed_out() -> Self {
+        refused(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request did not arrive in time",
+        )
+    }
+
+    /// The response to it, after which the connection is closed.
+    pub(super) fn response(&self) -> Vec<u8> {
+        let response = response::text(self.status, &self.reason, Persistence::Close);
+        match self.method {
+            // A response to HEAD has no body (RFC 9110, 9.3.2).
+            Method::HEAD => response::without_body(response),
+            _ => response,
+        }
+    }
+}
+
+fn persistence(request: &http::Request<()>) -> Persistence {
+    let has = |token: &str| {
+        request
+            .headers()
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|it| it.trim().eq_ignore_ascii_case(token))
+    };
+    match request.version() {
+        _ if has("close") => Persistence::Close,
+        Version::HTTP_10 if has("keep-alive") => Persistence::KeepAliveHttp10,
+        Version::HTTP_10 => Persistence::Close,
+        _ => Persistence::KeepAlive,
+    }
+}
+
+fn bearer(request: &http::Request<()>) -> Option<String> {
+    let value = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then(|| token.trim().to_owned())
+}
+
+fn bad_request(error: ureq_proto::Error) -> Refused {
+    refused(StatusCode::BAD_REQUEST, &error.to_string())
+}
+
+fn refused(status: StatusCode, reason: &str) -> Refused {
+    Refused {
+        status,
+        reason: reason.to_owned(),
+        method: Method::POST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELLO: &str = "POST /cometd HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+
+    fn receiver() -> Receiver {
+        Receiver::new(Limits {
+            path: "/cometd".into(),
+            max_body: 100,
+        })
+    }
+
+    fn receive(bytes: &str) -> Received {
+        let mut receiver = receiver();
+        receiver.push(bytes.as_bytes());
+        receiver.poll()
+    }
+
+    fn status(bytes: &str) -> u16 {
+        match receive(bytes) {
+            Received::Refused(refused) => refused.status.as_u16(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn request(received: Received) -> Request {
+        match received {
+            Received::Request(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_may_come_in_two_pieces_cut_anywhere() {
+        let chunked = "POST /cometd/connect HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\
+                       2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: x\r\n\r\n";
+        for bytes in [HELLO, chunked] {
+            for cut in 0..bytes.len() {
+                let mut receiver = receiver();
+                receiver.push(&bytes.as_bytes()[..cut]);
+                assert!(matches!(receiver.poll(), Received::NeedsMore), "{cut}");
+                receiver.push(&bytes.as_bytes()[cut..]);
+                assert_eq!(request(receiver.poll()).body, b"hello");
+                assert!(receiver.is_idle());
+            }
+        }
+    }
+
+    #[test]
+    fn requests_may_come_byte_by_byte_and_one_after_the_other() {
+        let mut receiver = receiver();
+        let mut n_requests = 0;
+        for byte in HELLO.repeat(3).bytes() {
+            receiver.push(&[byte]);
+            match receiver.poll() {
+                Received::NeedsMore => {}
+                received => {
+                    assert_eq!(request(received).body, b"hello");
+                    n_requests += 1;
+                }
+            }
+        }
+        assert_eq!(n_requests, 3);
+    }
+
+    #[test]
+    fn two_requests_in_one_piece_are_two_requests() {
+        let mut receiver = receiver();
+        receiver.push(HELLO.repeat(2).as_bytes());
+        assert_eq!(request(receiver.poll()).body, b"hello");
+        assert!(!receiver.is_idle());
+        assert_eq!(request(receiver.poll()).body, b"hello");
+        assert!(matches!(receiver.poll(), Received::NeedsMore));
+    }
+
+    #[test]
+    fn a_client_that_expects_100_continue_gets_it_before_its_body() {
+        let (head, body) = HELLO.split_at(HELLO.len() - 5);
+        let head = head.replace("Host: a", "Expect: 100-continue");
+        let mut receiver = receiver();
+        receiver.push(head.as_bytes());
+        let Received::Continue(line) = receiver.poll() else {
+            panic!("no 100");
+        };
+        assert_eq!(line, b"HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(matches!(receiver.poll(), Received::NeedsMore));
+        receiver.push(body.as_bytes());
+        assert_eq!(request(receiver.poll()).body, b"hello");
+    }
+
+    #[test]
+    fn what_is_no_post_to_the_endpoint_is_refused() {
+        for (bytes, expected) in [
+            ("GET /cometd HTTP/1.1\r\n\r\n", 405),
+            ("HEAD /cometd HTTP/1.1\r\n\r\n", 405),
+            ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
+            ("POST /cometdx HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
+            ("POST * HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
+            ("POST /cometd HTTP/1.1\r\n\r\n", 411),
+            ("POST /cometd HTTP/1.1\r\nContent-Length: 101\r\n\r\n", 413),
+            ("POST /cometd HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+            ("POST /cometd HTTP/3.0\r\nContent-Length: 1\r\n\r\n", 400),
+            ("\u{16}\u{3}\u{1}hello\n", 400),
+        ] {
+            assert_eq!(status(bytes), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn endless_heads_bodies_and_chunk_lines_are_refused() {
+        let head = format!("POST /cometd HTTP/1.1\r\nA: {}", "x".repeat(MAX_HEAD));
+        assert_eq!(status(&head), 431);
+        let chunked = "POST /cometd HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let body = format!("{chunked}65\r\n{}", "x".repeat(101));
+        assert_eq!(status(&body), 413);
+        let line = format!("{chunked}1;{}", "x".repeat(MAX_HEAD));
+        assert_eq!(status(&line), 400);
+    }
+
+    #[test]
+    fn a_response_to_head_has_no_body() {
+        let Received::Refused(refused) = receive("HEAD /cometd HTTP/1.1\r\n\r\n") else {
+            panic!("accepted");
+        };
+        assert!(refused.response().ends_with(b"\r\n\r\n"));
+    }
+
+    #[test]
+    fn the_connection_stays_open_as_http_says() {
+        let persistence_of = |version: &str, connection: &str| {
+            let bytes = HELLO
+                .replace("HTTP/1.1", version)
+                .replace("Host: a", connection);
+            request(receive(&bytes)).head.persistence
+        };
+        for (version, connection, expected) in [
+            ("HTTP/1.1", "Host: a", Persistence::KeepAlive),
+            ("HTTP/1.1", "Connection: x, Close", Persistence::Close),
+            ("HTTP/1.0", "Host: a", Persistence::Close),
+            (
+                "HTTP/1.0",
+                "Connection: Keep-Alive",
+                Persistence::KeepAliveHttp10,
+            ),
+        ] {
+            assert_eq!(persistence_of(version, connection), expected);
+        }
+    }
+
+    #[test]
+    fn the_bearer_token_is_read() {
+        let bearer = |line: &str| {
+            let bytes = HELLO.replace("Host: a", line);
+            request(receive(&bytes)).head.bearer
+        };
+        assert_eq!(bearer("authorization: bearer  abc"), Some("abc".into()));
+        assert_eq!(bearer("Authorization: Basic abc"), None);
+        assert_eq!(bearer("Authorization: Bearer"), None);
+    }
+}
