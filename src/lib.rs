@@ -5,4 +5,5 @@ pub mod filter;
 pub mod protocol;
 pub mod recording;
 pub mod redaction;
+pub mod server;
 pub mod session;

@@ -1,0 +1,27 @@
+//! A Bayeux server to embed: for tests, demonstrations and debugging, over long polling.
+//!
+//! ```text
+//!   accept thread --> a thread for each connection: http -> broker -> http
+//!                                                    |
+//!   timer thread ------ holds, expiry -------------> broker --> responses to held connects
+//! ```
+//!
+//! The [broker](self::Server) decides everything and does no input or output. A held connect
+//! costs no wake-up: its thread is blocked reading, and whoever publishes writes the response.
+//! It is not meant for the open internet: there is no TLS and no limit to connections.
+
+mod broker;
+mod connection;
+mod exchanges;
+mod http;
+mod listener;
+mod observer;
+mod response;
+mod settings;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+pub use listener::{Server, ServerError};
+pub use observer::{CloseReason, Event, Observer};
+pub use settings::{Settings, Token, UnconnectedPublish};

@@ -1,0 +1,253 @@
+//! What the threads of a server share: the broker, and the connections that wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::broker::{self, Broker, Handled, HoldId, SessionEvent};
+use super::connection::Connection;
+use super::http::{Limits, Persistence};
+use super::response;
+use super::{Event, Settings};
+use crate::protocol::{Channel, Json, Message, encode};
+
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    state: Mutex<State>,
+    /// Something is due earlier than the timer knows, or the server stops.
+    timer: Condvar,
+    /// A connection ended.
+    ended: Condvar,
+}
+
+struct State {
+    broker: Broker,
+    parked: HashMap<HoldId, Parked>,
+    connections: HashMap<u64, Arc<Connection>>,
+    last_connection: u64,
+    /// When the timer thread will look next; `None` while it has no reason to.
+    timer_at: Option<Instant>,
+    is_stopped: bool,
+}
+
+/// Where the response to a held connect goes.
+pub(super) struct Parked {
+    pub(super) connection: Arc<Connection>,
+    pub(super) persistence: Persistence,
+}
+
+/// Responses to held connects that a change brought about; to be sent once the lock is free.
+#[must_use]
+pub(super) struct Fallout(Vec<(Parked, Vec<Arc<Message>>)>);
+
+impl Fallout {
+    pub(super) fn send(self, shared: &Shared) {
+        for (parked, messages) in self.0 {
+            shared.observe(&Event::Sent {
+                peer: parked.connection.peer,
+                messages: &messages,
+            });
+            let text = encode(messages.iter().map(Arc::as_ref));
+            let response = response::json(&text, parked.persistence);
+            parked.connection.send(response, parked.persistence);
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(settings: Arc<Settings>, broker: Broker) -> Self {
+        Self {
+            settings,
+            state: Mutex::new(State {
+                broker,
+                parked: HashMap::new(),
+                connections: HashMap::new(),
+                last_connection: 0,
+                timer_at: None,
+                is_stopped: false,
+            }),
+            timer: Condvar::new(),
+            ended: Condvar::new(),
+        }
+    }
+
+    /// Hands a request to the broker; if it is held, `parked` says where its response goes.
+    pub(super) fn handle(
+        &self,
+        request: broker::Request<'_>,
+        parked: Parked,
+    ) -> (Handled, Fallout) {
+        self.change(|state| {
+            let handled = state.broker.handle(Instant::now(), request);
+            if let Handled::Held(hold) = handled {
+                parked.connection.owe();
+                state.parked.insert(hold, parked);
+            }
+            handled
+        })
+    }
+
+    pub(super) fn publish(&self, channel: &Channel, data: &Json) {
+        let ((), fallout) =
+            self.change(|state| state.broker.publish(Instant::now(), channel, data));
+        fallout.send(self);
+    }
+
+    pub(super) fn forget_sessions(&self) {
+        let ((), fallout) = self.change(|state| state.broker.forget_all());
+        fallout.send(self);
+    }
+
+    pub(super) fn release(&self, hold: HoldId) {
+        let ((), fallout) = self.change(|state| state.broker.release(Instant::now(), hold));
+        fallout.send(self);
+    }
+
+    pub(super) fn hold_gone(&self, hold: HoldId) {
+        let ((), fallout) = self.change(|state| {
+            state.parked.remove(&hold);
+            state.broker.hold_gone(Instant::now(), hold);
+        });
+        fallout.send(self);
+    }
+
+    pub(super) fn is_held(&self, hold: HoldId) -> bool {
+        self.lock().parked.contains_key(&hold)
+    }
+
+    pub(super) fn n_sessions(&self) -> usize {
+        self.lock().broker.n_sessions()
+    }
+
+    pub(super) fn observe(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.settings.observer {
+            observer.observe(event);
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            path: self.settings.path.trim_end_matches('/').to_owned(),
+            max_body: self.settings.max_body,
+        }
+    }
+
+    /// Answers connects and expires sessions in time, until the server stops.
+    pub(super) fn run_timer(&self) {
+        let mut state = self.lock();
+        while !state.is_stopped {
+            let now = Instant::now();
+            state.timer_at = state.broker.poll_timeout();
+            state = match state.timer_at {
+                None => wait(&self.timer, state),
+                Some(at) if at > now => wait_for(&self.timer, state, at - now),
+                Some(_) => {
+                    drop(state);
+                    let ((), fallout) = self.change(|state| state.broker.handle_timeout(now));
+                    fallout.send(self);
+                    self.lock()
+                }
+            };
+        }
+    }
+
+    /// Lists a connection, so that it can be ended when the server stops. `None` if it has.
+    pub(super) fn register(&self, connection: &Arc<Connection>) -> Option<u64> {
+        let mut state = self.lock();
+        if state.is_stopped {
+            return None;
+        }
+        state.last_connection += 1;
+        let id = state.last_connection;
+        state.connections.insert(id, Arc::clone(connection));
+        Some(id)
+    }
+
+    pub(super) fn unregister(&self, id: u64) {
+        let mut state = self.lock();
+        state.connections.remove(&id);
+        if state.is_stopped {
+            self.ended.notify_all();
+        }
+    }
+
+    /// Ends every connection and the timer; waits for the threads of connections, but no
+    /// longer than the slowest of them should need.
+    pub(super) fn stop(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let mut state = self.lock();
+        state.is_stopped = true;
+        self.timer.notify_all();
+        for connection in state.connections.values() {
+            connection.shut_down();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while !state.connections.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = wait_for(&self.ended, state, left);
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().is_stopped
+    }
+
+    /// Changes the state and gathers what follows from it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, Fallout) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let changed = change(state);
+        let mut fallout = Vec::new();
+        while let Some(released) = state.broker.poll_released() {
+            if let Some(parked) = state.parked.remove(&released.hold) {
+                fallout.push((parked, released.messages));
+            }
+        }
+        let events: Vec<_> = std::iter::from_fn(|| state.broker.poll_event()).collect();
+        if let Some(at) = state.broker.poll_timeout()
+            && state.timer_at.is_none_or(|timer_at| at < timer_at)
+        {
+            state.timer_at = Some(at);
+            self.timer.notify_all();
+        }
+        drop(guard);
+        for event in events {
+            match &event {
+                SessionEvent::Opened(client_id) => {
+                    self.observe(&Event::SessionOpened { client_id })
+                }
+                SessionEvent::Closed(client_id, reason) => self.observe(&Event::SessionClosed {
+                    client_id,
+                    reason: *reason,
+                }),
+            }
+        }
+        (changed, Fallout(fallout))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock would be a mistake in the broker; the other sessions are
+        // then better served by what is left than by a panic in every thread.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wait<'a>(condition: &Condvar, guard: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    condition
+        .wait(guard)
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait_for<'a>(
+    condition: &Condvar,
+    guard: MutexGuard<'a, State>,
+    duration: Duration,
+) -> MutexGuard<'a, State> {
+    match condition.wait_timeout(guard, duration) {
+        Ok((guard, _)) => guard,
+        Err(poisoned) => poisoned.into_inner().0,
+    }
+}

@@ -1,0 +1,445 @@
+//! The whole server over real connections.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// No test waits this long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection. `'` stands for `"` in requests and responses.
+struct Client {
+    socket: BufReader<TcpStream>,
+}
+
+struct Response {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Client {
+    fn new(server: &Server) -> Self {
+        let socket = TcpStream::connect(server.address()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let socket = BufReader::with_capacity(1024, socket);
+        Self { socket }
+    }
+
+    /// A client with a session that has made its first connect, and its client id.
+    fn connected(server: &Server) -> (Self, String) {
+        let mut client = Self::new(server);
+        let handshake = client.exchange("[{'channel':'/meta/handshake'}]");
+        let client_id = handshake.split("'clientId':'").nth(1).unwrap();
+        let client_id = client_id.split('\'').next().unwrap().to_owned();
+        client.exchange(&connect(&client_id));
+        (client, client_id)
+    }
+
+    /// A client whose connect is held, subscribed to these channels.
+    fn held(server: &Server, subscription: &str) -> (Self, String) {
+        let (mut client, client_id) = Self::connected(server);
+        client.exchange(&subscribe(&client_id, subscription));
+        client.send(&connect(&client_id));
+        (client, client_id)
+    }
+
+    fn write(&mut self, bytes: &str) {
+        self.socket.get_mut().write_all(bytes.as_bytes()).unwrap();
+    }
+
+    fn send(&mut self, body: &str) {
+        self.write(&post(body));
+    }
+
+    fn response(&mut self) -> Response {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(self.socket.read_line(&mut head).unwrap(), 0, "{head}");
+        }
+        let length = head.split("Content-Length: ").nth(1).unwrap();
+        let length = length.split("\r\n").next().unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.socket.read_exact(&mut body).unwrap();
+        Response {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body: String::from_utf8(body).unwrap().replace('"', "'"),
+            head,
+        }
+    }
+
+    fn exchange(&mut self, body: &str) -> String {
+        self.send(body);
+        let response = self.response();
+        assert_eq!(response.status, 200, "{}", response.body);
+        response.body
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        match self.socket.fill_buf() {
+            Ok(rest) => rest.is_empty(),
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+fn post(body: &str) -> String {
+    let body = body.replace('\'', "\"");
+    format!(
+        "POST /cometd HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn connect(client_id: &str) -> String {
+    format!(
+        "[{{'channel':'/meta/connect','clientId':'{client_id}','connectionType':'long-polling'}}]"
+    )
+}
+
+fn subscribe(client_id: &str, subscription: &str) -> String {
+    format!(
+        "[{{'channel':'/meta/subscribe','clientId':'{client_id}','subscription':'{subscription}'}}]"
+    )
+}
+
+fn publish(client_id: &str, data: &str) -> String {
+    format!("[{{'channel':'/demo','clientId':'{client_id}','data':{data}}}]")
+}
+
+fn bind(settings: Settings) -> Server {
+    Server::bind("127.0.0.1:0", settings).unwrap()
+}
+
+/// A server and what it tells, as lines.
+fn observed(settings: Settings) -> (Server, mpsc::Receiver<String>) {
+    struct Lines(Mutex<mpsc::Sender<String>>);
+    impl Observer for Lines {
+        fn observe(&self, event: &Event<'_>) {
+            let line = match event {
+                Event::SessionOpened { .. } => "opened".to_owned(),
+                Event::SessionClosed { reason, .. } => format!("closed: {reason}"),
+                Event::Received { messages, .. } => format!("received {}", messages.len()),
+                Event::Sent { messages, .. } => format!("sent {}", messages.len()),
+                Event::Refused { status, reason, .. } => format!("refused {status}: {reason}"),
+                Event::AcceptFailed { error } => format!("accept failed: {error}"),
+            };
+            let _ = self.0.lock().unwrap().send(line);
+        }
+    }
+    let (sender, receiver) = mpsc::channel();
+    let observer = Some(Arc::new(Lines(Mutex::new(sender))) as Arc<dyn Observer>);
+    let server = bind(Settings {
+        observer,
+        ..settings
+    });
+    (server, receiver)
+}
+
+fn wait_for(events: &mpsc::Receiver<String>, expected: &str) {
+    while events.recv_timeout(PATIENCE).expect(expected) != expected {}
+}
+
+#[test]
+fn a_publish_wakes_the_held_connect_of_another_session() {
+    let server = bind(Settings::default());
+    let (mut subscriber, _) = Client::held(&server, "/**");
+    let (mut publisher, client_id) = Client::connected(&server);
+    let reply = publisher.exchange(&publish(&client_id, "{'n':1.00,'big':9007199254740993}"));
+    assert_eq!(reply, "[{'channel':'/demo','successful':true}]");
+    let response = subscriber.response();
+    assert_eq!(
+        response.body,
+        "[{'channel':'/demo','data':{'n':1.00,'big':9007199254740993}},\
+         {'channel':'/meta/connect','successful':true}]"
+    );
+    assert!(
+        response
+            .head
+            .contains("Content-Type: application/json;charset=UTF-8\r\n")
+    );
+    assert!(response.head.contains("Cache-Control: no-store\r\n"));
+    assert_eq!(server.n_sessions(), 2);
+}
+
+#[test]
+fn the_server_itself_can_publish_and_forget() {
+    let server = bind(Settings::default());
+    let (mut client, client_id) = Client::held(&server, "/demo");
+    server.publish(&"/demo".parse().unwrap(), &"[1]".parse().unwrap());
+    assert!(
+        client
+            .response()
+            .body
+            .starts_with("[{'channel':'/demo','data':[1]}")
+    );
+    client.send(&connect(&client_id));
+    server.forget_sessions();
+    let body = client.response().body;
+    assert!(body.contains("402::session_unknown"), "{body}");
+    assert!(body.contains("'reconnect':'handshake'"), "{body}");
+    assert_eq!(server.n_sessions(), 0);
+}
+
+#[test]
+fn holds_and_sessions_end_in_time() {
+    let (server, events) = observed(Settings {
+        timeout: Duration::from_millis(100),
+        max_interval: Duration::from_secs(1),
+        ..Settings::default()
+    });
+    let (mut client, client_id) = Client::connected(&server);
+    let began = Instant::now();
+    let reply = client.exchange(&connect(&client_id));
+    assert_eq!(reply, "[{'channel':'/meta/connect','successful':true}]");
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    wait_for(&events, "closed: expired: no connect in time");
+    let reply = client.exchange(&connect(&client_id));
+    assert!(reply.contains("402::session_unknown"), "{reply}");
+}
+
+#[test]
+fn a_malformed_body_is_a_400_and_the_connection_goes_on() {
+    let (server, events) = observed(Settings::default());
+    let (mut client, client_id) = Client::connected(&server);
+    for body in [
+        "",
+        "hello",
+        "[{'channel':'/a'",
+        "[{'channel':Infinity}]",
+        "[]x",
+        "null",
+    ] {
+        client.send(body);
+        let response = client.response();
+        assert_eq!(response.status, 400, "{body}");
+        assert!(response.head.contains("text/plain"));
+        assert_eq!(response.body.lines().count(), 1, "{}", response.body);
+    }
+    assert_eq!(client.exchange("[]"), "[]");
+    assert!(client.exchange(&publish(&client_id, "1")).contains("true"));
+    wait_for(&events, "refused 400: empty body");
+}
+
+#[test]
+fn deeply_nested_fields_are_read_on_the_threads_stack() {
+    let server = bind(Settings {
+        require_token: Some(Token::new("x")),
+        ..Settings::default()
+    });
+    let mut client = Client::new(&server);
+    for depth in [100, 127, 100_000] {
+        let deep = format!("{{'a':{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        client.send(&format!(
+            "{{'channel':'/meta/handshake','ext':{deep},'advice':{deep},'id':{deep}}}"
+        ));
+        assert!(client.response().body.contains("handshake_denied"));
+    }
+    client.exchange("{'channel':'/meta/handshake','ext':{'token':'x'}}");
+}
+
+#[test]
+fn what_is_no_request_for_us_is_refused_and_the_server_goes_on() {
+    let server = bind(Settings {
+        max_body: 1000,
+        ..Settings::default()
+    });
+    for (bytes, status) in [
+        ("GET /cometd HTTP/1.1\r\n\r\n".to_owned(), 405),
+        (
+            "PUT /cometd HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]".to_owned(),
+            405,
+        ),
+        (post("[]").replace("/cometd", "/other"), 404),
+        (post(&" ".repeat(1001)), 413),
+        ("hello\r\n\r\n".to_owned(), 400),
+    ] {
+        let mut client = Client::new(&server);
+        client.write(&bytes);
+        let response = client.response();
+        assert_eq!(response.status, status, "{}", response.body);
+        assert!(client.is_at_end());
+    }
+    let mut client = Client::new(&server);
+    client.write(&post("[]").replace("/cometd", "/cometd/handshake?x=1"));
+    assert_eq!(client.response().body, "[]");
+}
+
+#[test]
+fn a_refused_body_that_was_on_its_way_does_not_cost_the_response() {
+    let server = bind(Settings {
+        max_body: 1000,
+        ..Settings::default()
+    });
+    let mut client = Client::new(&server);
+    client.write(&post(&" ".repeat(3_000_000)));
+    assert_eq!(client.response().status, 413);
+}
+
+#[test]
+fn a_slow_client_gets_408_and_blocks_nobody() {
+    let (server, events) = observed(Settings {
+        request_timeout: Duration::from_millis(100),
+        ..Settings::default()
+    });
+    let mut slow = Client::new(&server);
+    slow.write("POST /cometd HTTP/1.1\r\nHo");
+    let (mut client, _) = Client::connected(&server);
+    assert_eq!(client.exchange("[]"), "[]");
+    assert_eq!(slow.response().status, 408);
+    assert!(slow.is_at_end());
+    wait_for(&events, "refused 408: the request did not arrive in time");
+    // The time is that of one request, not of the connection.
+    assert_eq!(client.exchange("[]"), "[]");
+}
+
+#[test]
+fn chunked_bodies_expected_continues_and_http_1_0_work() {
+    let server = bind(Settings::default());
+    let mut client = Client::new(&server);
+    client.write(
+        "POST /cometd HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\n\r\n",
+    );
+    assert_eq!(client.response().body, "[]");
+    client.write("POST /cometd HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    let mut line = String::new();
+    client.socket.read_line(&mut line).unwrap();
+    client.socket.read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.write("[]");
+    assert_eq!(client.response().body, "[]");
+    client.write(&post("[]").replace("HTTP/1.1\r\n", "HTTP/1.0\r\nConnection: keep-alive\r\n"));
+    assert!(client.response().head.contains("Connection: keep-alive"));
+    client.write(&post("[]").replace("HTTP/1.1", "HTTP/1.0"));
+    assert!(client.response().head.contains("Connection: close"));
+    assert!(client.is_at_end());
+}
+
+#[test]
+fn a_held_connect_that_asked_to_close_is_answered_and_closed() {
+    let server = bind(Settings {
+        timeout: Duration::from_millis(100),
+        ..Settings::default()
+    });
+    let (mut client, client_id) = Client::connected(&server);
+    client.write(&post(&connect(&client_id)).replace("Host: a", "Connection: close"));
+    assert!(client.response().head.contains("Connection: close"));
+    assert!(client.is_at_end());
+}
+
+#[test]
+fn a_client_that_sends_on_while_its_connect_is_held_gets_both_answers_in_order() {
+    let server = bind(Settings::default());
+    let (mut client, client_id) = Client::connected(&server);
+    let both = post(&connect(&client_id)) + &post(&publish(&client_id, "1"));
+    client.write(&both);
+    assert!(client.response().body.contains("/meta/connect"));
+    assert!(client.response().body.contains("/demo"));
+}
+
+#[test]
+fn a_session_outlives_its_connection_until_it_expires() {
+    let (server, events) = observed(Settings {
+        timeout: Duration::from_secs(3600),
+        max_interval: Duration::from_millis(500),
+        ..Settings::default()
+    });
+    let (client, _) = Client::held(&server, "/demo");
+    drop(client);
+    wait_for(&events, "closed: expired: no connect in time");
+    assert_eq!(server.n_sessions(), 0);
+}
+
+#[test]
+fn one_publish_wakes_a_thousand_held_connects() {
+    let server = bind(Settings::default());
+    let mut clients: Vec<_> = (0..1000)
+        .map(|_| Client::held(&server, "/demo").0)
+        .collect();
+    let (mut publisher, client_id) = Client::connected(&server);
+    let reply = publisher.exchange(&publish(&client_id, "1"));
+    assert!(reply.contains("'successful':true"));
+    for client in &mut clients {
+        assert!(client.response().body.contains("'data':1"));
+    }
+}
+
+#[test]
+fn a_reader_that_takes_nothing_does_not_stop_the_publisher() {
+    let server = bind(Settings::default());
+    let (mut lazy, _) = Client::held(&server, "/demo");
+    let (mut publisher, client_id) = Client::connected(&server);
+    // More than the sockets' buffers take.
+    let big = "x".repeat(12_000_000);
+    let began = Instant::now();
+    let reply = publisher.exchange(&publish(&client_id, &format!("'{big}'")));
+    assert!(reply.contains("'successful':true"));
+    assert!(
+        publisher
+            .exchange(&publish(&client_id, "2"))
+            .contains("true")
+    );
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(lazy.response().body.contains(&big));
+}
+
+#[test]
+fn stopping_ends_every_connection_and_the_listener() {
+    let server = bind(Settings::default());
+    let address = server.address();
+    let (mut held, _) = Client::held(&server, "/demo");
+    let (mut idle, _) = Client::connected(&server);
+    server.stop();
+    assert!(held.is_at_end());
+    assert!(idle.is_at_end());
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn the_observer_is_told_in_order() {
+    let (server, events) = observed(Settings::default());
+    let (mut client, client_id) = Client::connected(&server);
+    client.exchange(&format!(
+        "[{{'channel':'/meta/disconnect','clientId':'{client_id}'}}]"
+    ));
+    let told: Vec<_> = (0..8)
+        .map(|_| events.recv_timeout(PATIENCE).unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "received 1",
+            "opened",
+            "sent 1",
+            "received 1",
+            "sent 1",
+            "received 1",
+            "closed: disconnected",
+            "sent 1"
+        ]
+    );
+}
+
+#[test]
+fn a_path_needs_a_slash_and_the_root_takes_everything() {
+    let path = "cometd".to_owned();
+    let refused = Server::bind(
+        "127.0.0.1:0",
+        Settings {
+            path,
+            ..Settings::default()
+        },
+    );
+    assert!(matches!(refused, Err(ServerError::Path(_))));
+    let path = "/".to_owned();
+    let server = bind(Settings {
+        path,
+        ..Settings::default()
+    });
+    assert!(server.url().ends_with('/'));
+    let mut client = Client::new(&server);
+    assert_eq!(client.exchange("[]"), "[]");
+}
