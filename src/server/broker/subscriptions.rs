@@ -53,4 +53,10 @@ impl Subscriptions {
         }
         sessions
     }
+
+    /// Whether nobody is subscribed to anything.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.subscribers.is_empty()
+    }
 }

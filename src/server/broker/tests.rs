@@ -1,5 +1,7 @@
 //! Conversations with a broker in simulated time.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::protocol::decode;
 use crate::server::{Token, UnconnectedPublish};
@@ -600,4 +602,63 @@ fn a_duration_beyond_the_clock_does_not_panic() {
     });
     let client_id = scenario.connected(&[]);
     scenario.hold(&client_id);
+}
+
+/// One message of a client that may have lost its senses.
+fn any_message() -> impl Strategy<Value = String> {
+    let channel = prop::sample::select(vec![
+        "/meta/handshake",
+        "/meta/connect",
+        "/meta/connect",
+        "/meta/connect",
+        "/meta/subscribe",
+        "/meta/subscribe",
+        "/meta/unsubscribe",
+        "/meta/disconnect",
+        "/meta/other",
+        "/service/echo",
+        "/a",
+        "/a/b",
+        "a",
+    ]);
+    let subscription = prop::sample::select(vec!["'/a'", "'/**'", "['/a/*','/a']", "[1]", "{}"]);
+    (channel, 1..4_u8, subscription, 0..2_u8).prop_map(|(channel, client, subscription, advice)| {
+        format!(
+            "{{'channel':'{channel}','clientId':'c{client}','data':1,'subscription':{subscription}{}}}",
+            if advice == 0 { "" } else { ",'advice':{'timeout':0}" }
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_message_is_answered_once_and_every_hold_released_whatever_comes(
+        requests in prop::collection::vec((prop::collection::vec(any_message(), 0..3), 0..15_u64), 0..40),
+    ) {
+        let mut scenario = Scenario::with(Settings { max_queue_messages: 3, ..Settings::default() });
+        let mut held = BTreeSet::new();
+        for (messages, seconds) in requests {
+            match scenario.handle(&format!("[{}]", messages.join(","))) {
+                Handled::Answer(answer) => {
+                    let n_replies = answer.iter().filter(|it| it.successful().is_some()).count();
+                    prop_assert_eq!(n_replies, messages.len());
+                }
+                Handled::Held(hold) => prop_assert!(held.insert(hold)),
+            }
+            scenario.pass(Duration::from_secs(seconds));
+            for (hold, _) in scenario.released() {
+                prop_assert!(held.remove(&hold));
+            }
+        }
+        // Left alone, everything comes to rest: no hold, no session, no deadline.
+        while let Some(at) = scenario.broker.poll_timeout() {
+            scenario.pass(at.saturating_duration_since(scenario.now));
+        }
+        for (hold, _) in scenario.released() {
+            prop_assert!(held.remove(&hold));
+        }
+        prop_assert!(held.is_empty());
+        prop_assert_eq!(scenario.broker.n_sessions(), 0);
+        prop_assert!(scenario.broker.subscriptions.is_empty());
+    }
 }
