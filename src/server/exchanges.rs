@@ -85,7 +85,9 @@ impl Exchanges<'_> {
     }
 
     fn read(&mut self) -> io::Result<Read> {
-        let mut small = [0; 4096];
+        // Most requests fit. With 4 KiB each thread touched one more page of its stack: 20
+        // instead of 16 KiB, with a thousand connects held on Linux.
+        let mut small = [0; 1024];
         let mut large = Vec::new();
         let buffer: &mut [u8] = if self.receiver.is_in_body() {
             large.resize(64 * 1024, 0);

@@ -6,7 +6,7 @@
 //!   timer thread ------ holds, expiry -------------> broker --> responses to held connects
 //! ```
 //!
-//! The [broker](self::Server) decides everything and does no input or output. A held connect
+//! The broker decides everything and does no input or output. A held connect
 //! costs no wake-up: its thread is blocked reading, and whoever publishes writes the response.
 //! It is not meant for the open internet: there is no TLS and no limit to connections.
 
