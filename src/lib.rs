@@ -7,3 +7,4 @@ pub mod recording;
 pub mod redaction;
 pub mod server;
 pub mod session;
+pub mod transport;
