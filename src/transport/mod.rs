@@ -1,9 +1,42 @@
-//! How messages get to a server and back.
+//! How messages get to a server and back: HTTP long polling, over [ureq](ureq).
+//!
+//! A [`LongPolling`] is one client of one [`Endpoint`], with its connections and its cookies.
+//! Its [`exchange`](LongPolling::exchange) blocks; the two lanes of a session call it from
+//! two threads. It never sends a request twice and follows no redirect: what to repeat is
+//! the session's decision, and [`TransportError`] says exactly how far a request got.
+//!
+//! ```text
+//! LongPolling   one POST: deadlines, body limit, what the response means
+//!   ureq        HTTP/1.1, chunked, gzip, cookies, the pool of idle connections
+//!     tap       plaintext bytes: capture, time of the first byte
+//!     rustls    for https
+//!     wire      the socket: one write a request, deadlines, probe, abort
+//! ```
+//!
+//! Every layer notes what it does in the ledger of the exchange, a thread-local.
 
+mod answer;
 mod endpoint;
+mod error;
+mod excerpt;
 mod header;
+mod ledger;
+mod long_polling;
+mod resolver;
+mod retry_after;
 mod secret;
+mod sockets;
+mod tap;
+mod trace;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use endpoint::{Endpoint, EndpointError};
+pub use error::TransportError;
+pub use excerpt::Excerpt;
 pub use header::{Header, HeaderError};
+pub use long_polling::{Cookie, Exchange, LongPolling, Settings};
 pub use secret::Secret;
+pub use trace::{Capture, Plaintext, Trace};

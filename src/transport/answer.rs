@@ -1,0 +1,212 @@
+//! From an HTTP response, or its failure, to messages or an error.
+
+use std::time::SystemTime;
+
+use serde::de::IgnoredAny;
+use ureq::http::StatusCode;
+use ureq::http::header::{self, HeaderMap, HeaderName};
+
+use super::TransportError;
+use super::excerpt::Excerpt;
+use super::ledger::{Ledger, Phase};
+use super::retry_after;
+use crate::protocol::{Body, DecodeError, Finding, FindingKind, decode};
+use crate::session::Stage;
+
+/// Reads a whole response.
+pub(super) fn read(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Body, TransportError> {
+    match status {
+        StatusCode::OK => read_messages(headers, body),
+        _ => Err(refusal(status.as_u16(), headers, body)),
+    }
+}
+
+fn read_messages(headers: &HeaderMap, bytes: &[u8]) -> Result<Body, TransportError> {
+    let not_json = |offset, reason| TransportError::NotJson {
+        content_type: text(headers, &header::CONTENT_TYPE),
+        excerpt: Excerpt::of(bytes),
+        offset,
+        reason,
+    };
+    let not_bayeux = || TransportError::NotBayeux {
+        excerpt: Excerpt::of(bytes),
+    };
+    let body = match decode(bytes) {
+        Ok(body) => body,
+        Err(DecodeError::NotJson { offset, reason }) => {
+            return Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
+                Ok(_) => not_bayeux(),
+                Err(_) => not_json(offset, reason),
+            });
+        }
+        Err(DecodeError::Empty) => return Err(TransportError::Empty),
+    };
+    if body.messages.iter().any(|it| !it.channel().is_empty()) {
+        return Ok(body);
+    }
+    for Finding { offset, kind } in &body.findings {
+        match kind {
+            FindingKind::NotJson { reason, .. } => return Err(not_json(*offset, reason.clone())),
+            FindingKind::Truncated => return Err(not_json(*offset, "cut off".to_owned())),
+            _ => {}
+        }
+    }
+    let is_odd = |it: &Finding| it.kind == FindingKind::NotAnObject;
+    if !body.messages.is_empty() || body.findings.iter().any(is_odd) {
+        Err(not_bayeux())
+    } else if bytes.contains(&b']') {
+        // `[]` is how a server says that it has nothing to say.
+        Ok(body)
+    } else {
+        Err(not_json(bytes.len(), "cut off".to_owned()))
+    }
+}
+
+fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> TransportError {
+    if status == 400 && is_complaint_about_plain_http(body) {
+        return TransportError::PlainToTlsPort;
+    }
+    let retry_after = text(headers, &header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|it| retry_after::parse(&it, SystemTime::now()));
+    match headers.get(header::LOCATION) {
+        Some(location) if (300..400).contains(&status) => TransportError::Redirect {
+            status,
+            location: Excerpt::of(location.as_bytes()),
+            retry_after,
+        },
+        _ => TransportError::Status {
+            status,
+            content_type: text(headers, &header::CONTENT_TYPE),
+            length: body.len() as u64,
+            excerpt: Excerpt::of(body),
+            retry_after,
+        },
+    }
+}
+
+/// Several servers answer plain HTTP on a TLS port in plain HTTP: nginx with "The plain HTTP
+/// request was sent to HTTPS port", Apache with "speaking plain HTTP to an SSL-enabled server
+/// port", Go with "Client sent an HTTP request to an HTTPS server".
+fn is_complaint_about_plain_http(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains("plain HTTP") || text.contains("HTTP request to an HTTPS server")
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    Some(
+        Excerpt::of(headers.get(name)?.as_bytes())
+            .as_str()
+            .to_owned(),
+    )
+}
+
+/// What an error of ureq means for the exchange in the ledger.
+pub(super) fn failure(error: ureq::Error, ledger: &Ledger) -> TransportError {
+    use ureq::Error as E;
+
+    match error {
+        E::Timeout(_) => timeout(ledger),
+        E::Rustls(error) => tls(&error, ledger),
+        E::Io(error) => io(error, ledger),
+        E::Decompress(_, source) => match source.kind() {
+            std::io::ErrorKind::UnexpectedEof => cut(ledger),
+            _ => TransportError::Compression { source },
+        },
+        E::BodyExceedsLimit(limit) => TransportError::TooLarge { limit },
+        E::LargeResponseHeader(_, limit) => TransportError::HeadTooLarge { limit },
+        E::BodyStalled => cut(ledger),
+        E::Protocol(error) if ledger.response_received > 0 => {
+            let reason = error.to_string();
+            strange(ledger).unwrap_or(TransportError::BadHttp { reason })
+        }
+        E::Other(inner) => match inner.downcast() {
+            Ok(error) => *error,
+            Err(source) => TransportError::Http {
+                source,
+                stage: ledger.stage(),
+            },
+        },
+        error => TransportError::Http {
+            source: Box::new(error),
+            stage: ledger.stage(),
+        },
+    }
+}
+
+fn timeout(ledger: &Ledger) -> TransportError {
+    match ledger.phase {
+        Phase::Connecting => TransportError::ConnectTimeout {
+            addresses: Vec::from_iter(ledger.trace.peer),
+            after: ledger.budget.connect,
+        },
+        Phase::Sending | Phase::Awaiting | Phase::Receiving => TransportError::Timeout {
+            waited: ledger.elapsed(),
+            hold: ledger.budget.hold,
+            network: ledger.budget.network,
+            received: ledger.response_received,
+            stage: match ledger.stage() {
+                // Late is not closed: the connection stood.
+                Stage::Unanswered => Stage::Interrupted,
+                stage => stage,
+            },
+        },
+    }
+}
+
+fn io(error: std::io::Error, ledger: &Ledger) -> TransportError {
+    if let Some(error) = error.get_ref().and_then(|it| it.downcast_ref()) {
+        return tls(error, ledger);
+    }
+    match ledger.phase {
+        Phase::Connecting if ledger.trace.peer.is_some() => {
+            TransportError::TlsCut { source: error }
+        }
+        // Setting up a fresh socket failed.
+        Phase::Connecting => TransportError::Send {
+            source: error,
+            stage: ledger.stage(),
+        },
+        _ if ledger.response_received > 0 => strange(ledger).unwrap_or_else(|| cut(ledger)),
+        _ if ledger.is_send_broken => TransportError::Send {
+            source: error,
+            stage: ledger.stage(),
+        },
+        _ => TransportError::Closed { source: error },
+    }
+}
+
+fn cut(ledger: &Ledger) -> TransportError {
+    TransportError::Cut {
+        received: ledger.response_received,
+    }
+}
+
+fn tls(error: &rustls::Error, ledger: &Ledger) -> TransportError {
+    match error {
+        rustls::Error::InvalidMessage(_) if ledger.phase == Phase::Connecting => {
+            TransportError::TlsToPlainPort
+        }
+        rustls::Error::InvalidCertificate(reason) => TransportError::Certificate {
+            reason: reason.to_string(),
+        },
+        error => TransportError::Tls {
+            reason: error.to_string(),
+            stage: ledger.stage(),
+        },
+    }
+}
+
+/// A response that does not begin as one of HTTP: a TLS alert, or another protocol's greeting.
+fn strange(ledger: &Ledger) -> Option<TransportError> {
+    match ledger.strange_opening.as_slice() {
+        [] => None,
+        [0x15, 0x03, ..] => Some(TransportError::PlainToTlsPort),
+        opening => Some(TransportError::NotHttp {
+            excerpt: Excerpt::of(opening),
+        }),
+    }
+}

@@ -1,0 +1,344 @@
+//! Why an exchange brought no Bayeux messages.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::excerpt::Excerpt;
+use crate::session::{Failure, Permanence, Stage};
+
+/// Why an exchange brought no Bayeux messages. Texts of a server are cut short and free of
+/// control characters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The system's name lookup failed: no such host, or no name server.
+    #[error("cannot find the host: {host}")]
+    Resolve {
+        /// The host's name.
+        host: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The system's name lookup did not end within the connect timeout.
+    #[error("the name lookup did not end within {}: {host}", seconds(.after))]
+    ResolveTimeout {
+        /// The host's name.
+        host: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// None of the host's addresses took the connection.
+    #[error("cannot connect, {}: {}", reason(.source), list(.addresses))]
+    Connect {
+        /// The addresses that were tried.
+        addresses: Vec<SocketAddr>,
+        /// What the last one of them said.
+        source: io::Error,
+    },
+    /// None of the host's addresses answered.
+    #[error("no connection within {}: {}", seconds(.after), list(.addresses))]
+    ConnectTimeout {
+        /// The addresses that were tried.
+        addresses: Vec<SocketAddr>,
+        /// The connect timeout.
+        after: Duration,
+    },
+    /// The server's certificate is not trusted, or is another host's.
+    #[error("the server's certificate is not accepted: {reason}")]
+    Certificate {
+        /// The verifier's reason.
+        reason: String,
+    },
+    /// TLS failed for another reason than the certificate.
+    #[error("TLS failed: {reason}")]
+    Tls {
+        /// What either side objected to.
+        reason: String,
+        /// How far the request got; TLS can fail after its handshake.
+        stage: Stage,
+    },
+    /// The connection ended within the TLS handshake.
+    #[error("the server closed the connection during the TLS handshake")]
+    TlsCut {
+        /// How the end showed.
+        source: io::Error,
+    },
+    /// The URL says https and the server speaks something else.
+    #[error("the URL says https, and the server at this port speaks no TLS")]
+    TlsToPlainPort,
+    /// The URL says http and the server speaks TLS.
+    #[error("the URL says http, and the server at this port speaks TLS")]
+    PlainToTlsPort,
+    /// The request could not be written to its end.
+    #[error("cannot send the request: {}", reason(.source))]
+    Send {
+        /// The system's reason.
+        source: io::Error,
+        /// Whether any byte of it left.
+        stage: Stage,
+    },
+    /// The connection ended before the first byte of a response.
+    #[error("the server closed the connection without a response")]
+    Closed {
+        /// How the end showed.
+        source: io::Error,
+    },
+    /// The connection ended within the response.
+    #[error("the response is cut off after {received} bytes")]
+    Cut {
+        /// Bytes of HTTP that came, head and body.
+        received: u64,
+    },
+    /// The response, or its end, did not come in time.
+    #[error("{}", timeout(.waited, .received))]
+    Timeout {
+        /// How long the exchange took so far.
+        waited: Duration,
+        /// How long the server was allowed to hold the response.
+        hold: Duration,
+        /// The network timeout, which is added to it.
+        network: Duration,
+        /// Bytes of HTTP that came, head and body.
+        received: u64,
+        /// Whether any byte of the request left.
+        stage: Stage,
+    },
+    /// This program shut its connections down.
+    #[error("the request was given up")]
+    Aborted {
+        /// How far it got.
+        stage: Stage,
+    },
+    /// The server speaks something else than HTTP/1.
+    #[error("the response is not HTTP: {excerpt}")]
+    NotHttp {
+        /// How the response begins.
+        excerpt: Excerpt,
+    },
+    /// The response begins as HTTP does and cannot be read: a bad header or chunk.
+    #[error("the response is not valid HTTP: {reason}")]
+    BadHttp {
+        /// The parser's reason.
+        reason: String,
+    },
+    /// The response's head is larger than this program reads.
+    #[error("the response's head is larger than {limit} bytes")]
+    HeadTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The body is larger than the settings allow.
+    #[error("the response's body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, for the decompressed body.
+        limit: u64,
+    },
+    /// The body says that it is compressed, and cannot be decompressed.
+    #[error("the response's body cannot be decompressed")]
+    Compression {
+        /// The decoder's reason.
+        source: io::Error,
+    },
+    /// A status other than 200.
+    #[error("HTTP status {status}{}", phrase(*.status))]
+    Status {
+        /// The status.
+        status: u16,
+        /// The body's media type.
+        content_type: Option<String>,
+        /// Bytes of the body that were read, decompressed.
+        length: u64,
+        /// How the body begins.
+        excerpt: Excerpt,
+        /// When to try again.
+        retry_after: Option<Duration>,
+    },
+    /// A redirect. It is not followed: a browser would turn the POST into a GET.
+    #[error("HTTP status {status}, the server redirects to: {location}")]
+    Redirect {
+        /// The status.
+        status: u16,
+        /// Where to, as the server wrote it.
+        location: Excerpt,
+        /// When to try again.
+        retry_after: Option<Duration>,
+    },
+    /// HTTP 200 with nothing in the body.
+    #[error("the response is empty")]
+    Empty,
+    /// HTTP 200 with something else than JSON, for example a login page.
+    #[error("the response is not JSON{}: {excerpt}", media_type(.content_type))]
+    NotJson {
+        /// The body's media type.
+        content_type: Option<String>,
+        /// How the body begins.
+        excerpt: Excerpt,
+        /// Where reading stopped.
+        offset: usize,
+        /// Why.
+        reason: String,
+    },
+    /// HTTP 200 with JSON in which no message with a channel is found.
+    #[error("the response is JSON without a Bayeux message: {excerpt}")]
+    NotBayeux {
+        /// How the body begins.
+        excerpt: Excerpt,
+    },
+    /// Anything else that the HTTP library refused.
+    #[error("the HTTP exchange failed")]
+    Http {
+        /// The library's reason.
+        source: Box<dyn Error + Send + Sync>,
+        /// How far the request got.
+        stage: Stage,
+    },
+}
+
+impl TransportError {
+    /// How far the request got.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Resolve { .. }
+            | Self::ResolveTimeout { .. }
+            | Self::Connect { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::Certificate { .. }
+            | Self::TlsCut { .. }
+            | Self::TlsToPlainPort => Stage::Unsent,
+            Self::Tls { stage, .. }
+            | Self::Send { stage, .. }
+            | Self::Timeout { stage, .. }
+            | Self::Aborted { stage }
+            | Self::Http { stage, .. } => *stage,
+            Self::Closed { .. } => Stage::Unanswered,
+            Self::PlainToTlsPort
+            | Self::Cut { .. }
+            | Self::NotHttp { .. }
+            | Self::BadHttp { .. }
+            | Self::HeadTooLarge { .. }
+            | Self::TooLarge { .. }
+            | Self::Compression { .. }
+            | Self::Status { .. }
+            | Self::Redirect { .. }
+            | Self::Empty
+            | Self::NotJson { .. }
+            | Self::NotBayeux { .. } => Stage::Interrupted,
+        }
+    }
+
+    /// Whether trying again can help.
+    pub fn permanence(&self) -> Permanence {
+        let is_permanent = match self {
+            // A name server or a laptop's network may come back.
+            Self::Resolve { .. }
+            | Self::ResolveTimeout { .. }
+            | Self::Connect { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::TlsCut { .. }
+            | Self::Send { .. }
+            | Self::Closed { .. }
+            | Self::Cut { .. }
+            | Self::Timeout { .. }
+            | Self::Aborted { .. }
+            | Self::Compression { .. }
+            // The next response may be smaller, or have something in it.
+            | Self::TooLarge { .. }
+            | Self::Empty
+            | Self::Http { .. } => false,
+            Self::Certificate { .. }
+            | Self::Tls { .. }
+            | Self::TlsToPlainPort
+            | Self::PlainToTlsPort
+            | Self::NotHttp { .. }
+            | Self::BadHttp { .. }
+            | Self::HeadTooLarge { .. }
+            | Self::Redirect { .. }
+            | Self::NotBayeux { .. } => true,
+            Self::Status { status, .. } => is_permanent_status(*status),
+            // A page instead of JSON stays one; JSON with a mistake in it passes.
+            Self::NotJson { content_type, excerpt, .. } => {
+                let is_json = content_type.as_deref().is_some_and(|it| it.contains("json"));
+                !is_json || excerpt.as_str().starts_with('<')
+            }
+        };
+        if is_permanent {
+            Permanence::Permanent
+        } else {
+            Permanence::Transient
+        }
+    }
+
+    /// When the server wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } | Self::Redirect { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// What a session is told.
+    pub fn failure(self: &Arc<Self>) -> Failure {
+        Failure {
+            stage: self.stage(),
+            permanence: self.permanence(),
+            retry_after: self.retry_after(),
+            cause: Arc::clone(self) as Arc<dyn Error + Send + Sync>,
+        }
+    }
+
+    /// Takes this error through ureq; [`answer::failure`](super::answer::failure) gets it back.
+    pub(super) fn into_ureq(self) -> ureq::Error {
+        ureq::Error::Other(Box::new(self))
+    }
+}
+
+/// 4xx says that the request is wrong, apart from those that speak of the moment (RFC 9110,
+/// RFC 6585); of 5xx only 501, 505 and 511 (a captive portal) say more than "not now".
+fn is_permanent_status(status: u16) -> bool {
+    match status {
+        408 | 409 | 421 | 423 | 425 | 429 => false,
+        400..=499 | 501 | 505 | 511 => true,
+        _ => false,
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        // These have a text of their own; the others' ends in "(os error 111)".
+        io::ErrorKind::Other => error.to_string(),
+        kind if format!("{kind:?}") == "Uncategorized" => error.to_string(),
+        kind => kind.to_string(),
+    }
+}
+
+fn timeout(waited: &Duration, received: &u64) -> String {
+    let waited = seconds(waited);
+    match received {
+        0 => format!("no response within {waited}"),
+        _ => format!("the response did not end within {waited}, {received} bytes came"),
+    }
+}
+
+fn seconds(duration: &Duration) -> humantime::FormattedDuration {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(millis))
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    let texts: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    texts.join(", ")
+}
+
+fn phrase(status: u16) -> String {
+    let status = ureq::http::StatusCode::from_u16(status).ok();
+    let phrase = status.and_then(|it| it.canonical_reason());
+    phrase.map_or_else(String::new, |it| format!(" {it}"))
+}
+
+fn media_type(content_type: &Option<String>) -> String {
+    let text = content_type.as_deref();
+    text.map_or_else(String::new, |it| format!(", it is {it}"))
+}

@@ -1,0 +1,299 @@
+//! The long-polling transport: one POST, one response.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::config::AutoHeaderValue;
+use ureq::http::header::{self, HeaderMap, HeaderValue};
+use ureq::http::{Request, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::{Connector, RustlsConnector};
+
+use super::ledger::{self, Budget, Ledger};
+use super::resolver::Addresses;
+use super::sockets::Sockets;
+use super::tap::TapConnector;
+use super::wire::WireConnector;
+use super::{Capture, Endpoint, Header, Secret, Trace, TransportError, answer};
+use crate::protocol::{Body, FindingKind, Message, encode};
+
+/// What a [`LongPolling`] needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to send to.
+    pub endpoint: Endpoint,
+    /// Headers of every request; they replace those that bayeux sends of itself.
+    pub headers: Vec<Header>,
+    /// The longest time for name lookup, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// The longest time for the network and the server's work, for the response's head and
+    /// for its body; for the head the hold is added.
+    pub network_timeout: Duration,
+    /// The largest body that is read, decompressed, in bytes.
+    pub max_body: u64,
+    /// Whether traces have the text of requests and responses.
+    pub capture: Capture,
+}
+
+/// A client of one endpoint: its idle connections and its cookies. Two threads may use it at
+/// once, as the two lanes of a session do.
+pub struct LongPolling {
+    agent: Agent,
+    request: Request<()>,
+    settings: Settings,
+    sockets: Arc<Sockets>,
+}
+
+/// What came of [`LongPolling::exchange`].
+#[derive(Debug)]
+pub struct Exchange {
+    /// The messages that came, or why none did.
+    pub outcome: Result<Body, TransportError>,
+    /// What it looked like on the wire.
+    pub trace: Trace,
+}
+
+/// A cookie in a [`LongPolling`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Cookie {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Secret,
+    /// Its `Path`, `Domain` and `Expires` if the server set them, e.g. `Path=/; Domain=example.com`.
+    pub attributes: String,
+}
+
+/// Large enough for the heads and most bodies of Bayeux, a small part of ureq's 128 KiB.
+const INPUT_BUFFER: usize = 16 * 1024;
+/// A request's head has to fit.
+const OUTPUT_BUFFER: usize = 8 * 1024;
+
+/// How long an idle connection is kept. That the server closed it meanwhile shows in the probe.
+const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
+/// How long for a publish, which must not be sent twice: a server that closes idle
+/// connections (Node.js after 5 s, Jetty after 30 s) may do so just between probe and write,
+/// and nobody could tell whether it had read the publish.
+const MAX_IDLE_FOR_PUBLISH: Duration = Duration::from_secs(4);
+
+/// So much of an error page is read: enough for the excerpt, and most pages to their end, so
+/// that the connection stays.
+const MAX_ERROR_PAGE: u64 = 64 * 1024;
+
+impl LongPolling {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the headers cannot stand in one request together.
+    pub fn new(settings: Settings) -> Result<Self, TransportError> {
+        let sockets = Arc::new(Sockets::default());
+        let addresses = Addresses::of(&settings.endpoint);
+        let wire = WireConnector {
+            addresses: addresses.clone(),
+            sockets: Arc::clone(&sockets),
+            connect_timeout: settings.connect_timeout,
+            network_timeout: settings.network_timeout,
+        };
+        let config = Agent::config_builder()
+            // No proxy from the environment. One will need another wire and other addresses.
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .accept(AutoHeaderValue::None)
+            .user_agent(AutoHeaderValue::None)
+            .max_idle_age(MAX_IDLE)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
+            // One less than the buffer, so that a full buffer is too large and not an end of file.
+            .max_response_header_size(INPUT_BUFFER - 1)
+            .tls_config(
+                TlsConfig::builder()
+                    .root_certs(RootCerts::PlatformVerifier)
+                    .build(),
+            )
+            .build();
+        let connector = wire.chain(RustlsConnector::default()).chain(TapConnector);
+        let agent = Agent::with_parts(config, connector, addresses);
+        let request = request(&settings, &agent)?;
+        Ok(Self {
+            agent,
+            request,
+            settings,
+            sockets,
+        })
+    }
+
+    /// Sends messages as one array and waits for the response.
+    ///
+    /// `hold` is how long the server may rightly keep the response back: for its head the
+    /// time is hold and network timeout, for the body it is the network timeout again.
+    pub fn exchange(&self, messages: &[Message], hold: Duration) -> Exchange {
+        let budget = Budget {
+            connect: self.settings.connect_timeout,
+            hold,
+            network: self.settings.network_timeout,
+        };
+        let has_publish = messages
+            .iter()
+            .any(|it| !it.channel().starts_with("/meta/"));
+        let max_idle = if has_publish {
+            MAX_IDLE_FOR_PUBLISH
+        } else {
+            MAX_IDLE
+        };
+        let epoch = self.sockets.epoch();
+        Ledger::new(budget, max_idle, self.settings.capture, epoch).open();
+        let response = self.post(encode(messages));
+        let ledger = Ledger::close().expect("opened above, on this thread");
+
+        let mut outcome = match response {
+            Ok((status, body)) => answer::read(status, &ledger.trace.headers, &body),
+            Err(error) => Err(answer::failure(error, &ledger)),
+        };
+        if self.sockets.epoch() != epoch && is_broken(&outcome) {
+            outcome = Err(TransportError::Aborted {
+                stage: ledger.stage(),
+            });
+        }
+        Exchange {
+            outcome,
+            trace: ledger.trace,
+        }
+    }
+
+    /// Shuts every connection down, so that exchanges in other threads return at once, and
+    /// stays usable for new ones.
+    ///
+    /// An exchange that is looking up a name or opening a connection goes on until that
+    /// is done, at most for the connect timeout, and then ends as well.
+    pub fn abort(&self) {
+        self.sockets.shut_down();
+    }
+
+    /// The cookies that would be sent, apart from those for other paths.
+    pub fn cookies(&self) -> Vec<Cookie> {
+        let jar = self.agent.cookie_jar_lock();
+        let cookie = |it: ureq::Cookie<'_>| {
+            let text = it.to_string();
+            let attributes = text
+                .split_once("; ")
+                .map_or("", |(_, attributes)| attributes);
+            Cookie {
+                name: it.name().to_owned(),
+                value: Secret::new(it.value()),
+                attributes: attributes.to_owned(),
+            }
+        };
+        jar.iter().map(cookie).collect()
+    }
+
+    /// Sends the request, and reads the response's status and body.
+    fn post(&self, text: String) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
+        let request = self.request.clone().map(|()| text);
+        let (mut head, body) = self.agent.run(request)?.into_parts();
+        let status = head.status;
+        mark_secrets(&mut head.headers);
+        ledger::with(|it| {
+            it.receive_body();
+            it.trace.status = Some(status.as_u16());
+            it.trace.cookies_set = cookie_names(&head.headers);
+            it.trace.headers = head.headers;
+        });
+
+        let max_body = match status {
+            StatusCode::OK => self.settings.max_body,
+            _ => self.settings.max_body.min(MAX_ERROR_PAGE),
+        };
+        let length = body.content_length().unwrap_or(0).min(64 * 1024);
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        let mut reader = body.into_with_config().limit(max_body).reader();
+        // To the end and not to the length: only the read that finds nothing more gives
+        // the connection back.
+        match reader.read_to_end(&mut bytes) {
+            Err(error) if status == StatusCode::OK => return Err(error.into()),
+            // Of an error page any beginning will do.
+            Ok(_) | Err(_) => {}
+        }
+        Ok((status, bytes))
+    }
+}
+
+impl fmt::Debug for LongPolling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LongPolling")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The request without its body; every exchange sends a copy.
+fn request(settings: &Settings, agent: &Agent) -> Result<Request<()>, TransportError> {
+    let uri = settings.endpoint.uri();
+    let failed = |source| TransportError::Http {
+        source,
+        stage: crate::session::Stage::Unsent,
+    };
+    let mut request = Request::post(uri.clone())
+        .body(())
+        .map_err(|it| failed(it.into()))?;
+    let headers = request.headers_mut();
+    // Faye 1.4.3 answers HTTP 400 to any other type (docs of the protocol, "HTTP status").
+    let json = HeaderValue::from_static("application/json;charset=UTF-8");
+    headers.insert(header::CONTENT_TYPE, json);
+    let name = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(name));
+    for header in settings.headers.iter().filter(|it| !it.is_cookie()) {
+        headers.remove(header.parts().0);
+    }
+    for header in &settings.headers {
+        if header.is_cookie() {
+            let mut jar = agent.cookie_jar_lock();
+            for pair in header.cookies() {
+                // For every path, as a header would be.
+                let cookie = ureq::Cookie::parse(format!("{pair}; Path=/"), uri);
+                let inserted = cookie.and_then(|it| jar.insert(it, uri));
+                inserted.map_err(|it| failed(it.into()))?;
+            }
+        } else {
+            let (name, value) = header.parts();
+            headers.append(name, value.clone());
+        }
+    }
+    Ok(request)
+}
+
+/// Whether an outcome is such as a connection brings that was shut down. Without a length,
+/// a response that was cut off looks like a whole one.
+fn is_broken(outcome: &Result<Body, TransportError>) -> bool {
+    match outcome {
+        Ok(body) => body
+            .findings
+            .iter()
+            .any(|it| it.kind == FindingKind::Truncated),
+        Err(_) => true,
+    }
+}
+
+/// `Debug` of headers must not show what a cookie is.
+fn mark_secrets(headers: &mut HeaderMap) {
+    if let header::Entry::Occupied(mut cookies) = headers.entry(header::SET_COOKIE) {
+        cookies.iter_mut().for_each(|it| it.set_sensitive(true));
+    }
+}
+
+fn cookie_names(headers: &HeaderMap) -> Vec<String> {
+    let cookies = headers.get_all(header::SET_COOKIE).into_iter();
+    let texts = cookies.map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let name = |it: &str| {
+        it.split_once('=')
+            .map_or(it, |(name, _)| name)
+            .trim()
+            .to_owned()
+    };
+    texts.map(|it| name(&it)).collect()
+}
