@@ -1,6 +1,7 @@
 //! The server's URL, in full or in one of the short forms that people type.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use ureq::http::Uri;
@@ -115,7 +116,8 @@ impl FromStr for Endpoint {
         let host = match host {
             "" if authority.is_empty() => return Err(EndpointError::NoHost),
             "" => "localhost".to_owned(),
-            host => host.to_ascii_lowercase(),
+            host if is_host(host) => host.to_ascii_lowercase(),
+            _ => return Err(EndpointError::Malformed),
         };
         let default_port = if scheme == "https" { 443 } else { 80 };
         let port = port.unwrap_or(default_port);
@@ -179,6 +181,18 @@ fn split_scheme(text: &str) -> Result<(&'static str, &str), EndpointError> {
         "https" => Ok(("https", rest)),
         "ws" | "wss" => Err(EndpointError::WebSocket(scheme.to_owned())),
         _ => Err(EndpointError::Scheme(scheme.to_owned())),
+    }
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(text: &str) -> bool {
+    let bracketed = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    match bracketed {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        // Underscores are in no host of DNS, and in many of Docker.
+        None => text
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"-._".contains(&it)),
     }
 }
 
@@ -257,6 +271,9 @@ mod tests {
         assert_eq!(error("h/#a"), EndpointError::Fragment("a".to_owned()));
         assert_eq!(error("h/a b"), EndpointError::Character(' '));
         assert_eq!(error("h/\r\nX: y"), EndpointError::Character('\r'));
+        assert_eq!(error(":[]"), EndpointError::Malformed);
+        assert_eq!(error("[a]/"), EndpointError::Malformed);
+        assert_eq!(error("a,b/"), EndpointError::Malformed);
         assert_eq!(error("höst/"), EndpointError::Character('ö'));
         assert_eq!(error("http://[::1/"), EndpointError::Port(":1".to_owned()));
     }

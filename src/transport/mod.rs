@@ -1,4 +1,4 @@
-//! How messages get to a server and back: HTTP long polling, over [ureq](ureq).
+//! How messages get to a server and back: HTTP long polling, over [ureq].
 //!
 //! A [`LongPolling`] is one client of one [`Endpoint`], with its connections and its cookies.
 //! Its [`exchange`](LongPolling::exchange) blocks; the two lanes of a session call it from
