@@ -11,6 +11,8 @@ use super::{ExchangeId, Failure, NoReply, Permanence, Recovery, Stage};
 
 /// How often a subscribe without a reply, or with a transient refusal, is sent again.
 const MOST_SUBSCRIBE_FAILURES: u32 = 5;
+/// A server that asks for more patience than this is asked again all the same.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The longest wait between two tries of the first handshake: somebody waits for a server
 /// to come up.
 const FIRST_HANDSHAKE: Duration = Duration::from_secs(1);
@@ -104,7 +106,12 @@ impl Session {
     /// Announces one more attempt and returns how long to wait for it.
     pub(super) fn retry(&mut self, failure: &Failure, longest: Duration) -> Duration {
         let delay = self.backoff.next_delay().min(longest);
-        let delay = delay.max(failure.retry_after.unwrap_or_default());
+        let delay = delay.max(
+            failure
+                .retry_after
+                .unwrap_or_default()
+                .min(LONGEST_RETRY_AFTER),
+        );
         let attempt = self.backoff.n_attempts();
         self.events.push_back(Event::Reconnecting {
             failure: failure.clone(),

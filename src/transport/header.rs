@@ -79,6 +79,11 @@ impl Header {
         self.name.as_str()
     }
 
+    /// The value, for a user who asked to see it.
+    pub fn expose(&self) -> &str {
+        self.value.to_str().unwrap_or("")
+    }
+
     /// The name and the value as they are sent.
     pub(super) fn parts(&self) -> (&HeaderName, &HeaderValue) {
         (&self.name, &self.value)
