@@ -1,8 +1,10 @@
 //! The `bayeux` command.
 
-// Only tests use the printer until the subcommands exist.
-#![allow(dead_code, unused_imports)]
-
+mod cli;
 mod output;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::run())
+}

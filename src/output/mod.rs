@@ -21,6 +21,7 @@ mod json;
 mod layout;
 mod paint;
 mod pretty;
+mod progress;
 mod story;
 mod surface;
 mod words;
@@ -35,9 +36,11 @@ use bayeux::recording::{
 use bayeux::redaction::Secrets;
 
 pub(crate) use http::HttpHead;
-pub(crate) use paint::{ColorChoice, Role};
+pub(crate) use paint::ColorChoice;
+use paint::{Paint, Role};
+use progress::Progress;
 use surface::Reader;
-pub(crate) use surface::Surface;
+use surface::Surface;
 use unicode_width::UnicodeWidthStr;
 
 /// `--output`.
@@ -123,6 +126,7 @@ pub(crate) struct Printer {
     verbosity: Verbosity,
     secrets: Secrets,
     recorder: Option<Recorder>,
+    progress: Progress,
 }
 
 struct Stream {
@@ -154,6 +158,7 @@ impl Printer {
             verbosity: settings.verbosity,
             secrets: settings.secrets,
             recorder: None,
+            progress: Progress::default(),
         }
     }
 
@@ -172,12 +177,12 @@ impl Printer {
             View::Json => json::message(record, self.secrets, surface),
             View::Data => data::delivery(record, surface),
         };
-        self.out.print(&text)
+        self.print(&text)
     }
 
-    /// A reply that is itself the answer, e.g. to a handshake: shown as a whole.
-    pub(crate) fn reply(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
-        self.record(record)?;
+    /// A message that is the answer as a whole, e.g. the reply to a handshake. It is told as
+    /// traffic too, and recorded there.
+    pub(crate) fn answer(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
         let surface = &self.out.surface;
         let text = match self.view {
             View::Pretty => pretty::traffic(record, None, self.secrets, surface),
@@ -185,7 +190,7 @@ impl Printer {
             View::Json => json::message(record, self.secrets, surface),
             View::Data => json::line(&record.text(self.secrets), surface),
         };
-        self.out.print(&text)
+        self.print(&text)
     }
 
     /// A message that is not the answer: recorded always, shown with `-v`.
@@ -196,17 +201,28 @@ impl Printer {
     ) -> Result<(), PrintError> {
         self.record(record)?;
         if self.verbosity >= Verbosity::Traffic {
-            let surface = &self.err.surface;
-            let text = match self.view {
-                View::Pretty | View::Data => {
-                    pretty::traffic(record, latency, self.secrets, surface)
-                }
-                View::Compact => compact::traffic(record, self.secrets, surface),
-                View::Json => json::message(record, self.secrets, surface),
-            };
-            self.err.tell(&text);
+            self.tell_message(record, latency);
         }
         Ok(())
+    }
+
+    /// A message that a server received or sent: recorded always, shown unless quiet.
+    pub(crate) fn served(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
+        self.record(record)?;
+        if self.verbosity > Verbosity::Quiet {
+            self.tell_message(record, None);
+        }
+        Ok(())
+    }
+
+    fn tell_message(&mut self, record: &MessageRecord, latency: Option<Duration>) {
+        let surface = &self.err.surface;
+        let text = match self.view {
+            View::Pretty | View::Data => pretty::traffic(record, latency, self.secrets, surface),
+            View::Compact => compact::traffic(record, self.secrets, surface),
+            View::Json => json::message(record, self.secrets, surface),
+        };
+        self.tell(&text);
     }
 
     /// What an expression of `--jq` made of a message: strings raw, other values as JSON.
@@ -225,7 +241,7 @@ impl Printer {
                     View::Compact | View::Json | View::Data => json::line(value.as_str(), surface),
                 },
             };
-            self.out.print(&text)?;
+            self.print(&text)?;
         }
         Ok(())
     }
@@ -243,7 +259,7 @@ impl Printer {
             self.out.surface.paint.push(&mut text, Role::Dim, label);
             text.push_str(&format!("{padding}  {}\n", escape::line(value)));
         }
-        self.out.print(&text)
+        self.print(&text)
     }
 
     /// A part of a body that is no message.
@@ -254,7 +270,7 @@ impl Printer {
         let line = record.to_line(self.secrets);
         if self.tells_records() {
             let text = json::line(&line, &self.err.surface);
-            self.err.tell(&text);
+            self.tell(&text);
         } else {
             let (reason, offset) = (&record.reason, record.offset);
             self.warning(&format!("message skipped at byte {offset}: {reason}"));
@@ -279,7 +295,7 @@ impl Printer {
             } else {
                 story::state(&record.state, surface)
             };
-            self.err.tell(&text);
+            self.tell(&text);
         }
         Ok(())
     }
@@ -288,7 +304,7 @@ impl Printer {
     pub(crate) fn http(&mut self, head: &HttpHead) {
         if self.verbosity >= Verbosity::Http {
             let text = http::head(head, self.secrets, &self.err.surface);
-            self.err.tell(&text);
+            self.tell(&text);
         }
     }
 
@@ -296,7 +312,14 @@ impl Printer {
     pub(crate) fn note(&mut self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
             let text = story::remark(Role::Dim, text, &self.err.surface);
-            self.err.tell(&text);
+            self.tell(&text);
+        }
+    }
+
+    /// A remark that belongs to the traffic: shown with `-v`.
+    pub(crate) fn note_in_traffic(&mut self, text: &str) {
+        if self.verbosity >= Verbosity::Traffic {
+            self.note(text);
         }
     }
 
@@ -304,15 +327,7 @@ impl Printer {
     pub(crate) fn warning(&mut self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
             let text = story::labelled(Role::Warning, "warning", text, &self.err.surface);
-            self.err.tell(&text);
-        }
-    }
-
-    /// One thing to type.
-    pub(crate) fn hint(&mut self, text: &str) {
-        if self.verbosity > Verbosity::Quiet {
-            let text = story::labelled(Role::Hint, "hint", text, &self.err.surface);
-            self.err.tell(&text);
+            self.tell(&text);
         }
     }
 
@@ -336,26 +351,86 @@ impl Printer {
         if self.view == View::Json {
             text.push_str(&json::failure(failure, &self.err.surface));
         }
-        self.err.tell(&text);
+        self.tell(&text);
         if let Some(recorder) = &mut self.recorder {
             // The program ends with an error already; a second one would hide it.
             let _ = recorder.record(&Record::Failure(failure.clone()));
         }
     }
 
-    /// The view in use.
-    pub(crate) fn view(&self) -> View {
-        self.view
+    /// A line of the answer that is neither message nor value: a URL, a command.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), PrintError> {
+        self.print(&format!("{text}\n"))
     }
 
-    /// How much is told.
-    pub(crate) fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    /// A file that is the answer, e.g. a completion script.
+    pub(crate) fn file(&mut self, text: &[u8]) -> Result<(), PrintError> {
+        self.print(&String::from_utf8_lossy(text))
     }
 
-    /// What standard error can show; for progress bars.
-    pub(crate) fn story_surface(&self) -> &Surface {
-        &self.err.surface
+    /// A headline of a demonstration, in the views for people.
+    pub(crate) fn title(&mut self, text: &str) -> Result<(), PrintError> {
+        self.remark(Role::Hint, &format!("\n# {text}\n"))
+    }
+
+    /// A line of the story that is part of a demonstration's answer.
+    pub(crate) fn told(&mut self, text: &str) -> Result<(), PrintError> {
+        self.remark(Role::Warning, &format!("~ {}\n", escape::line(text)))
+    }
+
+    fn remark(&mut self, role: Role, text: &str) -> Result<(), PrintError> {
+        match self.view {
+            View::Json | View::Data => Ok(()),
+            View::Pretty | View::Compact => {
+                let mut painted = String::new();
+                self.out
+                    .surface
+                    .paint
+                    .push(&mut painted, role, text.trim_end_matches('\n'));
+                self.print(&(painted + "\n"))
+            }
+        }
+    }
+
+    /// What clap has to say: help is the answer, a missing command is not.
+    pub(crate) fn help(&mut self, error: &clap::Error) {
+        let render = |paint| match paint {
+            Paint::Colored => error.render().ansi().to_string(),
+            Paint::Plain => error.render().to_string(),
+        };
+        if error.use_stderr() {
+            let text = render(self.err.surface.paint);
+            self.tell(&text);
+        } else {
+            let text = render(self.out.surface.paint);
+            // The program ends here, whether anybody reads the help or not.
+            let _ = self.print(&text);
+        }
+    }
+
+    /// Begins a progress bar for this many messages, if standard error is a terminal.
+    pub(crate) fn begin_progress(&mut self, total: Option<u64>) {
+        if self.verbosity == Verbosity::Normal {
+            self.progress = Progress::begin(total, &self.err.surface);
+        }
+    }
+
+    /// One more message is done.
+    pub(crate) fn advance_progress(&mut self) {
+        self.progress.advance();
+    }
+
+    /// Takes the progress bar away.
+    pub(crate) fn end_progress(&mut self) {
+        self.progress.end();
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), PrintError> {
+        self.progress.aside(|| self.out.print(text))
+    }
+
+    fn tell(&mut self, text: &str) {
+        self.progress.aside(|| self.err.tell(text));
     }
 
     /// Whether standard error has records instead of the story: `-o json -v` there is what

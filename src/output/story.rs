@@ -13,11 +13,13 @@ pub(super) fn is_news(state: &State) -> bool {
         | State::Unsubscribed { .. }
         | State::Acknowledged { .. }
         | State::Disconnected { reason: None } => false,
+        // The attempts after the first one say nothing new.
+        State::Reconnecting { attempt, .. } => *attempt == 1,
         State::Subscribed { .. }
         | State::SubscribeRefused { .. }
         | State::Rejected { .. }
         | State::Unknown { .. }
-        | State::Reconnecting { .. }
+        | State::Reconnected { .. }
         | State::SessionLost { .. }
         | State::SessionRenewed { .. }
         | State::Disconnected { reason: Some(_) }
@@ -70,6 +72,13 @@ pub(super) fn state(state: &State, surface: &Surface) -> String {
             let delay = words::duration(*delay);
             let text = format!("reconnecting in {delay} (attempt {attempt}): {reason}");
             (Role::Warning, text)
+        }
+        State::Reconnected { gap } => {
+            let gap = words::duration(*gap);
+            (
+                Role::Dim,
+                format!("connected again after {gap}, same session"),
+            )
         }
         State::SessionLost { after, reason } => {
             let after = words::duration(*after);

@@ -77,6 +77,11 @@ pub enum State {
         /// How long until then.
         delay: Duration,
     },
+    /// The connection is back, with the same session.
+    Reconnected {
+        /// For how long there was none.
+        gap: Duration,
+    },
     /// The server no longer knows the session.
     SessionLost {
         /// How long the session had lasted.
@@ -117,6 +122,7 @@ impl State {
             Self::Rejected { .. } => "rejected",
             Self::Unknown { .. } => "unknown",
             Self::Reconnecting { .. } => "reconnecting",
+            Self::Reconnected { .. } => "reconnected",
             Self::SessionLost { .. } => "session-lost",
             Self::SessionRenewed { .. } => "session-renewed",
             Self::Disconnected { .. } => "disconnected",
@@ -175,6 +181,7 @@ impl StateRecord {
                 .text("reason", reason)
                 .number("attempt", attempt)
                 .milliseconds("delay_ms", *delay),
+            State::Reconnected { gap } => line.milliseconds("gap_ms", *gap),
             State::SessionLost { after, reason } => {
                 line.text("reason", reason).milliseconds("after_ms", *after)
             }

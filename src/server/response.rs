@@ -4,6 +4,9 @@ use ureq_proto::http::StatusCode;
 
 use super::http::Persistence;
 
+/// How the server names itself.
+const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
+
 /// A response with Bayeux messages.
 pub(super) fn json(messages: &str, persistence: Persistence) -> Vec<u8> {
     let content_type = "application/json;charset=UTF-8";
@@ -43,7 +46,7 @@ fn response(
     let code = status.as_str();
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\n{allow}{connection}\r\n{body}"
+         Cache-Control: no-store\r\nServer: {SERVER}\r\n{allow}{connection}\r\n{body}"
     )
     .into_bytes()
 }

@@ -1,0 +1,151 @@
+//! The options of every command that talks to a server.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bayeux::client::{Client, Settings, Traffic};
+use bayeux::protocol::Json;
+use bayeux::session::{Connects, Extensions};
+use bayeux::transport::{Capture, Endpoint, Header};
+
+use super::exit::Stop;
+use super::values;
+
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// Add a header to every request: 'Name: value', or @FILE with one header a line, which
+    /// keeps secrets out of the process list.
+    #[arg(short = 'H', long, value_name = "N: V")]
+    header: Vec<String>,
+
+    /// Send this `ext` with a kind of message: handshake (default), connect, subscribe or
+    /// publish. JSON, or @FILE.
+    #[arg(long, value_name = "[KIND=]JSON")]
+    ext: Vec<String>,
+
+    /// Keep trying the first handshake for this long while the server cannot be reached.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
+    retry: Duration,
+
+    /// How long a TCP connection may take.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "10s")]
+    connect_timeout: Duration,
+
+    /// How late a response may be, beyond the time that the server said it holds a connect.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "10s")]
+    network_timeout: Duration,
+
+    /// The largest response to read.
+    #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "64MiB")]
+    max_body: u64,
+}
+
+/// What is asked of a client beside its connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) connects: Connects,
+    pub(crate) traffic: Traffic,
+    pub(crate) capture: Capture,
+    /// The longest that a single exchange may take, for a client that cannot be woken.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl ConnectionArgs {
+    /// A client with these settings.
+    pub(crate) fn client(settings: Settings) -> Result<Client, Stop> {
+        Client::new(settings).map_err(|error| Stop::usage("cannot use these options").cause(error))
+    }
+
+    /// The settings that these options make.
+    pub(crate) fn settings(&self, endpoint: &Endpoint, wanted: Wanted) -> Result<Settings, Stop> {
+        let mut settings = Settings::new(endpoint.clone());
+        settings.transport.headers = self.headers()?;
+        let patience = wanted.patience.unwrap_or(Duration::MAX);
+        settings.transport.connect_timeout = self.connect_timeout.min(patience);
+        settings.transport.network_timeout = self.network_timeout.min(patience);
+        settings.transport.max_body = self.max_body;
+        settings.transport.capture = wanted.capture;
+        settings.session.network_timeout = self.network_timeout;
+        settings.session.first_handshake = self.retry;
+        settings.session.connects = wanted.connects;
+        settings.session.ext = self.extensions()?;
+        settings.traffic = wanted.traffic;
+        Ok(settings)
+    }
+
+    /// The headers, those in files included.
+    pub(crate) fn headers(&self) -> Result<Vec<Header>, Stop> {
+        let mut headers = Vec::new();
+        for text in &self.header {
+            match text.strip_prefix('@') {
+                None => headers.push(header(text, "-H")?),
+                Some(path) => {
+                    let lines = read_file(path)?;
+                    let lines = lines.lines().filter(|it| !it.trim().is_empty());
+                    for line in lines {
+                        headers.push(header(line, path)?);
+                    }
+                }
+            }
+        }
+        Ok(headers)
+    }
+
+    /// The `ext` of each kind of message.
+    pub(crate) fn extensions(&self) -> Result<Extensions, Stop> {
+        let mut extensions = Extensions::default();
+        for text in &self.ext {
+            let (kind, text) = match text.split_once('=') {
+                Some((kind, text)) if !kind.contains(['{', '@']) => (kind, text),
+                Some(_) | None => ("handshake", text.as_str()),
+            };
+            let slot = match kind {
+                "handshake" => &mut extensions.handshake,
+                "connect" => &mut extensions.connect,
+                "subscribe" => &mut extensions.subscribe,
+                "publish" => &mut extensions.publish,
+                _ => {
+                    return Err(
+                        Stop::usage(format!("--ext: no such kind of message: {kind}"))
+                            .hint("handshake, connect, subscribe or publish"),
+                    );
+                }
+            };
+            let text = match text.strip_prefix('@') {
+                Some(path) => read_file(path)?,
+                None => text.to_owned(),
+            };
+            *slot = Some(extension(&text)?);
+        }
+        Ok(extensions)
+    }
+}
+
+/// The value of a header is never part of an error: it may be a secret.
+fn header(text: &str, source: &str) -> Result<Header, Stop> {
+    Header::from_str(text.trim()).map_err(|error| {
+        Stop::usage(format!("{source}: not a header"))
+            .cause(error)
+            .hint("-H 'Authorization: Bearer TOKEN', or -H @FILE")
+    })
+}
+
+fn extension(text: &str) -> Result<Json, Stop> {
+    let not_an_object = || Stop::usage("--ext: not a JSON object");
+    let json: Json = text
+        .trim()
+        .parse()
+        .map_err(|error| not_an_object().cause(error))?;
+    if json.as_str().starts_with('{') {
+        Ok(json)
+    } else {
+        Err(not_an_object().hint("--ext '{\"token\":\"...\"}', or --ext subscribe=@FILE"))
+    }
+}
+
+fn read_file(path: &str) -> Result<String, Stop> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Stop::usage(format!("cannot read {path}")).cause(super::exit::plain(&error))
+    })
+}

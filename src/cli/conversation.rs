@@ -1,0 +1,340 @@
+//! A client and the printer that tells what it does.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use bayeux::client::{Client, Notice};
+use bayeux::protocol::{Channel, Finding, Kind, Message};
+use bayeux::recording::{Direction, MessageRecord, State, StateRecord, Unreadable};
+use bayeux::session::{End, Event, Refusal};
+use bayeux::transport::{Endpoint, Trace};
+
+use super::exit::Stop;
+use super::explain::{self, Circumstances};
+use super::signals::Signals;
+use crate::output::{HttpHead, Printer};
+
+/// The connection type of every record.
+pub(crate) const LONG_POLLING: &str = "long-polling";
+/// How long the server has to answer a disconnect.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// A client whose notices are told as they come; what a command decides on is handed to it.
+pub(crate) struct Conversation<'p> {
+    pub(crate) client: Client,
+    pub(crate) printer: &'p mut Printer,
+    endpoint: Endpoint,
+    /// When the client id was given.
+    established: Option<Instant>,
+    /// When each message left, by its id.
+    sent: HashMap<String, Instant>,
+    n_lost_sessions: u64,
+    last_trace: Option<Box<Trace>>,
+}
+
+/// What a command hears.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Something happened.
+    Event(Event),
+    /// Somebody woke the client: a signal, or a line of standard input.
+    Woken,
+}
+
+impl<'p> Conversation<'p> {
+    pub(crate) fn new(client: Client, endpoint: Endpoint, printer: &'p mut Printer) -> Self {
+        Self {
+            client,
+            printer,
+            endpoint,
+            established: None,
+            sent: HashMap::new(),
+            n_lost_sessions: 0,
+            last_trace: None,
+        }
+    }
+
+    /// Waits for what comes next; `None` once the deadline has passed. A session that ends
+    /// is the error that explains it.
+    pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Result<Option<Heard>, Stop> {
+        while let Some(notice) = self.client.next(deadline) {
+            match notice {
+                Notice::Event(Event::Ended(end)) => return Err(self.explain(&end)),
+                Notice::Event(event) => {
+                    self.tell(&event)?;
+                    return Ok(Some(Heard::Event(event)));
+                }
+                Notice::Woken => return Ok(Some(Heard::Woken)),
+                Notice::Odd(finding) => self.tell_odd(&finding)?,
+                Notice::Sent { time, messages } => self.tell_sent(time, messages)?,
+                Notice::Exchanged {
+                    time,
+                    messages,
+                    trace,
+                    error,
+                } => {
+                    self.tell_trace(&trace);
+                    if let Some(error) = error {
+                        self.printer
+                            .note_in_traffic(&format!("exchange failed: {error}"));
+                    }
+                    self.tell_received(time, messages)?;
+                    self.last_trace = Some(trace);
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Disconnects and waits for the answer, but not for long. The goal is reached or given
+    /// up, so that nothing which happens now changes the outcome.
+    pub(crate) fn leave(&mut self) {
+        self.client.disconnect();
+        let deadline = Instant::now() + LEAVING;
+        while !self.client.is_ended() {
+            match self.next(Some(deadline)) {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// What a signal means, if one came: the conversation is left.
+    pub(crate) fn heed(&mut self, signals: &Signals) -> Option<i32> {
+        let signal = signals.received()?;
+        self.leave();
+        Some(signal)
+    }
+
+    /// Sessions that were lost so far.
+    pub(crate) fn n_lost_sessions(&self) -> u64 {
+        self.n_lost_sessions
+    }
+
+    /// What the last exchange looked like on the wire, where traffic is told.
+    pub(crate) fn last_trace(&self) -> Option<&Trace> {
+        self.last_trace.as_deref()
+    }
+
+    /// Tells of an acknowledgement.
+    pub(crate) fn tell_acknowledged(
+        &mut self,
+        channel: &Channel,
+        id: Option<String>,
+        round_trip: Duration,
+    ) -> Result<(), Stop> {
+        let state = State::Acknowledged {
+            channel: channel.to_string(),
+            id,
+            round_trip,
+        };
+        Ok(self.printer.state(&StateRecord {
+            time: SystemTime::now(),
+            state,
+        })?)
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// A message of this moment for the printer.
+    pub(crate) fn received(message: Message) -> MessageRecord {
+        record(SystemTime::now(), Direction::In, message)
+    }
+
+    fn explain(&self, end: &End) -> Stop {
+        let at = Circumstances {
+            endpoint: &self.endpoint,
+            was_established: self.client.session().was_established(),
+            age: self.established.map_or(Duration::ZERO, |it| it.elapsed()),
+        };
+        explain::ended(end, at)
+    }
+
+    fn tell(&mut self, event: &Event) -> Result<(), Stop> {
+        let state = match event {
+            Event::Handshaken { reply } => {
+                self.established = Some(Instant::now());
+                State::Handshaken {
+                    transport: LONG_POLLING.to_owned(),
+                    client_id: reply.client_id().unwrap_or_default().to_owned(),
+                }
+            }
+            Event::Subscribed { pattern } => State::Subscribed {
+                channel: pattern.to_string(),
+            },
+            Event::SubscribeRefused { pattern, refusal } => State::SubscribeRefused {
+                channel: pattern.to_string(),
+                error: match refusal {
+                    Refusal::Reply(reply) => explain::error_of(reply),
+                    Refusal::Failure(failure) => failure.to_string(),
+                },
+            },
+            Event::Unsubscribed { pattern } => State::Unsubscribed {
+                channel: pattern.to_string(),
+            },
+            Event::Reconnecting {
+                failure,
+                attempt,
+                delay,
+            } => State::Reconnecting {
+                reason: failure.to_string(),
+                attempt: *attempt,
+                delay: *delay,
+            },
+            Event::Reconnected { gap } => State::Reconnected { gap: *gap },
+            Event::SessionLost { reason, age } => {
+                self.n_lost_sessions += 1;
+                State::SessionLost {
+                    after: *age,
+                    reason: explain::loss(reason),
+                }
+            }
+            Event::SessionRenewed {
+                gap,
+                n_restored,
+                n_subscriptions,
+            } => State::SessionRenewed {
+                gap: *gap,
+                n_restored: *n_restored,
+                n_subscriptions: *n_subscriptions,
+            },
+            Event::Unmatched { message } => {
+                let (channel, id) = (message.channel(), message.id().unwrap_or("none"));
+                warning(format!(
+                    "a reply to nothing that was asked: {channel} id {id}"
+                ))
+            }
+            Event::ContradictoryAdvice => {
+                warning("the handshake succeeded with the advice to handshake again".to_owned())
+            }
+            Event::MultipleClients { interval } => warning(format!(
+                "the server sees several sessions with one cookie; messages may be {} late",
+                explain::seconds(*interval)
+            )),
+            // The command itself tells of its messages.
+            _ => return Ok(()),
+        };
+        self.printer.state(&StateRecord {
+            time: SystemTime::now(),
+            state,
+        })?;
+        Ok(())
+    }
+
+    fn tell_odd(&mut self, finding: &Finding) -> Result<(), Stop> {
+        let unreadable = Unreadable::from_finding(
+            finding,
+            SystemTime::now(),
+            Direction::In,
+            LONG_POLLING.into(),
+        );
+        match unreadable {
+            Some(unreadable) => self.printer.unreadable(&unreadable)?,
+            None => {
+                let state = warning(format!("odd message: {finding}"));
+                self.printer.state(&StateRecord {
+                    time: SystemTime::now(),
+                    state,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_sent(&mut self, time: SystemTime, messages: Vec<Message>) -> Result<(), Stop> {
+        let now = Instant::now();
+        for message in messages {
+            self.sent
+                .extend(message.id().map(|id| (id.to_owned(), now)));
+            self.printer
+                .traffic(&record(time, Direction::Out, message), None)?;
+        }
+        Ok(())
+    }
+
+    /// Deliveries are left to the events that follow: they are the answer of a tail.
+    fn tell_received(&mut self, time: SystemTime, messages: Vec<Message>) -> Result<(), Stop> {
+        for message in messages {
+            if message.kind() == Kind::Delivery {
+                continue;
+            }
+            let sent = message.id().and_then(|id| self.sent.remove(id));
+            let latency = sent.map(|it| it.elapsed());
+            self.printer
+                .traffic(&record(time, Direction::In, message), latency)?;
+        }
+        Ok(())
+    }
+
+    fn tell_trace(&mut self, trace: &Trace) {
+        let stages = [
+            ("lookup", trace.resolve),
+            ("connect", trace.connect),
+            ("tls", trace.handshake),
+            ("first byte", trace.first_byte),
+            ("total", Some(trace.total)),
+        ];
+        let sides = [
+            (
+                Direction::Out,
+                trace.request.expose(),
+                trace.started,
+                Vec::new(),
+            ),
+            (
+                Direction::In,
+                trace.response.expose(),
+                trace.started + trace.total,
+                stages
+                    .iter()
+                    .filter_map(|(name, it)| Some((*name, (*it)?)))
+                    .collect(),
+            ),
+        ];
+        for (direction, text, time, timings) in sides {
+            if let Some((start_line, headers)) = head(text) {
+                self.printer.http(&HttpHead {
+                    time,
+                    direction,
+                    start_line,
+                    headers,
+                    timings,
+                });
+            }
+        }
+    }
+}
+
+pub(crate) fn record(time: SystemTime, direction: Direction, message: Message) -> MessageRecord {
+    MessageRecord {
+        time,
+        direction,
+        transport: LONG_POLLING.into(),
+        message,
+    }
+}
+
+fn warning(reason: String) -> State {
+    State::Warning { reason }
+}
+
+type Headers = Vec<(String, String)>;
+
+/// The first line and the headers of a captured request or response, for showing.
+fn head(text: &[u8]) -> Option<(String, Headers)> {
+    let end = text
+        .windows(4)
+        .position(|it| it == b"\r\n\r\n")
+        .unwrap_or(text.len());
+    let text = String::from_utf8_lossy(&text[..end]);
+    let mut lines = text.split("\r\n").filter(|it| !it.is_empty());
+    let start_line = lines.next()?.to_owned();
+    let headers = lines.map(|line| {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        (name.to_owned(), value.trim().to_owned())
+    });
+    Some((start_line, headers.collect()))
+}

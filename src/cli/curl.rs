@@ -1,0 +1,62 @@
+//! The curl command that does the same handshake.
+
+use bayeux::protocol::{Json, Message, VERSION, meta};
+use bayeux::redaction::{Secrets, redact, redact_header, redact_url};
+use bayeux::transport::Endpoint;
+
+use super::connection::ConnectionArgs;
+use super::exit::Stop;
+
+/// One POST, to be pasted into a shell.
+pub(crate) fn handshake(
+    endpoint: &Endpoint,
+    connection: &ConnectionArgs,
+    secrets: Secrets,
+) -> Result<String, Stop> {
+    let types: Json = r#"["long-polling"]"#.parse().expect("written here as valid JSON");
+    let extensions = connection.extensions()?;
+    let message = Message::builder(meta::HANDSHAKE)
+        .id("1")
+        .string("version", VERSION)
+        .string("minimumVersion", VERSION)
+        .json("supportedConnectionTypes", &types)
+        .json_if("ext", extensions.handshake.as_ref())
+        .build();
+    let is_shown = secrets == Secrets::Shown;
+    let body = if is_shown {
+        message.raw().into()
+    } else {
+        redact(message.raw())
+    };
+    let url = if is_shown {
+        endpoint.expose().into()
+    } else {
+        redact_url(endpoint.expose())
+    };
+    // The jar: CometD takes no further message from a client that loses its cookie.
+    let mut command = "curl -sS -c cookies.txt -b cookies.txt".to_owned();
+    command.push_str(" \\\n  -H 'Content-Type: application/json;charset=UTF-8'");
+    for header in connection.headers()? {
+        let (name, value) = (header.name(), header.expose());
+        let value = if is_shown {
+            value.into()
+        } else {
+            redact_header(name, value)
+        };
+        command.push_str(&format!(
+            " \\\n  -H {}",
+            quoted(&format!("{name}: {value}"))
+        ));
+    }
+    command.push_str(&format!(
+        " \\\n  -d {} \\\n  {}",
+        quoted(&format!("[{body}]")),
+        quoted(&url)
+    ));
+    Ok(command)
+}
+
+/// In single quotes, as every shell of Bourne's family reads them.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

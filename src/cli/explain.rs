@@ -1,0 +1,332 @@
+//! The one table that turns what happened into an exit status, a cause and a hint.
+
+use std::time::Duration;
+
+use bayeux::protocol::{Channel, ChannelPattern, Message};
+use bayeux::session::{End, Failure, LossReason, NoReply, Refusal};
+use bayeux::transport::{Endpoint, TransportError};
+use serde_json::Value;
+
+use super::exit::{Exit, Stop};
+
+/// What the explanation of an end needs to know beside it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    /// Whether a handshake had succeeded before.
+    pub(crate) was_established: bool,
+    /// How long the session had lived.
+    pub(crate) age: Duration,
+}
+
+/// Why a session ended before the goal.
+pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
+    let lost = format!("session lost after {}", seconds(at.age));
+    match end {
+        // The caller asked for it; whatever it wanted before was not reached.
+        End::Disconnected => Stop::new(Exit::Local, "the session ended early"),
+        End::HandshakeRefused(reply) if at.was_established => refusal(
+            Stop::new(Exit::Lost, format!("{lost}: the new handshake is refused")),
+            reply,
+        ),
+        End::HandshakeRefused(reply) => handshake_refused(reply, at.endpoint),
+        End::Unreachable(failure) if at.was_established => {
+            let stop = unreachable(failure, at.endpoint);
+            match stop.exit {
+                Exit::Unauthorised => stop,
+                _ => Stop::new(Exit::Lost, format!("{lost}: {failure}")),
+            }
+        }
+        End::Unreachable(failure) => unreachable(failure, at.endpoint),
+        End::AdvisedNone(reply) => refusal(
+            Stop::new(
+                Exit::Lost,
+                format!("{lost}: the server advises not to reconnect"),
+            ),
+            reply,
+        )
+        .hint("it will not take this session back; check credentials and server log"),
+        End::DisconnectedByServer(_) => Stop::new(
+            Exit::Lost,
+            format!("{lost}: the server disconnected the session"),
+        )
+        .hint("the server's own code or an operator did this; see its log"),
+        End::Lost(reason) => Stop::new(Exit::Lost, format!("{lost}: {}", loss(reason)))
+            .hint("drop --no-reconnect to recover from this"),
+        End::NotKept {
+            n_handshakes,
+            reason,
+        } => Stop::new(
+            Exit::Lost,
+            format!("{} forgets every session at once", at.endpoint),
+        )
+        .cause(format!(
+            "{n_handshakes} handshakes in a row succeeded, then: {}",
+            loss(reason)
+        ))
+        .hint("several servers without stickiness, or a proxy that drops cookies? -vv shows them"),
+        End::TooManyHandshakes { n_handshakes } => {
+            Stop::new(Exit::Lost, format!("{lost} again and again"))
+                .cause(format!("{n_handshakes} handshakes within a minute"))
+                .hint("a load balancer without stickiness does this; -v shows what is refused")
+        }
+        End::TightLoop { n_connects, within } => Stop::new(
+            Exit::Lost,
+            format!("{} answers every /meta/connect at once", at.endpoint),
+        )
+        .cause(format!(
+            "{n_connects} connects within {} brought nothing",
+            seconds(*within)
+        ))
+        .hint("the server should hold them; check its timeout and interval settings"),
+        _ => Stop::new(Exit::Lost, lost),
+    }
+}
+
+/// A subscribe that the server refused.
+pub(crate) fn subscribe_refused(pattern: &ChannelPattern, refusal: &Refusal) -> Stop {
+    let stop = |error: String| {
+        Stop::new(
+            Exit::Refused,
+            format!("subscribe to {pattern} refused: {error}"),
+        )
+    };
+    match refusal {
+        Refusal::Reply(reply) => {
+            let stop =
+                stop(error_of(reply)).hint("the session is up; other channels may be allowed");
+            with_hidden_reason(stop, reply)
+        }
+        Refusal::Failure(failure) => stop(failure.to_string())
+            .hint("the server answers without a reply to it; -v shows what"),
+    }
+}
+
+/// A publish that the server rejected.
+pub(crate) fn publish_rejected(channel: &Channel, reply: &Message) -> Stop {
+    let error = format!("publish to {channel} rejected: {}", error_of(reply));
+    let stop = Stop::new(Exit::Refused, error).hint(if channel.is_meta() {
+        "channels below /meta/ belong to the protocol"
+    } else {
+        "the session is up; other channels may be allowed"
+    });
+    with_hidden_reason(stop, reply)
+}
+
+/// A publish of which nobody knows whether it was carried out.
+pub(crate) fn outcome_unknown(channel: &Channel, failure: &Failure) -> Stop {
+    let stop = match transport_error(failure) {
+        Some(TransportError::Status {
+            status: 400..=499, ..
+        }) => Stop::new(Exit::Refused, format!("publish to {channel} refused")),
+        _ => Stop::new(
+            Exit::Unreachable,
+            format!("publish to {channel}: outcome unknown"),
+        )
+        .hint("it may have been delivered, so it was not sent again"),
+    };
+    stop.cause(failure)
+}
+
+/// A handshake that the server refused.
+fn handshake_refused(reply: &Message, endpoint: &Endpoint) -> Stop {
+    if reply.successful() == Some(true) {
+        return Stop::new(
+            Exit::Unreachable,
+            format!("{endpoint} accepts the handshake without a clientId"),
+        )
+        .hint("that is not Bayeux; -v shows the reply");
+    }
+    let error = format!("handshake refused by {endpoint}: {}", error_of(reply));
+    let stop = Stop::new(Exit::Unauthorised, error)
+        .hint("credentials go into a header (-H) or into --ext; -v shows the reply");
+    with_hidden_reason(stop, reply)
+}
+
+/// A server that cannot be reached, or answers what is no Bayeux.
+pub(crate) fn unreachable(failure: &Failure, endpoint: &Endpoint) -> Stop {
+    match transport_error(failure) {
+        Some(error) => transport(error, endpoint),
+        None if failure.cause.is::<NoReply>() => Stop::new(
+            Exit::Unreachable,
+            format!("{endpoint} answers Bayeux, but not this request"),
+        )
+        .cause(failure)
+        .hint("-v shows what it answered; is a proxy or a cache between?"),
+        None => cannot_reach(endpoint).cause(failure),
+    }
+}
+
+fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
+    use TransportError as E;
+    let answered = |what: String| Stop::new(Exit::Unreachable, format!("{endpoint} {what}"));
+    match error {
+        E::Resolve { .. } | E::ResolveTimeout { .. } => cannot_reach(endpoint)
+            .cause(error)
+            .hint("check the host name and the name server"),
+        E::Connect { .. } => cannot_reach(endpoint)
+            .cause(error)
+            .hint("is the server running? `--retry 30s` waits for it"),
+        E::ConnectTimeout { .. } => cannot_reach(endpoint)
+            .cause(error)
+            .hint("a firewall that drops packets? --connect-timeout waits longer"),
+        E::Certificate { .. } | E::Tls { .. } | E::TlsCut { .. } => cannot_reach(endpoint)
+            .cause(error)
+            .hint("is this the right host, and its clock right?"),
+        E::TlsToPlainPort => {
+            let http = endpoint.to_string().replacen("https:", "http:", 1);
+            cannot_reach(endpoint)
+                .cause(error)
+                .hint(format!("try {http}"))
+        }
+        E::PlainToTlsPort => {
+            let https = endpoint.to_string().replacen("http:", "https:", 1);
+            cannot_reach(endpoint)
+                .cause(error)
+                .hint(format!("try {https}"))
+        }
+        E::Status {
+            status,
+            content_type,
+            length,
+            excerpt,
+            ..
+        } => {
+            let media_type = content_type.as_deref().unwrap_or("no content type");
+            let error = format!(
+                "answered HTTP {status} ({media_type}, {}), not Bayeux",
+                bytes(*length)
+            );
+            let stop = match status {
+                401 | 403 => Stop::new(Exit::Unauthorised, format!("{endpoint} {error}")),
+                _ => answered(error),
+            };
+            let is_html = media_type.contains("html") || excerpt.as_str().starts_with('<');
+            let stop = if is_html || excerpt.as_str().trim().is_empty() {
+                stop
+            } else {
+                stop.cause(excerpt.as_str())
+            };
+            stop.hint(status_hint(*status, endpoint))
+        }
+        E::Redirect {
+            status, location, ..
+        } => answered(format!(
+            "redirects (HTTP {status}) to {}",
+            location.as_str()
+        ))
+        .hint("a POST is not redirected; give that URL if it is the right one"),
+        E::Empty => answered("answered HTTP 200 with nothing in it, not Bayeux".to_owned())
+            .hint(path_hint(endpoint)),
+        E::NotJson { .. } | E::NotBayeux { .. } | E::NotHttp { .. } | E::BadHttp { .. } => {
+            answered("does not speak Bayeux".to_owned())
+                .cause(error)
+                .hint(path_hint(endpoint))
+        }
+        E::TooLarge { .. } => answered("sent more than --max-body".to_owned())
+            .cause(error)
+            .hint("--max-body 1GiB takes more"),
+        E::Timeout { .. } => Stop::new(Exit::Unreachable, format!("{endpoint} does not answer"))
+            .cause(error)
+            .hint("--network-timeout waits longer"),
+        E::Closed { .. } | E::Cut { .. } => answered("broke the connection".to_owned())
+            .cause(error)
+            .hint("a crash or a proxy's limit? the server's log may tell"),
+        _ => cannot_reach(endpoint).cause(error),
+    }
+}
+
+fn status_hint(status: u16, endpoint: &Endpoint) -> String {
+    let hint = match status {
+        401 => "give credentials: -H 'Authorization: Bearer TOKEN'",
+        403 => "these credentials, or none, are not allowed here; see -H",
+        404 | 405 => return path_hint(endpoint),
+        407 => "a proxy on the way wants credentials",
+        400 | 415 => "is this a Bayeux endpoint? servers answer this to a body they cannot read",
+        413 => "the message is too large for the server",
+        429 | 503 => "the server is busy or starting; `--retry 30s` waits for it",
+        502 | 504 => "the proxy cannot reach the server behind it",
+        _ => "the server's log tells more; -vv shows the response",
+    };
+    hint.to_owned()
+}
+
+fn path_hint(endpoint: &Endpoint) -> String {
+    if endpoint.path() == "/" {
+        let port = endpoint.port();
+        format!(
+            "the endpoint usually has a path: try :{port}/cometd, :{port}/bayeux or :{port}/faye"
+        )
+    } else {
+        "is this the endpoint's path? -vv shows the response".to_owned()
+    }
+}
+
+fn cannot_reach(endpoint: &Endpoint) -> Stop {
+    Stop::new(Exit::Unreachable, format!("cannot reach {endpoint}"))
+}
+
+fn transport_error(failure: &Failure) -> Option<&TransportError> {
+    failure.cause.downcast_ref()
+}
+
+fn refusal(stop: Stop, reply: &Message) -> Stop {
+    with_hidden_reason(stop.cause(error_of(reply)), reply)
+}
+
+/// How a lost session showed, in one line.
+pub(crate) fn loss(reason: &LossReason) -> String {
+    match reason {
+        LossReason::Reply(reply) => error_of(reply),
+        LossReason::Silence(failure) => failure.to_string(),
+    }
+}
+
+/// The `error` of a refusal, in the server's words.
+pub(crate) fn error_of(reply: &Message) -> String {
+    match reply.error() {
+        Some(error) if !error.to_string().is_empty() => error.to_string(),
+        Some(_) | None => "the server gives no reason".to_owned(),
+    }
+}
+
+/// Salesforce says in `ext.sfdc.failureReason` what is really wrong.
+fn with_hidden_reason(stop: Stop, reply: &Message) -> Stop {
+    let ext = reply.ext().and_then(|it| serde_json::from_str(it).ok());
+    match ext.as_ref().and_then(failure_reason) {
+        Some(reason) => stop.cause(reason),
+        None => stop,
+    }
+}
+
+/// serde_json reads no deeper than 128 levels, so neither does this.
+fn failure_reason(value: &Value) -> Option<&str> {
+    let object = value.as_object()?;
+    let named = object.get("failureReason").and_then(Value::as_str);
+    named.or_else(|| object.values().find_map(failure_reason))
+}
+
+/// `0.9 ms`, `213 ms`, `3.1s`: for what is short.
+pub(crate) fn seconds_precise(duration: Duration) -> String {
+    match duration.as_millis() {
+        0..100 => format!("{:.1} ms", duration.as_secs_f64() * 1000.0),
+        _ => seconds(duration),
+    }
+}
+
+/// `41.2s`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{} ms", duration.as_millis()),
+        1..=119 => format!("{:.1}s", duration.as_secs_f64()),
+        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
+    }
+}
+
+fn bytes(length: u64) -> String {
+    match length {
+        0..1024 => format!("{length} B"),
+        1024..1_048_576 => format!("{:.1} KiB", length as f64 / 1024.0),
+        _ => format!("{:.1} MiB", length as f64 / 1_048_576.0),
+    }
+}

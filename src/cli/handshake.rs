@@ -1,0 +1,258 @@
+//! `bayeux handshake`: handshake, show the reply and what was negotiated, disconnect.
+
+use std::time::{Duration, Instant};
+
+use bayeux::filter::Filter;
+use bayeux::protocol::{Advice, Message, Reconnect};
+use bayeux::redaction::{Secrets, shortened_client_id};
+use bayeux::session::{Connects, Event};
+use bayeux::transport::Trace;
+use serde_json::Value;
+
+use super::connection::{ConnectionArgs, Wanted};
+use super::conversation::{Conversation, Heard};
+use super::exit::{Exit, Stop};
+use super::explain::{seconds, seconds_precise};
+use super::flavour::Flavour;
+use super::operands::Operands;
+use super::output_args::OutputArgs;
+use super::signals::{Ends, Signals};
+use super::{curl, values};
+use crate::output::{Fact, Printer};
+
+/// Handshake, show the reply and what was negotiated, disconnect.
+///
+/// Succeeds only if the server accepts the handshake.
+///
+/// Examples:
+///   bayeux handshake :8080/cometd
+///   bayeux handshake https://example.com/cometd -H @headers.txt -vv
+///   bayeux handshake :8080/cometd --curl
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Handshake {
+    /// The server; BAYEUX_URL if left out.
+    #[arg(value_name = "URL")]
+    operands: Vec<String>,
+
+    /// Print the equivalent curl command instead.
+    #[arg(long)]
+    curl: bool,
+
+    /// Filter the reply with a jq expression.
+    #[arg(long, value_name = "EXPR")]
+    jq: Option<String>,
+
+    /// Fail if the handshake takes longer than this.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT", default_value = "30s")]
+    timeout: Duration,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl Handshake {
+    pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        let operands = Operands::new(self.operands);
+        let endpoint = operands.endpoint()?;
+        operands.end()?;
+        let filter = compile(self.jq.as_deref())?;
+        if self.curl {
+            let command = curl::handshake(&endpoint, &self.connection, output.secrets())?;
+            return Ok(printer.line(&command)?);
+        }
+        output.record(&endpoint, printer)?;
+        let wanted = Wanted {
+            connects: Connects::Never,
+            traffic: bayeux::client::Traffic::Shown,
+            capture: output.capture(),
+            patience: Some(self.timeout),
+        };
+        let client = ConnectionArgs::client(self.connection.settings(&endpoint, wanted)?)?;
+        let waker = client.waker();
+        let signals = Signals::listen(move || waker.break_off(), Ends::Goal)
+            .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let mut conversation = Conversation::new(client, endpoint, printer);
+        let deadline = Instant::now() + self.timeout;
+        let started = Instant::now();
+        loop {
+            let heard = conversation.next(Some(deadline));
+            if let Some(signal) = conversation.heed(&signals) {
+                return Err(Stop::silent(Exit::Signal(signal)));
+            }
+            if Instant::now() >= deadline && !matches!(heard, Ok(Some(_))) {
+                return Err(too_late(self.timeout, &conversation));
+            }
+            match heard? {
+                Some(Heard::Event(Event::Handshaken { reply })) => {
+                    let round_trip = started.elapsed();
+                    answer(
+                        &mut conversation,
+                        &reply,
+                        filter.as_ref(),
+                        round_trip,
+                        output.secrets(),
+                    )?;
+                    conversation.leave();
+                    return Ok(());
+                }
+                Some(Heard::Event(_) | Heard::Woken) | None => {}
+            }
+        }
+    }
+}
+
+/// Compiles `--jq` before anything is sent.
+pub(crate) fn compile(expression: Option<&str>) -> Result<Option<Filter>, Stop> {
+    let compile = |it: &str| {
+        Filter::compile(it).map_err(|error| {
+            Stop::usage(format!("--jq: {error}"))
+                .hint("the expression sees the whole message: --jq .data.text")
+        })
+    };
+    expression.map(compile).transpose()
+}
+
+/// No handshake within `--timeout`.
+pub(crate) fn too_late(timeout: Duration, conversation: &Conversation<'_>) -> Stop {
+    let endpoint = conversation.endpoint();
+    let timeout = seconds(timeout);
+    match conversation.client.session().was_established() {
+        false => Stop::new(
+            Exit::Timeout,
+            format!("no handshake with {endpoint} within {timeout}"),
+        )
+        .hint("-vv shows how far it gets"),
+        true => Stop::new(
+            Exit::Timeout,
+            format!("no answer from {endpoint} within {timeout}"),
+        )
+        .hint("-v shows the traffic"),
+    }
+}
+
+fn answer(
+    conversation: &mut Conversation<'_>,
+    reply: &Message,
+    filter: Option<&Filter>,
+    round_trip: Duration,
+    secrets: Secrets,
+) -> Result<(), Stop> {
+    if let Some(filter) = filter {
+        let outputs = filter
+            .apply(reply.raw())
+            .map_err(|error| Stop::usage("--jq fails on the reply").cause(error))?;
+        return Ok(conversation.printer.filtered(&outputs)?);
+    }
+    let record = Conversation::received(reply.clone());
+    conversation.printer.answer(&record)?;
+    let facts = digest(reply, conversation.last_trace(), round_trip, secrets);
+    Ok(conversation.printer.facts(&facts)?)
+}
+
+/// What was negotiated, for people.
+fn digest(
+    reply: &Message,
+    trace: Option<&Trace>,
+    round_trip: Duration,
+    secrets: Secrets,
+) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut fact = |label: &'static str, value: String| facts.push(Fact { label, value });
+    let flavour = Flavour::recognise(reply, trace);
+    let software = trace.and_then(|it| it.headers.get("server")?.to_str().ok());
+    fact(
+        "server",
+        match software {
+            Some(software) => format!("{flavour} ({software})"),
+            None => flavour.to_string(),
+        },
+    );
+    fact(
+        "version",
+        match (text(reply, "version"), text(reply, "minimumVersion")) {
+            (Some(version), Some(minimum)) => format!("{version}, minimum {minimum}"),
+            (Some(version), None) => version,
+            (None, _) => "not given".to_owned(),
+        },
+    );
+    let client_id = reply.client_id().unwrap_or_default();
+    fact(
+        "client id",
+        match secrets {
+            Secrets::Redacted => shortened_client_id(client_id),
+            Secrets::Shown => client_id.to_owned(),
+        },
+    );
+    fact(
+        "transports",
+        strings(reply, "supportedConnectionTypes").join(", "),
+    );
+    fact(
+        "advice",
+        match reply
+            .advice()
+            .and_then(|it| Advice::parse(it, "long-polling"))
+        {
+            Some(advice) => describe(&advice),
+            None => "none given".to_owned(),
+        },
+    );
+    fact(
+        "extensions",
+        match keys(reply.ext()) {
+            keys if keys.is_empty() => "none".to_owned(),
+            keys => keys.join(", "),
+        },
+    );
+    fact(
+        "cookies",
+        match trace.map(|it| it.cookies_set.as_slice()) {
+            Some([]) | None => "none set".to_owned(),
+            Some(names) => names.join(", "),
+        },
+    );
+    fact(
+        "round trip",
+        seconds_precise(trace.map_or(round_trip, |it| it.total)),
+    );
+    facts
+}
+
+fn describe(advice: &Advice) -> String {
+    let reconnect = match advice.reconnect {
+        Reconnect::Retry => "retry",
+        Reconnect::Handshake => "handshake",
+        Reconnect::None => "none",
+    };
+    let mut text = reconnect.to_owned();
+    match advice.interval {
+        Some(interval) => text.push_str(&format!(", interval {}", seconds(interval))),
+        None => text.push_str(", do not connect again"),
+    }
+    if let Some(timeout) = advice.timeout {
+        text.push_str(&format!(", connects held for {}", seconds(timeout)));
+    }
+    if let Some(max_interval) = advice.max_interval {
+        text.push_str(&format!(", session kept for {}", seconds(max_interval)));
+    }
+    text
+}
+
+fn text(reply: &Message, field: &str) -> Option<String> {
+    serde_json::from_str(reply.get(field)?).ok()
+}
+
+fn strings(reply: &Message, field: &str) -> Vec<String> {
+    reply
+        .get(field)
+        .and_then(|it| serde_json::from_str(it).ok())
+        .unwrap_or_default()
+}
+
+fn keys(object: Option<&str>) -> Vec<String> {
+    match object.and_then(|it| serde_json::from_str(it).ok()) {
+        Some(Value::Object(fields)) => fields.keys().cloned().collect(),
+        Some(_) | None => Vec::new(),
+    }
+}

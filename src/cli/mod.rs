@@ -1,0 +1,167 @@
+//! The command line: one definition for parser, help, man page and completions.
+
+mod completions;
+mod connection;
+mod conversation;
+mod curl;
+mod data;
+mod demo;
+mod exit;
+mod explain;
+mod flavour;
+mod handshake;
+mod lines;
+mod man;
+mod operands;
+mod output_args;
+mod publish;
+mod serve;
+mod signals;
+mod subscribe;
+mod values;
+
+use std::time::SystemTime;
+
+use bayeux::recording::Failure;
+use bayeux::redaction::Secrets;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::output::{ColorChoice, Printer, Settings, Verbosity, View};
+use exit::{Exit, Report, Stop};
+use output_args::OutputArgs;
+
+/// Debug the Bayeux protocol: CometD, Faye, Salesforce Streaming API.
+///
+/// Tail channels, publish messages and see what goes over the wire. A channel begins with
+/// `/`, a URL never does, so the URL may be left out when BAYEUX_URL is set. Short URLs
+/// such as :8080/cometd mean http://localhost:8080/cometd.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bayeux",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_long_help = EXIT_STATUS
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The subcommands, alphabetically.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Completions(completions::Completions),
+    Demo(demo::Demo),
+    #[command(visible_alias = "hs")]
+    Handshake(handshake::Handshake),
+    Man(man::Man),
+    #[command(visible_alias = "pub")]
+    Publish(publish::Publish),
+    Serve(serve::Serve),
+    #[command(visible_alias = "sub")]
+    Subscribe(subscribe::Subscribe),
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0    the goal stated on the command line was reached; an open-ended tail was ended by a
+       signal; the reader of standard output went away
+  1    internal error, or an I/O error of this machine
+  2    usage: bad option, channel, DATA or --jq
+  3    the server could not be reached or does not speak Bayeux
+  4    the handshake was refused, or the credentials are not accepted
+  5    the server refused the operation
+  6    --timeout passed before the goal was reached
+  8    the session was lost and could not be recovered
+  130  interrupted before the goal; 143 terminated before the goal";
+
+/// Runs the command line. Returns the exit status.
+pub(crate) fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mut settings = cli.output.settings();
+    if matches!(cli.command, Command::Demo(_)) {
+        settings.view.get_or_insert(View::Pretty);
+    }
+    let mut printer = Printer::new(settings);
+    let outcome = match cli.command {
+        Command::Completions(command) => command.run(&mut printer),
+        Command::Demo(command) => command.run(&mut printer),
+        Command::Handshake(command) => command.run(&cli.output, &mut printer),
+        Command::Man(command) => command.run(&mut printer),
+        Command::Publish(command) => command.run(&cli.output, &mut printer),
+        Command::Serve(command) => command.run(&mut printer),
+        Command::Subscribe(command) => command.run(&cli.output, &mut printer),
+    };
+    match outcome {
+        Ok(()) => Exit::Reached.status(),
+        Err(Stop { exit, report }) => {
+            if let Some(report) = report {
+                printer.report(&failure(report));
+            }
+            exit.status()
+        }
+    }
+}
+
+/// The definition that completions and man pages are generated from.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
+fn failure(report: Report) -> Failure {
+    let Report { error, cause, hint } = report;
+    Failure {
+        time: SystemTime::now(),
+        error,
+        cause,
+        hint,
+    }
+}
+
+/// What clap has to say: help and version are the answer, all else is an error in the form
+/// of our own, without the page of usage.
+fn usage(error: &clap::Error) -> u8 {
+    let mut printer = Printer::new(Settings {
+        view: None,
+        color: ColorChoice::Auto,
+        verbosity: Verbosity::Normal,
+        secrets: Secrets::Redacted,
+    });
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            printer.help(error);
+            Exit::Reached.status()
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            printer.help(error);
+            Exit::Usage.status()
+        }
+        _ => {
+            let text = error.to_string();
+            let mut paragraphs = text.split("\n\n");
+            let first = paragraphs.next().unwrap_or_default();
+            let first = first.strip_prefix("error: ").unwrap_or(first);
+            let error = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            let tip = paragraphs.find_map(|it| it.trim().strip_prefix("tip: "));
+            let hint =
+                tip.unwrap_or("bayeux --help lists the commands, and -h after one its options");
+            let hint = Some(hint.lines().next().unwrap_or(hint).to_owned());
+            printer.report(&failure(Report {
+                error,
+                cause: None,
+                hint,
+            }));
+            Exit::Usage.status()
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `[URL] CHANNEL... [DATA...]`: a channel begins with `/`, a URL never does.
+
+use bayeux::protocol::{Channel, ChannelError, ChannelPattern};
+use bayeux::transport::Endpoint;
+
+use super::exit::Stop;
+
+/// The words of a command line, one kind after the other.
+#[derive(Debug)]
+pub(crate) struct Operands {
+    url: Option<String>,
+    words: std::vec::IntoIter<String>,
+}
+
+impl Operands {
+    /// Takes the URL off, if the first word is one.
+    pub(crate) fn new(words: Vec<String>) -> Self {
+        let is_url = words.first().is_some_and(|it| !it.starts_with('/'));
+        let mut words = words.into_iter();
+        let url = if is_url { words.next() } else { None };
+        Self { url, words }
+    }
+
+    /// The server's address: from the command line, else from the environment.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
+        let from_environment = || std::env::var("BAYEUX_URL").ok().filter(|it| !it.is_empty());
+        let Some(url) = self.url.clone().or_else(from_environment) else {
+            return Err(Stop::usage("no URL").hint("give one, or set BAYEUX_URL: :8080/cometd"));
+        };
+        url.parse()
+            .map_err(|error| Stop::usage(format!("not a URL: {url}")).cause(error))
+    }
+
+    /// The next word as a channel to publish to.
+    pub(crate) fn channel(&mut self) -> Result<Channel, Stop> {
+        let Some(word) = self.words.next() else {
+            return Err(self.no_channel());
+        };
+        word.parse().map_err(|error| no_such_channel(&word, error))
+    }
+
+    /// All words as channels to subscribe to.
+    pub(crate) fn patterns(&mut self) -> Result<Vec<ChannelPattern>, Stop> {
+        let words: Vec<String> = self.words.by_ref().collect();
+        if words.is_empty() {
+            return Err(self.no_channel());
+        }
+        words
+            .iter()
+            .map(|it| it.parse().map_err(|error| no_such_channel(it, error)))
+            .collect()
+    }
+
+    /// What is left.
+    pub(crate) fn rest(self) -> Vec<String> {
+        self.words.collect()
+    }
+
+    /// Nothing may be left.
+    pub(crate) fn end(mut self) -> Result<(), Stop> {
+        match self.words.next() {
+            Some(word) => Err(Stop::usage(format!("unexpected argument: {word}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn no_channel(&self) -> Stop {
+        let hint = match &self.url {
+            Some(url) => format!("a channel begins with `/`; {url} was taken for the URL"),
+            None => "a channel begins with `/`: /demo".to_owned(),
+        };
+        Stop::usage("no channel").hint(hint)
+    }
+}
+
+fn no_such_channel(word: &str, error: ChannelError) -> Stop {
+    Stop::usage(format!("not a channel: {word}")).cause(error)
+}

@@ -1,0 +1,105 @@
+//! The options that say how output looks; every command takes them.
+
+use bayeux::client::Traffic;
+use bayeux::recording::{Header, Recorder};
+use bayeux::redaction::Secrets;
+use bayeux::transport::{Capture, Endpoint};
+use std::time::SystemTime;
+
+use super::exit::Stop;
+use crate::output::{ColorChoice, Printer, Settings, Verbosity, View};
+
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// How messages look [default: pretty on a terminal, json in a pipe].
+    #[arg(
+        short,
+        long,
+        value_name = "VIEW",
+        value_enum,
+        env = "BAYEUX_OUTPUT",
+        global = true
+    )]
+    output: Option<View>,
+
+    /// When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto, global = true)]
+    color: ColorChoice,
+
+    /// Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+
+    /// Tell errors only.
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    quiet: bool,
+
+    /// Do not redact credentials and client ids.
+    #[arg(long, global = true)]
+    show_secrets: bool,
+
+    /// Record every message both ways, one JSON line each.
+    #[arg(long, value_name = "FILE", global = true)]
+    record: Option<std::path::PathBuf>,
+}
+
+impl OutputArgs {
+    pub(crate) fn settings(&self) -> Settings {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Traffic,
+            (false, _) => Verbosity::Http,
+        };
+        Settings {
+            view: self.output,
+            color: self.color,
+            verbosity,
+            secrets: self.secrets(),
+        }
+    }
+
+    pub(crate) fn secrets(&self) -> Secrets {
+        if self.show_secrets {
+            Secrets::Shown
+        } else {
+            Secrets::Redacted
+        }
+    }
+
+    /// Opens the recording, before anything is sent.
+    pub(crate) fn record(&self, endpoint: &Endpoint, printer: &mut Printer) -> Result<(), Stop> {
+        let Some(path) = &self.record else {
+            return Ok(());
+        };
+        let header = Header {
+            time: SystemTime::now(),
+            url: endpoint.expose().to_owned(),
+        };
+        let recorder = Recorder::create(path, self.secrets(), header).map_err(|error| {
+            Stop::usage(format!("cannot record to {}", path.display()))
+                .cause(super::exit::root(&error))
+        })?;
+        printer.record_to(recorder);
+        Ok(())
+    }
+
+    /// Whether the traffic has to be told by the client.
+    pub(crate) fn traffic(&self) -> Traffic {
+        if self.verbose > 0 || self.record.is_some() {
+            Traffic::Shown
+        } else {
+            Traffic::Hidden
+        }
+    }
+
+    /// Whether the bytes of HTTP have to be kept.
+    pub(crate) fn capture(&self) -> Capture {
+        if self.verbose > 1 {
+            Capture::Text
+        } else {
+            Capture::Nothing
+        }
+    }
+}

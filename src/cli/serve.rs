@@ -1,0 +1,156 @@
+//! `bayeux serve`: an embedded Bayeux server for development and tests.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use bayeux::protocol::{ChannelPattern, Message};
+use bayeux::recording::Direction;
+use bayeux::server::{Event, Observer, Server, Settings, Token};
+
+use super::conversation::record;
+use super::exit::{Stop, root};
+use super::signals::{Ends, Signals};
+use super::values;
+use crate::output::Printer;
+
+/// Run a Bayeux server for development and tests.
+///
+/// The first line on standard output is its URL. The traffic is shown on standard error.
+///
+/// Examples:
+///   bayeux serve
+///   bayeux serve --listen 127.0.0.1:0 --timeout 5s --deny '/admin/**'
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Serve {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: String,
+
+    /// The path of the endpoint.
+    #[arg(long, value_name = "PATH", default_value = "/cometd", value_parser = path)]
+    path: String,
+
+    /// How long a connect is held.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "30s")]
+    timeout: Duration,
+
+    /// How long clients are advised to wait between two connects.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
+    interval: Duration,
+
+    /// How long a session lives without a connect.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "10s")]
+    max_interval: Duration,
+
+    /// Refuse to subscribe and to publish here; may be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    deny: Vec<ChannelPattern>,
+
+    /// Refuse handshakes without this bearer token (or `ext.token`).
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "BAYEUX_REQUIRE_TOKEN",
+        hide_env_values = true
+    )]
+    require_token: Option<String>,
+}
+
+impl Serve {
+    pub(crate) fn run(self, printer: &mut Printer) -> Result<(), Stop> {
+        let (sender, receiver) = channel();
+        let stopper = sender.clone();
+        Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
+            .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let settings = Settings {
+            path: self.path,
+            timeout: self.timeout,
+            interval: self.interval,
+            max_interval: self.max_interval,
+            deny: self.deny,
+            require_token: self.require_token.as_deref().map(Token::new),
+            observer: Some(Arc::new(Reporter(sender))),
+            ..Settings::default()
+        };
+        let server = Server::bind(self.listen.as_str(), settings).map_err(|error| {
+            Stop::usage(format!("cannot listen on {}", self.listen))
+                .cause(root(&error))
+                .hint("--listen 127.0.0.1:0 takes a free port")
+        })?;
+        printer.line(&server.url())?;
+        if !server.address().ip().is_loopback() {
+            printer.warning("reachable from other machines: there is no encryption and no limit");
+        }
+        tell(&receiver, printer)?;
+        let n_sessions = server.n_sessions();
+        server.stop();
+        printer.note(&format!("stopped, {n_sessions} sessions were open"));
+        Ok(())
+    }
+}
+
+/// What the server's threads tell the one that owns the printer.
+enum Told {
+    Messages(SystemTime, Direction, Vec<Message>),
+    Note(String),
+    Stop,
+}
+
+struct Reporter(Sender<Told>);
+
+impl Observer for Reporter {
+    fn observe(&self, event: &Event<'_>) {
+        let messages = |direction, messages| Told::Messages(SystemTime::now(), direction, messages);
+        let told = match event {
+            Event::Received {
+                messages: received, ..
+            } => messages(Direction::In, received.to_vec()),
+            Event::Sent { messages: sent, .. } => messages(
+                Direction::Out,
+                sent.iter().map(|it| Message::clone(it)).collect(),
+            ),
+            Event::SessionClosed { client_id, reason } => {
+                let client_id = bayeux::redaction::shortened_client_id(client_id);
+                Told::Note(format!("session {client_id} ended: {reason}"))
+            }
+            Event::Refused {
+                peer,
+                status,
+                reason,
+            } => Told::Note(format!("{peer} got HTTP {status}: {reason}")),
+            Event::AcceptFailed { error } => Told::Note(format!("cannot accept: {error}")),
+            _ => return,
+        };
+        // Nobody listens any more while the server stops.
+        let _ = self.0.send(told);
+    }
+}
+
+fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(), Stop> {
+    for told in receiver {
+        match told {
+            Told::Messages(time, direction, messages) => {
+                for message in messages {
+                    printer.served(&record(time, direction, message))?;
+                }
+            }
+            Told::Note(text) => printer.note(&text),
+            Told::Stop => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let is_path = text.starts_with('/')
+        && text
+            .bytes()
+            .all(|it| it.is_ascii_graphic() && !b"?#".contains(&it));
+    if is_path {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with `/`".to_owned())
+    }
+}

@@ -1,0 +1,77 @@
+//! INT and TERM: the first one asks the command to leave, the second one does not ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use bayeux::client::Waker;
+
+/// How long leaving may take before the program ends all the same: the disconnect has 1 s.
+const LEAVING: Duration = Duration::from_millis(1500);
+
+/// What the user asked for by a signal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signals {
+    received: Arc<AtomicI32>,
+}
+
+impl Signals {
+    /// Listens. `wake` is called once, on another thread, when the first signal comes;
+    /// `status` is what the program exits with if leaving takes too long, and what the second
+    /// signal exits with is its own 130 or 143.
+    pub(crate) fn listen(wake: impl Fn() + Send + 'static, ends: Ends) -> std::io::Result<Self> {
+        let signals = Self::default();
+        let received = Arc::clone(&signals.received);
+        let mut incoming = signal_hook::iterator::Signals::new([
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGTERM,
+        ])?;
+        std::thread::Builder::new()
+            .name("bayeux-signals".to_owned())
+            .spawn(move || {
+                for signal in &mut incoming {
+                    if received.swap(signal, Ordering::Relaxed) != 0 {
+                        signal_hook::low_level::exit(128 + signal);
+                    }
+                    wake();
+                    std::thread::spawn(move || {
+                        std::thread::sleep(LEAVING);
+                        signal_hook::low_level::exit(ends.status(signal));
+                    });
+                }
+            })?;
+        Ok(signals)
+    }
+
+    /// Listens on behalf of a client.
+    pub(crate) fn wake(waker: Waker, ends: Ends) -> std::io::Result<Self> {
+        Self::listen(move || waker.wake(), ends)
+    }
+
+    /// The signal that came, if one did.
+    pub(crate) fn received(&self) -> Option<i32> {
+        match self.received.load(Ordering::Relaxed) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+}
+
+/// What a signal ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ends {
+    /// Something that would go on for ever: that is its way to end.
+    OpenEnded,
+    /// Something with a goal that is not reached.
+    Goal,
+}
+
+impl Ends {
+    /// The exit status of the program that a signal ended.
+    pub(crate) fn status(self, signal: i32) -> i32 {
+        match self {
+            Self::OpenEnded => 0,
+            Self::Goal => 128 + signal,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `bayeux subscribe`: tail channels.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use bayeux::filter::Filter;
+use bayeux::protocol::{ChannelPattern, Message};
+use bayeux::session::{Connects, Event, Recovery};
+
+use super::connection::{ConnectionArgs, Wanted};
+use super::conversation::{Conversation, Heard};
+use super::exit::{Exit, Stop};
+use super::explain::{seconds, subscribe_refused};
+use super::handshake::compile;
+use super::operands::Operands;
+use super::output_args::OutputArgs;
+use super::signals::{Ends, Signals};
+use super::values;
+use crate::output::{Printer, Summary};
+
+/// Tail channels.
+///
+/// A lost session is renewed and every channel subscribed again, and each step is told on
+/// standard error. Without --count, --duration or --idle it goes on until it is interrupted,
+/// and that is a success.
+///
+/// Examples:
+///   bayeux sub :8080/cometd /demo
+///   bayeux sub /demo -n 1 --timeout 10s --jq 'select(.data.user=="ann")'
+///   bayeux sub '/stocks/**' -o data | jq .price
+///   bayeux sub /a /b/* --duration 1m --record traffic.ndjson
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Subscribe {
+    /// The server (BAYEUX_URL if left out) and the channels or patterns: /a, /a/*, /a/**.
+    #[arg(value_name = "[URL] CHANNEL")]
+    operands: Vec<String>,
+
+    /// End in success after this many messages, counted after --jq.
+    #[arg(short = 'n', long, value_name = "N", value_parser = values::count)]
+    count: Option<u64>,
+
+    /// End in success after this time, counted from the confirmed subscription.
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    duration: Option<Duration>,
+
+    /// End in success once no message has come for this long.
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    idle: Option<Duration>,
+
+    /// Fail if the goal is not reached within this time.
+    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT")]
+    timeout: Option<Duration>,
+
+    /// Filter, project or assert with a jq expression; it sees the whole message. A message
+    /// for which it gives nothing is dropped.
+    #[arg(long, value_name = "EXPR")]
+    jq: Option<String>,
+
+    /// End when the session is lost instead of renewing it.
+    #[arg(long)]
+    no_reconnect: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl Subscribe {
+    pub(crate) fn run(mut self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        let mut operands = Operands::new(std::mem::take(&mut self.operands));
+        let endpoint = operands.endpoint()?;
+        let patterns = operands.patterns()?;
+        let filter = compile(self.jq.as_deref())?;
+        output.record(&endpoint, printer)?;
+        let wanted = Wanted {
+            connects: Connects::Held,
+            traffic: output.traffic(),
+            capture: output.capture(),
+            patience: None,
+        };
+        let mut settings = self.connection.settings(&endpoint, wanted)?;
+        if self.no_reconnect {
+            settings.session.recovery = Recovery::Never;
+        }
+        for note in patterns.iter().filter_map(ChannelPattern::grammar_note) {
+            printer.warning(&note.to_string());
+        }
+        let mut client = ConnectionArgs::client(settings)?;
+        let signals = Signals::wake(client.waker(), self.ends())
+            .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        for pattern in &patterns {
+            client.subscribe(pattern.clone());
+        }
+        Tail {
+            conversation: Conversation::new(client, endpoint, printer),
+            patterns,
+            filter,
+            signals,
+            ends: self.ends(),
+            started: Instant::now(),
+            confirmed: HashSet::new(),
+            tailing_since: None,
+            last_received: None,
+            n_received: 0,
+            n_matched: 0,
+            filter_errors: HashSet::new(),
+            goal: self,
+        }
+        .run()
+    }
+
+    fn ends(&self) -> Ends {
+        match (self.count, self.duration, self.idle) {
+            (None, None, None) => Ends::OpenEnded,
+            _ => Ends::Goal,
+        }
+    }
+}
+
+/// A tail that runs.
+struct Tail<'p> {
+    conversation: Conversation<'p>,
+    patterns: Vec<ChannelPattern>,
+    filter: Option<Filter>,
+    signals: Signals,
+    ends: Ends,
+    goal: Subscribe,
+    started: Instant,
+    confirmed: HashSet<ChannelPattern>,
+    /// Since when all subscriptions are confirmed.
+    tailing_since: Option<Instant>,
+    last_received: Option<Instant>,
+    n_received: u64,
+    n_matched: u64,
+    /// What `--jq` complained about so far: each complaint is told once.
+    filter_errors: HashSet<String>,
+}
+
+impl Tail<'_> {
+    fn run(mut self) -> Result<(), Stop> {
+        let outcome = self.listen();
+        if !self.conversation.client.is_ended() {
+            self.conversation.leave();
+        }
+        let n_matched = self.filter.as_ref().map(|_| self.n_matched);
+        let summary = Summary {
+            n_received: self.n_received,
+            n_matched,
+            n_lost_sessions: self.conversation.n_lost_sessions(),
+            elapsed: self.started.elapsed(),
+        };
+        self.conversation.printer.summary(&summary);
+        outcome
+    }
+
+    fn listen(&mut self) -> Result<(), Stop> {
+        loop {
+            let heard = self.conversation.next(self.deadline());
+            if let Some(signal) = self.conversation.heed(&self.signals) {
+                return match self.ends {
+                    Ends::OpenEnded => Ok(()),
+                    Ends::Goal => Err(Stop::silent(Exit::Signal(signal))),
+                };
+            }
+            match heard? {
+                Some(Heard::Event(event)) => self.take(event)?,
+                Some(Heard::Woken) => {}
+                None if self.is_too_late() => return Err(self.too_late()),
+                None => return Ok(()),
+            }
+            if self.goal.count.is_some_and(|count| self.n_matched >= count) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), Stop> {
+        match event {
+            Event::Received { message } => self.received(message),
+            Event::Subscribed { pattern } => {
+                self.confirmed.insert(pattern);
+                if self.confirmed.len() == self.patterns.len() {
+                    self.tailing_since.get_or_insert_with(Instant::now);
+                }
+                Ok(())
+            }
+            Event::SubscribeRefused { pattern, refusal } => {
+                Err(subscribe_refused(&pattern, &refusal))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn received(&mut self, message: Message) -> Result<(), Stop> {
+        self.n_received += 1;
+        self.last_received = Some(Instant::now());
+        let record = Conversation::received(message);
+        let Some(filter) = &self.filter else {
+            self.n_matched += 1;
+            return Ok(self.conversation.printer.delivery(&record)?);
+        };
+        self.conversation.printer.traffic(&record, None)?;
+        match filter.apply(record.message.raw()) {
+            Ok(outputs) if outputs.is_empty() => Ok(()),
+            Ok(outputs) => {
+                self.n_matched += 1;
+                Ok(self.conversation.printer.filtered(&outputs)?)
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.filter_errors.insert(error.clone()) {
+                    self.conversation.printer.warning(&format!("--jq: {error}"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// When the next of the limits is reached.
+    fn deadline(&self) -> Option<Instant> {
+        [self.timeout_at(), self.duration_at(), self.idle_at()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn timeout_at(&self) -> Option<Instant> {
+        Some(self.started + self.goal.timeout?)
+    }
+
+    fn duration_at(&self) -> Option<Instant> {
+        Some(self.tailing_since? + self.goal.duration?)
+    }
+
+    fn idle_at(&self) -> Option<Instant> {
+        let since = self.tailing_since?;
+        Some(self.last_received.map_or(since, |it| it.max(since)) + self.goal.idle?)
+    }
+
+    fn is_too_late(&self) -> bool {
+        let now = Instant::now();
+        let has_passed = |it: Option<Instant>| it.is_some_and(|it| it <= now);
+        has_passed(self.timeout_at())
+            && !has_passed(self.duration_at())
+            && !has_passed(self.idle_at())
+    }
+
+    fn too_late(&self) -> Stop {
+        let timeout = seconds(self.goal.timeout.unwrap_or_default());
+        let channels: Vec<String> = self
+            .patterns
+            .iter()
+            .map(ChannelPattern::to_string)
+            .collect();
+        let channels = channels.join(", ");
+        let n_received = self.n_received;
+        let stop = |error: String| Stop::new(Exit::Timeout, error);
+        if self.tailing_since.is_none() {
+            stop(format!(
+                "no confirmed subscription to {channels} within {timeout}"
+            ))
+            .hint("-v shows how far it gets")
+        } else if self.filter.is_some() {
+            let n_matched = self.n_matched;
+            stop(format!(
+                "no message matching --jq within {timeout} on {channels} ({n_received} received, {n_matched} matched)"
+            ))
+            .hint("drop --jq to see what arrives")
+        } else if let Some(count) = self.goal.count {
+            stop(format!(
+                "{n_received} of {count} messages within {timeout} on {channels}"
+            ))
+            .hint("the subscription is confirmed: does somebody publish?")
+        } else {
+            stop(format!("no end within {timeout} on {channels}"))
+                .hint("--duration ends in success, --timeout in failure")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Values of options that clap does not know: durations, counts, sizes, rates.
+
+use std::time::Duration;
+
+/// `500ms`, `10s`, `2m`; a bare number is refused, since its unit would be a guess.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "a duration has a unit: 500ms, 10s, 2m".to_owned())
+}
+
+/// `100`, `10k`, `2M`.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let hint = || "a count is a whole number above 0: 100, 10k, 2M".to_owned();
+    let count = scaled(text, &[("k", 1_000), ("M", 1_000_000)]).ok_or_else(hint)?;
+    if count == 0 { Err(hint()) } else { Ok(count) }
+}
+
+/// `65536`, `64KiB`, `64MiB`, `1GiB`, and `kB`, `MB`, `GB` in thousands.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let units = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+    ];
+    match scaled(text, &units) {
+        Some(size) if size > 0 => Ok(size),
+        Some(_) | None => Err("a size is a number of bytes: 65536, 64KiB, 64MiB".to_owned()),
+    }
+}
+
+/// Messages a second, fractions allowed.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
+        Ok(_) | Err(_) => Err("a rate is a number above 0, in messages a second".to_owned()),
+    }
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let suffix = units
+        .iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let (number, factor) = suffix.unwrap_or((text, 1));
+    if number.is_empty() || !number.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_scale_and_nonsense_is_refused() {
+        assert_eq!(count("10k"), Ok(10_000));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("1B"), Ok(1));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for text in ["", "k", "-1", "1.5k", "99999999999999999999", "0"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+        assert!(size("64Mib").is_err());
+        assert!(duration("10").is_err());
+        assert!(rate("0").is_err() && rate("inf").is_err() && rate("x").is_err());
+    }
+}
