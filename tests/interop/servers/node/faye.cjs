@@ -1,0 +1,30 @@
+// A real Faye server; see ../README.md.
+'use strict';
+const http = require('http');
+const faye = require('faye');
+const { control, denied, listen, timeout } = require('./common.cjs');
+
+const path = '/faye';
+// Faye counts seconds.
+const bayeux = new faye.NodeAdapter({ mount: path, timeout: timeout / 1000 });
+bayeux.addExtension({
+  incoming(message, callback) {
+    const target = message.channel === '/meta/subscribe' ? message.subscription : message.channel;
+    if ([].concat(target).some(denied)) message.error = '403::denied';
+    callback(message);
+  },
+});
+
+const sessions = new Set();
+bayeux.on('handshake', (clientId) => sessions.add(clientId));
+bayeux.on('disconnect', (clientId) => sessions.delete(clientId));
+
+const server = http.createServer((request, response) => {
+  // Faye has no public way to end a client's session from the server.
+  const forget = (clientId) => bayeux._server._engine._engine.destroyClient(clientId);
+  if (control(request, response, sessions, forget)) return;
+  response.writeHead(404);
+  response.end();
+});
+bayeux.attach(server);
+listen(server, path);
