@@ -398,7 +398,7 @@ impl Publishing<'_> {
         let channel = record.message.channel();
         self.conversation
             .printer
-            .note(&format!("came back on {channel} after {round_trip}"));
+            .note(&format!("came back on {channel}, round trip {round_trip}"));
         Ok(())
     }
 
@@ -431,20 +431,24 @@ impl Publishing<'_> {
             n_unreadable,
             ..
         } = self.count;
-        let messages = if n_published == 1 {
-            "message"
-        } else {
-            "messages"
-        };
-        let elapsed = self.first_at.unwrap_or(self.started).elapsed();
-        let mut text = format!("{n_published} {messages} published, {n_acknowledged} acknowledged");
-        for (n, word) in [(n_rejected, "rejected"), (n_unknown, "unknown")] {
-            if n > 0 {
-                text.push_str(&format!(", {n} {word}"));
+        // A lone message that was refused has its error to tell of it.
+        if n_published > 1 || n_acknowledged > 0 {
+            let messages = if n_published == 1 {
+                "message"
+            } else {
+                "messages"
+            };
+            let mut text =
+                format!("{n_published} {messages} published, {n_acknowledged} acknowledged");
+            for (n, word) in [(n_rejected, "rejected"), (n_unknown, "unknown")] {
+                if n > 0 {
+                    text.push_str(&format!(", {n} {word}"));
+                }
             }
+            let elapsed = self.first_at.unwrap_or(self.started).elapsed();
+            text.push_str(&format!(" in {}", explain::seconds_precise(elapsed)));
+            self.conversation.printer.note(&text);
         }
-        text.push_str(&format!(" in {}", explain::seconds_precise(elapsed)));
-        self.conversation.printer.note(&text);
         outcome?;
         let n_failed = n_rejected + n_unknown;
         match self.first_refusal {

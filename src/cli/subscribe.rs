@@ -142,14 +142,15 @@ impl Tail<'_> {
         if !self.conversation.client.is_ended() {
             self.conversation.leave();
         }
-        let n_matched = self.filter.as_ref().map(|_| self.n_matched);
-        let summary = Summary {
-            n_received: self.n_received,
-            n_matched,
-            n_lost_sessions: self.conversation.n_lost_sessions(),
-            elapsed: self.started.elapsed(),
-        };
-        self.conversation.printer.summary(&summary);
+        if self.tailing_since.is_some() {
+            let n_matched = self.filter.as_ref().map(|_| self.n_matched);
+            self.conversation.printer.summary(&Summary {
+                n_received: self.n_received,
+                n_matched,
+                n_lost_sessions: self.conversation.n_lost_sessions(),
+                elapsed: self.started.elapsed(),
+            });
+        }
         outcome
     }
 

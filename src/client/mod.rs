@@ -35,7 +35,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::protocol::{Channel, ChannelPattern, Finding, Json, Message};
@@ -48,6 +48,7 @@ pub use settings::{Settings, Traffic};
 /// Something that the owner of a [`Client`] should know.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "almost every notice is an event")]
 pub enum Notice {
     /// The session says so.
     Event(Event),
@@ -252,11 +253,8 @@ impl Client {
             Some(wake_at) => wake_at.saturating_duration_since(Instant::now()),
             None => Duration::from_secs(3600),
         };
-        match self.inbox.recv_timeout(timeout) {
-            Ok(input) => Some(input),
-            // The client itself holds a sender, so the inbox is never disconnected.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        // The client itself holds a sender, so the inbox is never disconnected.
+        self.inbox.recv_timeout(timeout).ok()
     }
 
     fn handle(&mut self, input: Input) {

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use bayeux::filter::Filtered;
 use bayeux::recording::{
-    Failure, MessageRecord, Record, Recorder, RecorderError, StateRecord, Unreadable,
+    Failure, MessageRecord, Record, Recorder, RecorderError, State, StateRecord, Unreadable,
 };
 use bayeux::redaction::Secrets;
 
@@ -127,6 +127,8 @@ pub(crate) struct Printer {
     secrets: Secrets,
     recorder: Option<Recorder>,
     progress: Progress,
+    /// Whether the loss of a connection or session was told, and its end was not.
+    is_outage_told: bool,
 }
 
 struct Stream {
@@ -159,6 +161,7 @@ impl Printer {
             secrets: settings.secrets,
             recorder: None,
             progress: Progress::default(),
+            is_outage_told: false,
         }
     }
 
@@ -283,9 +286,20 @@ impl Printer {
         if let Some(recorder) = &mut self.recorder {
             recorder.state(record)?;
         }
+        let is_outage = matches!(
+            record.state,
+            State::Reconnecting { .. } | State::SessionLost { .. }
+        );
+        let is_known = is_outage && self.is_outage_told;
+        let is_over = matches!(
+            record.state,
+            State::Reconnected { .. } | State::SessionRenewed { .. }
+        );
+        self.is_outage_told = (self.is_outage_told || is_outage) && !is_over;
         let is_told = match self.verbosity {
             Verbosity::Quiet => false,
-            Verbosity::Normal => story::is_news(&record.state),
+            // One line when it begins, one when it ends; further attempts say nothing new.
+            Verbosity::Normal => story::is_news(&record.state) && !is_known,
             Verbosity::Traffic | Verbosity::Http => true,
         };
         if is_told {

@@ -13,10 +13,10 @@ pub(super) fn is_news(state: &State) -> bool {
         | State::Unsubscribed { .. }
         | State::Acknowledged { .. }
         | State::Disconnected { reason: None } => false,
-        // The attempts after the first one say nothing new.
-        State::Reconnecting { attempt, .. } => *attempt == 1,
+        // Whatever was refused ends the command with an error that says so.
+        State::SubscribeRefused { .. } => false,
         State::Subscribed { .. }
-        | State::SubscribeRefused { .. }
+        | State::Reconnecting { .. }
         | State::Rejected { .. }
         | State::Unknown { .. }
         | State::Reconnected { .. }

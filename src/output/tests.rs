@@ -79,6 +79,8 @@ impl Fixture {
             verbosity,
             secrets: Secrets::Redacted,
             recorder: None,
+            progress: Progress::default(),
+            is_outage_told: false,
         };
         Self { printer, out, err }
     }
@@ -162,7 +164,6 @@ fn quiet_leaves_only_the_answer_and_errors() {
     let mut fixture = Fixture::play(View::Data, Verbosity::Quiet);
     fixture.printer.note("x");
     fixture.printer.warning("x");
-    fixture.printer.hint("x");
     assert_eq!(fixture.out(), "{\"user\":\"ann\",\"text\":\"hi\"}\n");
     assert_eq!(fixture.err(), "");
     fixture.printer.report(&failure());
@@ -267,11 +268,11 @@ fn every_message_is_recorded_whatever_is_shown() {
     let message = received(r#"{"channel":"/meta/connect","clientId":"abcdefgh"}"#);
     fixture.printer.traffic(&message, None).unwrap();
     fixture.printer.delivery(&message).unwrap();
-    fixture.printer.reply(&message).unwrap();
+    fixture.printer.answer(&message).unwrap();
     fixture.printer.state(&session_lost()).unwrap();
     fixture.printer.report(&failure());
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(text.lines().count(), 6);
+    assert_eq!(text.lines().count(), 5, "the answer is recorded as traffic");
     assert!(!text.contains("abcdefgh"));
 }

@@ -61,6 +61,9 @@ fn states() -> Vec<State> {
             attempt: 1,
             delay: Duration::from_secs(1),
         },
+        State::Reconnected {
+            gap: Duration::from_millis(3_100),
+        },
         State::SessionLost {
             after: Duration::from_millis(41_200),
             reason: "402::session_unknown".to_owned(),
@@ -125,6 +128,7 @@ fn states_are_one_line_each_and_leave_out_what_is_absent() {
     {"type":"state","state":"rejected","channel":"/demo","error":"403::subscribe_denied"}
     {"type":"state","state":"unknown","channel":"/demo","id":"7","reason":"connection reset"}
     {"type":"state","state":"reconnecting","reason":"connection reset","attempt":1,"delay_ms":1000}
+    {"type":"state","state":"reconnected","gap_ms":3100}
     {"type":"state","state":"session-lost","reason":"402::session_unknown","after_ms":41200}
     {"type":"state","state":"session-renewed","gap_ms":3100,"n_restored":2,"n_subscriptions":2}
     {"type":"state","state":"disconnected"}

@@ -5,7 +5,7 @@ const cometd = require('cometd-nodejs-server');
 const { control, denied, listen, timeout } = require('./common.cjs');
 
 const path = '/cometd';
-const bayeux = cometd.createCometDServer({ timeout });
+const bayeux = cometd.createCometDServer({ timeout, maxInterval: 2000 });
 const allow = (callback, allowed) => callback(undefined, allowed);
 bayeux.policy = {
   canCreate: (session, message, channel, callback) => allow(callback, !denied(channel)),

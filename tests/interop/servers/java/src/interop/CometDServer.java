@@ -42,6 +42,8 @@ public final class CometDServer {
 
         BayeuxServerImpl bayeux = new BayeuxServerImpl();
         bayeux.setOption("timeout", System.getenv().getOrDefault("PEER_TIMEOUT", "5000"));
+        // Short, so that a session without a connect can be watched to expire.
+        bayeux.setOption("maxInterval", "2000");
         // CometD's own 64 KiB are less than the large message of the scenarios.
         bayeux.setOption("maxMessageSize", "1048576");
         bayeux.setOption("ws.maxMessageSize", "1048576");
