@@ -12,7 +12,7 @@ use bayeux::transport::{Endpoint, Trace};
 use super::exit::Stop;
 use super::explain::{self, Circumstances};
 use super::signals::Signals;
-use crate::output::{HttpHead, Printer};
+use crate::output::{HttpHead, Printer, words};
 
 /// The connection type of every record.
 pub(crate) const LONG_POLLING: &str = "long-polling";
@@ -213,7 +213,7 @@ impl<'p> Conversation<'p> {
             }
             Event::MultipleClients { interval } => warning(format!(
                 "the server sees several sessions with one cookie; messages may be {} late",
-                explain::seconds(*interval)
+                words::duration(*interval)
             )),
             // The command itself tells of its messages.
             _ => return Ok(()),

@@ -11,7 +11,7 @@ use bayeux::session::{End, Event, LossReason, Refusal};
 use super::conversation::record;
 use super::exit::{Exit, Stop, root};
 use super::explain;
-use crate::output::Printer;
+use crate::output::{Printer, words};
 
 /// Show everything at once against an embedded server, in a few seconds.
 ///
@@ -78,7 +78,7 @@ impl Demo {
             person.client.disconnect();
             stage.until(person, |it| matches!(it, Event::Ended(_)))?;
         }
-        let elapsed = explain::seconds(started.elapsed());
+        let elapsed = words::duration(started.elapsed());
         stage.title(&format!(
             "That was it, in {elapsed}. Next: bayeux serve, bayeux sub, bayeux pub"
         ))
@@ -178,7 +178,7 @@ impl Stage<'_> {
         }
         Err(Stop::new(
             Exit::Timeout,
-            format!("the demo did not end within {}", explain::seconds(PATIENCE)),
+            format!("the demo did not end within {}", words::duration(PATIENCE)),
         )
         .hint("is this machine very busy?"))
     }

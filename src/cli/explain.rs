@@ -8,6 +8,7 @@ use bayeux::transport::{Endpoint, TransportError};
 use serde_json::Value;
 
 use super::exit::{Exit, Stop};
+use crate::output::words;
 
 /// What the explanation of an end needs to know beside it.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Circumstances<'a> {
 
 /// Why a session ended before the goal.
 pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
-    let lost = format!("session lost after {}", seconds(at.age));
+    let lost = format!("session lost after {}", words::duration(at.age));
     match end {
         // The caller asked for it; whatever it wanted before was not reached.
         End::Disconnected => Stop::new(Exit::Local, "the session ended early"),
@@ -76,7 +77,7 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
         )
         .cause(format!(
             "{n_connects} connects within {} brought nothing",
-            seconds(*within)
+            words::duration(*within)
         ))
         .hint("the server should hold them; check its timeout and interval settings"),
         _ => Stop::new(Exit::Lost, lost),
@@ -304,23 +305,6 @@ fn failure_reason(value: &Value) -> Option<&str> {
     let object = value.as_object()?;
     let named = object.get("failureReason").and_then(Value::as_str);
     named.or_else(|| object.values().find_map(failure_reason))
-}
-
-/// `0.9 ms`, `213 ms`, `3.1s`: for what is short.
-pub(crate) fn seconds_precise(duration: Duration) -> String {
-    match duration.as_millis() {
-        0..100 => format!("{:.1} ms", duration.as_secs_f64() * 1000.0),
-        _ => seconds(duration),
-    }
-}
-
-/// `41.2s`.
-pub(crate) fn seconds(duration: Duration) -> String {
-    match duration.as_secs() {
-        0 => format!("{} ms", duration.as_millis()),
-        1..=119 => format!("{:.1}s", duration.as_secs_f64()),
-        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
-    }
 }
 
 fn bytes(length: u64) -> String {

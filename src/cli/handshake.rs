@@ -12,13 +12,12 @@ use serde_json::Value;
 use super::connection::{ConnectionArgs, Wanted};
 use super::conversation::{Conversation, Heard};
 use super::exit::{Exit, Stop};
-use super::explain::{seconds, seconds_precise};
 use super::flavour::Flavour;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};
 use super::{curl, values};
-use crate::output::{Fact, Printer};
+use crate::output::{Fact, Printer, words};
 
 /// Handshake, show the reply and what was negotiated, disconnect.
 ///
@@ -116,7 +115,7 @@ pub(crate) fn compile(expression: Option<&str>) -> Result<Option<Filter>, Stop> 
 /// No handshake within `--timeout`.
 pub(crate) fn too_late(timeout: Duration, conversation: &Conversation<'_>) -> Stop {
     let endpoint = conversation.endpoint();
-    let timeout = seconds(timeout);
+    let timeout = words::duration(timeout);
     match conversation.client.session().was_established() {
         false => Stop::new(
             Exit::Timeout,
@@ -214,7 +213,7 @@ fn digest(
     );
     fact(
         "round trip",
-        seconds_precise(trace.map_or(round_trip, |it| it.total)),
+        words::duration(trace.map_or(round_trip, |it| it.total)),
     );
     facts
 }
@@ -227,14 +226,17 @@ fn describe(advice: &Advice) -> String {
     };
     let mut text = reconnect.to_owned();
     match advice.interval {
-        Some(interval) => text.push_str(&format!(", interval {}", seconds(interval))),
+        Some(interval) => text.push_str(&format!(", interval {}", words::duration(interval))),
         None => text.push_str(", do not connect again"),
     }
     if let Some(timeout) = advice.timeout {
-        text.push_str(&format!(", connects held for {}", seconds(timeout)));
+        text.push_str(&format!(", connects held for {}", words::duration(timeout)));
     }
     if let Some(max_interval) = advice.max_interval {
-        text.push_str(&format!(", session kept for {}", seconds(max_interval)));
+        text.push_str(&format!(
+            ", session kept for {}",
+            words::duration(max_interval)
+        ));
     }
     text
 }

@@ -21,7 +21,7 @@ use super::operands::Operands;
 use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};
 use super::values;
-use crate::output::Printer;
+use crate::output::{Printer, words};
 
 /// Publish messages and wait for each acknowledgement.
 ///
@@ -394,7 +394,7 @@ impl Publishing<'_> {
         } else {
             self.conversation.printer.delivery(&record)?;
         }
-        let round_trip = explain::seconds_precise(awaited.sent.elapsed());
+        let round_trip = words::duration(awaited.sent.elapsed());
         let channel = record.message.channel();
         self.conversation
             .printer
@@ -408,7 +408,7 @@ impl Publishing<'_> {
                 Exit::Timeout,
                 format!(
                     "the message did not come back on {expect} within {} ({} of {})",
-                    explain::seconds(timeout),
+                    words::duration(timeout),
                     self.count.n_returned,
                     self.count.n_published,
                 ),
@@ -446,7 +446,7 @@ impl Publishing<'_> {
                 }
             }
             let elapsed = self.first_at.unwrap_or(self.started).elapsed();
-            text.push_str(&format!(" in {}", explain::seconds_precise(elapsed)));
+            text.push_str(&format!(" in {}", words::duration(elapsed)));
             self.conversation.printer.note(&text);
         }
         outcome?;
@@ -519,7 +519,7 @@ fn unconnected(
     let is_reply = |it: &&Message| it.successful().is_some() && it.channel() == channel.as_str();
     match body.messages.iter().find(is_reply) {
         Some(reply) if reply.successful() == Some(true) => {
-            let round_trip = explain::seconds_precise(total);
+            let round_trip = words::duration(total);
             printer.note(&format!(
                 "published without a session, acknowledged in {round_trip}"
             ));

@@ -10,13 +10,13 @@ use bayeux::session::{Connects, Event, Recovery};
 use super::connection::{ConnectionArgs, Wanted};
 use super::conversation::{Conversation, Heard};
 use super::exit::{Exit, Stop};
-use super::explain::{seconds, subscribe_refused};
+use super::explain::subscribe_refused;
 use super::handshake::compile;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};
 use super::values;
-use crate::output::{Printer, Summary};
+use crate::output::{Printer, Summary, words};
 
 /// Tail channels.
 ///
@@ -247,7 +247,7 @@ impl Tail<'_> {
     }
 
     fn too_late(&self) -> Stop {
-        let timeout = seconds(self.goal.timeout.unwrap_or_default());
+        let timeout = words::duration(self.goal.timeout.unwrap_or_default());
         let channels: Vec<String> = self
             .patterns
             .iter()

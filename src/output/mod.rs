@@ -24,7 +24,7 @@ mod pretty;
 mod progress;
 mod story;
 mod surface;
-mod words;
+pub(crate) mod words;
 
 use std::io::{self, Write};
 use std::time::Duration;

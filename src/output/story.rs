@@ -178,7 +178,7 @@ mod tests {
         ];
         let lines: String = story.into_iter().map(show).collect();
         insta::assert_snapshot!(lines, @r#"
-        ~ reconnecting in 1.0s (attempt 1): connection reset
+        ~ reconnecting in 1s (attempt 1): connection reset
         ~ session lost after 41.2s: 402::session_unknown
         ~ session renewed: 2 of 2 subscriptions restored, gap 3.1s
         ~ subscribe to /admin/** refused: 403::denied\x1b[2J

@@ -10,7 +10,8 @@ pub(crate) fn duration(duration: Duration) -> String {
     } else if milliseconds < 999.5 {
         format!("{milliseconds:.0} ms")
     } else if milliseconds < 59_950.0 {
-        format!("{:.1}s", milliseconds / 1000.0)
+        let text = format!("{:.1}", milliseconds / 1000.0);
+        format!("{}s", text.strip_suffix(".0").unwrap_or(&text))
     } else {
         let seconds = Duration::from_secs((milliseconds / 1000.0).round() as u64);
         humantime::format_duration(seconds).to_string()
@@ -34,7 +35,7 @@ mod tests {
         assert_eq!(of(913), "0.9 ms");
         assert_eq!(of(9_960), "10 ms");
         assert_eq!(of(213_400), "213 ms");
-        assert_eq!(of(999_600), "1.0s");
+        assert_eq!(of(999_600), "1s");
         assert_eq!(of(41_240_000), "41.2s");
         assert_eq!(of(59_960_000), "1m");
         assert_eq!(of(10_740_000_000), "2h 59m");
