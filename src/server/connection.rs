@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::http::Persistence;
+use super::response::Persistence;
 
 /// How long a client may take for a response, beyond the time that it takes at
 /// [`MIN_BYTES_PER_SECOND`].

@@ -12,8 +12,9 @@ use ureq_proto::http::StatusCode;
 use super::Event;
 use super::broker::{self, Handled, HoldId};
 use super::connection::Connection;
-use super::http::{Persistence, Received, Receiver, Refused, Request};
+use super::http::{Received, Receiver, Refused, Request};
 use super::response;
+use super::response::Persistence;
 use super::shared::{Parked, Shared};
 use crate::protocol::{Body, FindingKind, Message, decode, encode};
 

@@ -14,7 +14,7 @@ use ureq_proto::http::{self, Method, StatusCode, Version, header};
 use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
-use super::response;
+use super::response::{self, Persistence};
 
 /// Longest request head, and longest line of a chunked body.
 const MAX_HEAD: usize = 64 * 1024;
@@ -63,17 +63,6 @@ pub(super) struct Head {
     pub(super) persistence: Persistence,
     /// The token of an `Authorization: Bearer` header.
     pub(super) bearer: Option<String>,
-}
-
-/// What happens to a connection after a response (RFC 9112, 9.3).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Persistence {
-    /// It stays open; nothing needs to be said.
-    KeepAlive,
-    /// It stays open, which a client of HTTP/1.0 has to be told.
-    KeepAliveHttp10,
-    /// It is closed.
-    Close,
 }
 
 /// A request that is answered with an HTTP error.

@@ -2,7 +2,16 @@
 
 use ureq_proto::http::StatusCode;
 
-use super::http::Persistence;
+/// What happens to a connection after a response (RFC 9112, 9.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Persistence {
+    /// It stays open; nothing needs to be said.
+    KeepAlive,
+    /// It stays open, which a client of HTTP/1.0 has to be told.
+    KeepAliveHttp10,
+    /// It is closed.
+    Close,
+}
 
 /// How the server names itself.
 const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));

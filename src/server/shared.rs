@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::broker::{self, Broker, Handled, HoldId, SessionEvent};
 use super::connection::Connection;
-use super::http::{Limits, Persistence};
+use super::http::Limits;
 use super::response;
+use super::response::Persistence;
 use super::{Event, Settings};
 use crate::protocol::{Channel, Json, Message, encode};
 
