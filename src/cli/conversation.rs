@@ -27,7 +27,7 @@ pub(crate) struct Conversation<'p> {
     /// When the client id was given.
     established: Option<Instant>,
     /// When each message left, by its id.
-    sent: HashMap<String, Instant>,
+    sent: HashMap<String, SystemTime>,
     n_lost_sessions: u64,
     last_trace: Option<Box<Trace>>,
 }
@@ -246,10 +246,9 @@ impl<'p> Conversation<'p> {
     }
 
     fn tell_sent(&mut self, time: SystemTime, messages: Vec<Message>) -> Result<(), Stop> {
-        let now = Instant::now();
         for message in messages {
             self.sent
-                .extend(message.id().map(|id| (id.to_owned(), now)));
+                .extend(message.id().map(|id| (id.to_owned(), time)));
             self.printer
                 .traffic(&record(time, Direction::Out, message), None)?;
         }
@@ -263,7 +262,7 @@ impl<'p> Conversation<'p> {
                 continue;
             }
             let sent = message.id().and_then(|id| self.sent.remove(id));
-            let latency = sent.map(|it| it.elapsed());
+            let latency = sent.and_then(|it| time.duration_since(it).ok());
             self.printer
                 .traffic(&record(time, Direction::In, message), latency)?;
         }

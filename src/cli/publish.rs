@@ -151,7 +151,7 @@ impl Publish {
             filter,
             supply,
             rate: self.rate,
-            is_ready: is_one_shot,
+            is_ready: false,
             started,
             first_at: None,
             unanswered: HashMap::new(),
@@ -464,7 +464,8 @@ impl Publishing<'_> {
                 .hint("the lines above say which"))
             }
             None if n_unreadable > 0 => Err(Stop::usage(format!(
-                "{n_unreadable} lines of standard input were not JSON"
+                "not JSON: {} of standard input",
+                words::count(n_unreadable, "line")
             ))
             .hint("--text sends each line as a JSON string")),
             None => Ok(()),

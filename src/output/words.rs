@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-/// A duration with as many digits as matter: `0.9 ms`, `213 ms`, `3.1s`, `2m 59s`.
+/// A duration with as many digits as matter: `0 ms`, `0.9 ms`, `213 ms`, `3.1s`, `2m 59s`.
 pub(crate) fn duration(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
-    if milliseconds < 9.95 {
+    if duration.is_zero() {
+        "0 ms".to_owned()
+    } else if milliseconds < 9.95 {
         format!("{milliseconds:.1} ms")
     } else if milliseconds < 999.5 {
         format!("{milliseconds:.0} ms")
@@ -31,7 +33,7 @@ mod tests {
     #[test]
     fn durations_have_as_many_digits_as_matter() {
         let of = |micros| duration(Duration::from_micros(micros));
-        assert_eq!(of(0), "0.0 ms");
+        assert_eq!(of(0), "0 ms");
         assert_eq!(of(913), "0.9 ms");
         assert_eq!(of(9_960), "10 ms");
         assert_eq!(of(213_400), "213 ms");

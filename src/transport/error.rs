@@ -31,7 +31,7 @@ pub enum TransportError {
         after: Duration,
     },
     /// None of the host's addresses took the connection.
-    #[error("cannot connect, {}: {}", reason(.source), list(.addresses))]
+    #[error("{} ({})", reason(.source), list(.addresses))]
     Connect {
         /// The addresses that were tried.
         addresses: Vec<SocketAddr>,
@@ -39,7 +39,7 @@ pub enum TransportError {
         source: io::Error,
     },
     /// None of the host's addresses answered.
-    #[error("no connection within {}: {}", seconds(.after), list(.addresses))]
+    #[error("no connection within {} ({})", seconds(.after), list(.addresses))]
     ConnectTimeout {
         /// The addresses that were tried.
         addresses: Vec<SocketAddr>,

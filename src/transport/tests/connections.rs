@@ -109,10 +109,7 @@ fn a_refused_connection_leaves_the_request_unsent() {
     assert_eq!((exchange.trace.bytes_sent, exchange.trace.peer), (0, None));
     let error = error(exchange);
     assert_eq!(error.stage(), Stage::Unsent);
-    assert_eq!(
-        error.to_string(),
-        format!("cannot connect, connection refused: {address}")
-    );
+    assert_eq!(error.to_string(), format!("connection refused ({address})"));
 }
 
 #[test]
