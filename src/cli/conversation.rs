@@ -11,7 +11,6 @@ use bayeux::transport::{Endpoint, Trace};
 
 use super::exit::Stop;
 use super::explain::{self, Circumstances};
-use super::signals::Signals;
 use crate::output::{HttpHead, Printer, words};
 
 /// The connection type of every record.
@@ -88,24 +87,19 @@ impl<'p> Conversation<'p> {
         Ok(None)
     }
 
-    /// Disconnects and waits for the answer, but not for long. The goal is reached or given
-    /// up, so that nothing which happens now changes the outcome.
-    pub(crate) fn leave(&mut self) {
+    /// Disconnects and waits for the answer, but not for long. Returns what was delivered
+    /// until then. The goal is reached or given up, so that nothing else which happens now
+    /// changes the outcome.
+    pub(crate) fn leave(&mut self) -> Vec<Message> {
         self.client.disconnect();
         let deadline = Instant::now() + LEAVING;
-        while !self.client.is_ended() {
-            match self.next(Some(deadline)) {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return,
+        let mut deliveries = Vec::new();
+        while let Ok(Some(heard)) = self.next(Some(deadline)) {
+            if let Heard::Event(Event::Received { message }) = heard {
+                deliveries.push(message);
             }
         }
-    }
-
-    /// What a signal means, if one came: the conversation is left.
-    pub(crate) fn heed(&mut self, signals: &Signals) -> Option<i32> {
-        let signal = signals.received()?;
-        self.leave();
-        Some(signal)
+        deliveries
     }
 
     /// Sessions that were lost so far.

@@ -76,7 +76,8 @@ impl Handshake {
         let started = Instant::now();
         loop {
             let heard = conversation.next(Some(deadline));
-            if let Some(signal) = conversation.heed(&signals) {
+            if let Some(signal) = signals.received() {
+                conversation.leave();
                 return Err(Stop::silent(Exit::Signal(signal)));
             }
             if Instant::now() >= deadline && !matches!(heard, Ok(Some(_))) {

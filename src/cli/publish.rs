@@ -236,7 +236,7 @@ impl Publishing<'_> {
             let heard = self
                 .conversation
                 .next([timeout_at, due].into_iter().flatten().min());
-            if let Some(signal) = self.conversation.heed(signals) {
+            if let Some(signal) = signals.received() {
                 return Err(Stop::silent(Exit::Signal(signal)));
             }
             if timeout_at.is_some_and(|it| it <= Instant::now()) && !matches!(heard, Ok(Some(_))) {

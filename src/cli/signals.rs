@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+#[cfg(unix)]
 use std::time::Duration;
 
 use bayeux::client::Waker;
 
 /// How long leaving may take before the program ends all the same: the disconnect has 1 s.
+#[cfg(unix)]
 const LEAVING: Duration = Duration::from_millis(1500);
 
 /// What the user asked for by a signal.
@@ -21,7 +23,17 @@ impl Signals {
     /// signal exits with is its own 130 or 143.
     pub(crate) fn listen(wake: impl Fn() + Send + 'static, ends: Ends) -> std::io::Result<Self> {
         let signals = Self::default();
-        let received = Arc::clone(&signals.received);
+        #[cfg(unix)]
+        signals.start(wake, ends)?;
+        // Elsewhere the system's own handling stays: Ctrl-C ends the program at once.
+        #[cfg(not(unix))]
+        drop((wake, ends));
+        Ok(signals)
+    }
+
+    #[cfg(unix)]
+    fn start(&self, wake: impl Fn() + Send + 'static, ends: Ends) -> std::io::Result<()> {
+        let received = Arc::clone(&self.received);
         let mut incoming = signal_hook::iterator::Signals::new([
             signal_hook::consts::SIGINT,
             signal_hook::consts::SIGTERM,
@@ -34,13 +46,14 @@ impl Signals {
                         signal_hook::low_level::exit(128 + signal);
                     }
                     wake();
-                    std::thread::spawn(move || {
+                    // Without this thread there is still the second signal.
+                    let _ = std::thread::Builder::new().spawn(move || {
                         std::thread::sleep(LEAVING);
                         signal_hook::low_level::exit(ends.status(signal));
                     });
                 }
             })?;
-        Ok(signals)
+        Ok(())
     }
 
     /// Listens on behalf of a client.

@@ -138,9 +138,12 @@ struct Tail<'p> {
 
 impl Tail<'_> {
     fn run(mut self) -> Result<(), Stop> {
-        let outcome = self.listen();
+        let mut outcome = self.listen();
         if !self.conversation.client.is_ended() {
-            self.conversation.leave();
+            let late = self.conversation.leave();
+            if outcome.is_ok() && self.goal.count.is_none() {
+                outcome = late.into_iter().try_for_each(|it| self.received(it));
+            }
         }
         if self.tailing_since.is_some() {
             let n_matched = self.filter.as_ref().map(|_| self.n_matched);
@@ -157,7 +160,7 @@ impl Tail<'_> {
     fn listen(&mut self) -> Result<(), Stop> {
         loop {
             let heard = self.conversation.next(self.deadline());
-            if let Some(signal) = self.conversation.heed(&self.signals) {
+            if let Some(signal) = self.signals.received() {
                 return match self.ends {
                     Ends::OpenEnded => Ok(()),
                     Ends::Goal => Err(Stop::silent(Exit::Signal(signal))),
