@@ -311,15 +311,14 @@ impl Session {
         }
     }
 
-    /// A subscription never survives a handshake: ask for all again.
+    /// A subscription never survives a handshake: ask for all again that were not refused.
     fn forget_subscriptions(&mut self) {
+        use SubscriptionState::{Refused, Unwanted};
         self.subscriptions
-            .retain(|it| it.state != SubscriptionState::Unwanted);
+            .retain(|it| !matches!(it.state, Refused | Unwanted));
         for subscription in &mut self.subscriptions {
-            if subscription.state != SubscriptionState::Refused {
-                subscription.state = SubscriptionState::Wanted;
-                subscription.n_failed = 0;
-            }
+            subscription.state = SubscriptionState::Wanted;
+            subscription.n_failed = 0;
         }
     }
 

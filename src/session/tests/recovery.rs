@@ -385,3 +385,24 @@ fn a_successful_handshake_with_the_advice_to_handshake_is_taken_as_retry() {
     scenario.server_replies([accepted(meta::CONNECT)]);
     scenario.expect_sent(["/meta/connect"]);
 }
+
+#[test]
+fn what_was_refused_before_the_loss_is_not_counted_as_lost() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.session.subscribe("/admin".parse().unwrap());
+    scenario.expect_sent(["/meta/subscribe /admin"]);
+    scenario.server_replies([refused(meta::SUBSCRIBE, "403::denied")]);
+    scenario.passes(Duration::from_secs(30));
+    scenario.server_replies([refused(meta::CONNECT, "402::session_unknown")]);
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([handshake_accepted("two")]);
+    scenario.expect_sent(["/meta/subscribe /demo"]);
+    scenario.server_replies([accepted(meta::SUBSCRIBE)]);
+    scenario.expect_events([
+        "refused /admin",
+        "session lost",
+        "handshaken",
+        "subscribed /demo",
+        "session renewed 1/1",
+    ]);
+}
