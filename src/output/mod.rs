@@ -384,24 +384,23 @@ impl Printer {
 
     /// A headline of a demonstration, in the views for people.
     pub(crate) fn title(&mut self, text: &str) -> Result<(), PrintError> {
-        self.remark(Role::Hint, &format!("\n# {text}\n"))
+        self.remark("\n", Role::Hint, &format!("# {text}"))
     }
 
     /// A line of the story that is part of a demonstration's answer.
     pub(crate) fn told(&mut self, text: &str) -> Result<(), PrintError> {
-        self.remark(Role::Warning, &format!("~ {}\n", escape::line(text)))
+        self.remark("", Role::Warning, &format!("~ {}", escape::line(text)))
     }
 
-    fn remark(&mut self, role: Role, text: &str) -> Result<(), PrintError> {
+    /// One line; a colour begins and ends on it.
+    fn remark(&mut self, before: &str, role: Role, text: &str) -> Result<(), PrintError> {
         match self.view {
             View::Json | View::Data => Ok(()),
             View::Pretty | View::Compact => {
-                let mut painted = String::new();
-                self.out
-                    .surface
-                    .paint
-                    .push(&mut painted, role, text.trim_end_matches('\n'));
-                self.print(&(painted + "\n"))
+                let mut painted = before.to_owned();
+                self.out.surface.paint.push(&mut painted, role, text);
+                painted.push('\n');
+                self.print(&painted)
             }
         }
     }
