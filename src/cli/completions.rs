@@ -6,12 +6,11 @@ use super::exit::Stop;
 use crate::output::Printer;
 
 /// Print the completion script of a shell.
-///
-/// Examples:
-///   bayeux completions bash > ~/.local/share/bash-completion/completions/bayeux
-///   bayeux completions zsh > ~/.zfunc/_bayeux
 #[derive(clap::Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  bayeux completions bash > ~/.local/share/bash-completion/completions/bayeux
+  bayeux completions zsh > ~/.zfunc/_bayeux")]
 pub(crate) struct Completions {
     /// Which shell.
     #[arg(value_enum)]

@@ -1,26 +1,31 @@
 //! The options of every command that talks to a server.
 
+use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bayeux::client::{Client, Settings, Traffic};
 use bayeux::protocol::Json;
+use bayeux::recording::{self, Recorder};
+use bayeux::redaction::Secrets;
 use bayeux::session::{Connects, Extensions};
 use bayeux::transport::{Capture, Endpoint, Header};
 
 use super::exit::Stop;
+use super::output_args::OutputArgs;
 use super::values;
+use crate::output::Printer;
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
     /// Add a header to every request: 'Name: value', or @FILE with one header a line, which
     /// keeps secrets out of the process list.
-    #[arg(short = 'H', long, value_name = "N: V")]
+    #[arg(short = 'H', long, value_name = "HEADER")]
     header: Vec<String>,
 
-    /// Send this `ext` with a kind of message: handshake (default), connect, subscribe or
-    /// publish. JSON, or @FILE.
+    /// Send this `ext` with a KIND of message: handshake (default), connect, subscribe or
+    /// publish. JSON is an object, or @FILE with one.
     #[arg(long, value_name = "[KIND=]JSON")]
     ext: Vec<String>,
 
@@ -39,6 +44,10 @@ pub(crate) struct ConnectionArgs {
     /// The largest response to read.
     #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "64MiB")]
     max_body: u64,
+
+    /// Record every message both ways, one JSON line each.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    record: Option<PathBuf>,
 }
 
 /// What is asked of a client beside its connection.
@@ -72,6 +81,36 @@ impl ConnectionArgs {
         settings.session.ext = self.extensions()?;
         settings.traffic = wanted.traffic;
         Ok(settings)
+    }
+
+    /// Opens the recording, before anything is sent.
+    pub(crate) fn record(
+        &self,
+        endpoint: &Endpoint,
+        secrets: Secrets,
+        printer: &mut Printer,
+    ) -> Result<(), Stop> {
+        let Some(path) = &self.record else {
+            return Ok(());
+        };
+        let header = recording::Header {
+            time: SystemTime::now(),
+            url: endpoint.expose().to_owned(),
+        };
+        let recorder = Recorder::create(path, secrets, header).map_err(|error| {
+            Stop::usage(format!("cannot record to {}", path.display()))
+                .cause(super::exit::root(&error))
+        })?;
+        printer.record_to(recorder);
+        Ok(())
+    }
+
+    /// Whether the traffic has to be told by the client.
+    pub(crate) fn traffic(&self, output: &OutputArgs) -> Traffic {
+        match self.record {
+            Some(_) => Traffic::Shown,
+            None => output.traffic(),
+        }
     }
 
     /// The headers, those in files included.

@@ -17,11 +17,11 @@ use crate::output::{Printer, words};
 ///
 /// Two people chat as in the documentation of dojox.cometd, a pattern is subscribed to, a
 /// subscribe is refused, and a lost session recovers.
-///
-/// Example:
-///   bayeux demo
 #[derive(clap::Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  bayeux demo
+  bayeux demo -o compact")]
 pub(crate) struct Demo {}
 
 /// Everything here takes milliseconds; this is for a machine that is very busy.
@@ -49,11 +49,9 @@ impl Demo {
         stage.say(&mut bob, "bob", "Hello, is anybody here?")?;
         stage.hear(&mut ann, "Hello, is anybody here?")?;
         stage.title("Ann answers")?;
-        stage.say(
-            &mut ann,
-            "ann",
-            "Hi Bob! Digits stay as they are: 1.00, 9007199254740993",
-        )?;
+        let answer = "Hi Bob! Digits stay as they are: 1.00, 9007199254740993";
+        stage.say(&mut ann, "ann", answer)?;
+        stage.hear(&mut bob, answer)?;
         stage.title("A pattern: /stocks/* takes what is one level below")?;
         ann.client.subscribe(pattern("/stocks/*"));
         stage.until(&mut ann, |it| matches!(it, Event::Subscribed { .. }))?;

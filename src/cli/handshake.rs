@@ -22,17 +22,16 @@ use crate::output::{Fact, Printer, words};
 /// Handshake, show the reply and what was negotiated, disconnect.
 ///
 /// Succeeds only if the server accepts the handshake.
-///
-/// Examples:
-///   bayeux handshake :8080/cometd
-///   bayeux handshake https://example.com/cometd -H @headers.txt -vv
-///   bayeux handshake :8080/cometd --curl
 #[derive(clap::Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  bayeux handshake :8080/cometd
+  bayeux handshake https://example.com/cometd -H @headers.txt -vv
+  bayeux handshake :8080/cometd --retry 30s --timeout 30s --jq .clientId
+  bayeux handshake :8080/cometd --curl")]
 pub(crate) struct Handshake {
     /// The server; BAYEUX_URL if left out.
-    #[arg(value_name = "URL")]
-    operands: Vec<String>,
+    url: Option<String>,
 
     /// Print the equivalent curl command instead.
     #[arg(long)]
@@ -43,7 +42,7 @@ pub(crate) struct Handshake {
     jq: Option<String>,
 
     /// Fail if the handshake takes longer than this.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT", default_value = "30s")]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT", hide_env_values = true, default_value = "30s")]
     timeout: Duration,
 
     #[command(flatten)]
@@ -52,7 +51,7 @@ pub(crate) struct Handshake {
 
 impl Handshake {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
-        let operands = Operands::new(self.operands);
+        let operands = Operands::new(self.url.into_iter().collect());
         let endpoint = operands.endpoint()?;
         operands.end()?;
         let filter = compile(self.jq.as_deref())?;
@@ -60,7 +59,7 @@ impl Handshake {
             let command = curl::handshake(&endpoint, &self.connection, output.secrets())?;
             return Ok(printer.line(&command)?);
         }
-        output.record(&endpoint, printer)?;
+        self.connection.record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
             connects: Connects::Never,
             traffic: bayeux::client::Traffic::Shown,

@@ -31,7 +31,35 @@ use crate::output::{ColorChoice, Printer, Settings, Verbosity, View};
 use exit::{Exit, Report, Stop};
 use output_args::OutputArgs;
 
-/// Debug the Bayeux protocol: CometD, Faye, Salesforce Streaming API.
+macro_rules! examples {
+    () => {
+        "\
+Examples:
+  bayeux demo
+  bayeux serve
+  bayeux sub :8080/cometd /demo
+  bayeux pub :8080/cometd /demo user=ann text=hello"
+    };
+}
+
+macro_rules! exit_status {
+    () => {
+        "\
+Exit status:
+  0    the goal stated on the command line was reached; an open-ended tail was ended by a
+       signal; the reader of standard output went away
+  1    internal error, or an I/O error of this machine
+  2    usage: bad option, channel, DATA or --jq
+  3    the server could not be reached or does not speak Bayeux
+  4    the handshake was refused, or the credentials are not accepted
+  5    the server refused the operation
+  6    --timeout passed before the goal was reached
+  8    the session was lost and could not be recovered
+  130  interrupted before the goal; 143 terminated before the goal"
+    };
+}
+
+/// Debug the Bayeux protocol, as CometD and Faye speak it.
 ///
 /// Tail channels, publish messages and see what goes over the wire. A channel begins with
 /// `/`, a URL never does, so the URL may be left out when BAYEUX_URL is set. Short URLs
@@ -44,7 +72,8 @@ use output_args::OutputArgs;
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_long_help = EXIT_STATUS
+    after_help = examples!(),
+    after_long_help = concat!(examples!(), "\n\n", exit_status!())
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -68,19 +97,6 @@ enum Command {
     #[command(visible_alias = "sub")]
     Subscribe(subscribe::Subscribe),
 }
-
-const EXIT_STATUS: &str = "\
-Exit status:
-  0    the goal stated on the command line was reached; an open-ended tail was ended by a
-       signal; the reader of standard output went away
-  1    internal error, or an I/O error of this machine
-  2    usage: bad option, channel, DATA or --jq
-  3    the server could not be reached or does not speak Bayeux
-  4    the handshake was refused, or the credentials are not accepted
-  5    the server refused the operation
-  6    --timeout passed before the goal was reached
-  8    the session was lost and could not be recovered
-  130  interrupted before the goal; 143 terminated before the goal";
 
 /// Runs the command line. Returns the exit status.
 pub(crate) fn run() -> u8 {

@@ -1,13 +1,10 @@
 //! The options that say how output looks; every command takes them.
 
 use bayeux::client::Traffic;
-use bayeux::recording::{Header, Recorder};
 use bayeux::redaction::Secrets;
-use bayeux::transport::{Capture, Endpoint};
-use std::time::SystemTime;
+use bayeux::transport::Capture;
 
-use super::exit::Stop;
-use crate::output::{ColorChoice, Printer, Settings, Verbosity, View};
+use crate::output::{ColorChoice, Settings, Verbosity, View};
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Output")]
@@ -19,6 +16,7 @@ pub(crate) struct OutputArgs {
         value_name = "VIEW",
         value_enum,
         env = "BAYEUX_OUTPUT",
+        hide_env_values = true,
         global = true
     )]
     output: Option<View>,
@@ -38,10 +36,6 @@ pub(crate) struct OutputArgs {
     /// Do not redact credentials and client ids.
     #[arg(long, global = true)]
     show_secrets: bool,
-
-    /// Record every message both ways, one JSON line each.
-    #[arg(long, value_name = "FILE", global = true)]
-    record: Option<std::path::PathBuf>,
 }
 
 impl OutputArgs {
@@ -68,26 +62,9 @@ impl OutputArgs {
         }
     }
 
-    /// Opens the recording, before anything is sent.
-    pub(crate) fn record(&self, endpoint: &Endpoint, printer: &mut Printer) -> Result<(), Stop> {
-        let Some(path) = &self.record else {
-            return Ok(());
-        };
-        let header = Header {
-            time: SystemTime::now(),
-            url: endpoint.expose().to_owned(),
-        };
-        let recorder = Recorder::create(path, self.secrets(), header).map_err(|error| {
-            Stop::usage(format!("cannot record to {}", path.display()))
-                .cause(super::exit::root(&error))
-        })?;
-        printer.record_to(recorder);
-        Ok(())
-    }
-
     /// Whether the traffic has to be told by the client.
     pub(crate) fn traffic(&self) -> Traffic {
-        if self.verbose > 0 || self.record.is_some() {
+        if self.verbose > 0 {
             Traffic::Shown
         } else {
             Traffic::Hidden

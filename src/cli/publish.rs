@@ -27,18 +27,22 @@ use crate::output::{Printer, words};
 ///
 /// DATA is JSON, @FILE, `-` for standard input, or items: key=text key:=json. A publish of
 /// which nobody knows whether it was carried out is told, and never repeated.
-///
-/// Examples:
-///   bayeux pub :8080/cometd /demo user=ann text='hello'
-///   bayeux pub /demo '{"user":"ann","n":1}' --expect /demo
-///   seq 100 | bayeux pub /demo --lines --rate 50
-///   bayeux pub /demo --text 'hello world' --repeat 3
-///   bayeux pub :8080/faye /demo @message.json --no-handshake
 #[derive(clap::Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(
+    override_usage = "bayeux publish [OPTIONS] [URL] <CHANNEL> <DATA>...\n       \
+                      bayeux publish [OPTIONS] [URL] <CHANNEL> --lines",
+    after_help = "\
+Examples:
+  bayeux pub :8080/cometd /demo user=ann text='hello' n:=1
+  bayeux pub /demo '{\"user\":\"ann\"}' --expect /demo --timeout 5s
+  seq 100 | bayeux pub /demo --lines --rate 50
+  bayeux pub /demo --text 'hello world' --repeat 3
+  bayeux pub :8080/faye /demo @message.json --no-handshake"
+)]
 pub(crate) struct Publish {
     /// The server (BAYEUX_URL if left out), the channel, and what to publish.
-    #[arg(value_name = "[URL] CHANNEL [DATA]")]
+    // clap puts one more pair of brackets around it.
+    #[arg(value_name = "URL] <CHANNEL> [DATA")]
     operands: Vec<String>,
 
     /// Publish each line of standard input, one JSON value a line.
@@ -71,7 +75,7 @@ pub(crate) struct Publish {
     jq: Option<String>,
 
     /// Fail if it takes longer than this; no limit with --lines.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT")]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT", hide_env_values = true)]
     timeout: Option<Duration>,
 
     #[command(flatten)]
@@ -99,7 +103,7 @@ impl Publish {
         if let Some(note) = channel.grammar_note() {
             printer.warning(&note.to_string());
         }
-        output.record(&endpoint, printer)?;
+        self.connection.record(&endpoint, output.secrets(), printer)?;
         let timeout = match self.lines {
             true => self.timeout,
             false => Some(self.timeout.unwrap_or(DEFAULT_TIMEOUT)),
@@ -111,7 +115,7 @@ impl Publish {
             } else {
                 Connects::Held
             },
-            traffic: output.traffic(),
+            traffic: self.connection.traffic(output),
             capture: output.capture(),
             patience: timeout.filter(|_| is_one_shot),
         };

@@ -17,12 +17,13 @@ use crate::output::Printer;
 /// Run a Bayeux server for development and tests.
 ///
 /// The first line on standard output is its URL. The traffic is shown on standard error.
-///
-/// Examples:
-///   bayeux serve
-///   bayeux serve --listen 127.0.0.1:0 --timeout 5s --deny '/admin/**'
 #[derive(clap::Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  bayeux serve
+  bayeux serve --listen 127.0.0.1:0 --path /faye --deny '/admin/**'
+  bayeux serve --timeout 5s --interval 100ms --max-interval 2s
+  bayeux serve --require-token s3cret")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]

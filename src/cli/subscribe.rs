@@ -23,17 +23,21 @@ use crate::output::{Printer, Summary, words};
 /// A lost session is renewed and every channel subscribed again, and each step is told on
 /// standard error. Without --count, --duration or --idle it goes on until it is interrupted,
 /// and that is a success.
-///
-/// Examples:
-///   bayeux sub :8080/cometd /demo
-///   bayeux sub /demo -n 1 --timeout 10s --jq 'select(.data.user=="ann")'
-///   bayeux sub '/stocks/**' -o data | jq .price
-///   bayeux sub /a /b/* --duration 1m --record traffic.ndjson
 #[derive(clap::Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(
+    override_usage = "bayeux subscribe [OPTIONS] [URL] <CHANNEL>...",
+    after_help = "\
+Examples:
+  bayeux sub :8080/cometd /demo
+  bayeux sub /demo -n 1 --timeout 10s --jq 'select(.data.user==\"ann\")'
+  bayeux sub '/stocks/**' -o data | jq .price
+  bayeux sub /a '/b/*' --duration 1m --record traffic.ndjson
+  bayeux sub /demo --idle 5s --no-reconnect"
+)]
 pub(crate) struct Subscribe {
     /// The server (BAYEUX_URL if left out) and the channels or patterns: /a, /a/*, /a/**.
-    #[arg(value_name = "[URL] CHANNEL")]
+    // clap puts one more pair of brackets around it.
+    #[arg(value_name = "URL] [CHANNEL")]
     operands: Vec<String>,
 
     /// End in success after this many messages, counted after --jq.
@@ -49,7 +53,7 @@ pub(crate) struct Subscribe {
     idle: Option<Duration>,
 
     /// Fail if the goal is not reached within this time.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT")]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT", hide_env_values = true)]
     timeout: Option<Duration>,
 
     /// Filter, project or assert with a jq expression; it sees the whole message. A message
@@ -71,10 +75,10 @@ impl Subscribe {
         let endpoint = operands.endpoint()?;
         let patterns = operands.patterns()?;
         let filter = compile(self.jq.as_deref())?;
-        output.record(&endpoint, printer)?;
+        self.connection.record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
             connects: Connects::Held,
-            traffic: output.traffic(),
+            traffic: self.connection.traffic(output),
             capture: output.capture(),
             patience: None,
         };
