@@ -1,0 +1,241 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_bayeux_global_optspecs
+    string join \n o/output= color= v/verbose q/quiet show-secrets h/help V/version
+end
+
+function __fish_bayeux_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_bayeux_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_bayeux_using_subcommand
+    set -l cmd (__fish_bayeux_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c bayeux -n "__fish_bayeux_needs_command" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_needs_command" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_needs_command" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_needs_command" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_needs_command" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_needs_command" -s V -l version -d 'Print version'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "demo" -d 'Show everything at once against an embedded server, in a few seconds'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "handshake" -d 'Handshake, show the reply and what was negotiated, disconnect'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "hs" -d 'Handshake, show the reply and what was negotiated, disconnect'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "man" -d 'Print the manual page, or write all pages into a folder'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "publish" -d 'Publish messages and wait for each acknowledgement'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "pub" -d 'Publish messages and wait for each acknowledgement'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "serve" -d 'Run a Bayeux server for development and tests'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "subscribe" -d 'Tail channels'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "sub" -d 'Tail channels'
+complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l jq -d 'Filter the reply with a jq expression' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l timeout -d 'Fail if the handshake takes longer than this' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l curl -d 'Print the equivalent curl command instead'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l jq -d 'Filter the reply with a jq expression' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l timeout -d 'Fail if the handshake takes longer than this' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l curl -d 'Print the equivalent curl command instead'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand man" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand man" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l rate -d 'The most messages a second' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l repeat -d 'Publish the same DATA this many times' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l jq -d 'Filter with a jq expression: what comes back with --expect, else the acknowledgements' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l timeout -d 'Fail if it takes longer than this; no limit with --lines' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s l -l lines -d 'Publish each line of standard input, one JSON value a line'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l text -d 'DATA is plain text, to be sent as a JSON string'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l no-handshake -d 'Publish without a session, in one request; Faye allows it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l rate -d 'The most messages a second' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l repeat -d 'Publish the same DATA this many times' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l jq -d 'Filter with a jq expression: what comes back with --expect, else the acknowledgements' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l timeout -d 'Fail if it takes longer than this; no limit with --lines' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s l -l lines -d 'Publish each line of standard input, one JSON value a line'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l text -d 'DATA is plain text, to be sent as a JSON string'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l no-handshake -d 'Publish without a session, in one request; Faye allows it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l listen -d 'The address to listen on; port 0 takes a free one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l path -d 'The path of the endpoint' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l timeout -d 'How long a connect is held' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l interval -d 'How long clients are advised to wait between two connects' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-interval -d 'How long a session lives without a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l deny -d 'Refuse to subscribe and to publish here; may be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l require-token -d 'Refuse handshakes without this bearer token (or `ext.token`)' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s n -l count -d 'End in success after this many messages, counted after --jq' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l duration -d 'End in success after this time, counted from the confirmed subscription' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l idle -d 'End in success once no message has come for this long' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l timeout -d 'Fail if the goal is not reached within this time' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l jq -d 'Filter, project or assert with a jq expression; it sees the whole message. A message for which it gives nothing is dropped' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l no-reconnect -d 'End when the session is lost instead of renewing it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s n -l count -d 'End in success after this many messages, counted after --jq' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l duration -d 'End in success after this time, counted from the confirmed subscription' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l idle -d 'End in success once no message has come for this long' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l timeout -d 'Fail if the goal is not reached within this time' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l jq -d 'Filter, project or assert with a jq expression; it sees the whole message. A message for which it gives nothing is dropped' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l no-reconnect -d 'End when the session is lost instead of renewing it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s h -l help -d 'Print help (see more with \'--help\')'
