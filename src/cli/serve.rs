@@ -87,7 +87,11 @@ impl Serve {
         tell(&receiver, printer)?;
         let n_sessions = server.n_sessions();
         server.stop();
-        printer.note(&format!("stopped, {n_sessions} sessions were open"));
+        let open = match n_sessions {
+            1 => "1 session was open".to_owned(),
+            n_sessions => format!("{n_sessions} sessions were open"),
+        };
+        printer.note(&format!("stopped, {open}"));
         Ok(())
     }
 }
