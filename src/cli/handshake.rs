@@ -59,7 +59,8 @@ impl Handshake {
             let command = curl::handshake(&endpoint, &self.connection, output.secrets())?;
             return Ok(printer.line(&command)?);
         }
-        self.connection.record(&endpoint, output.secrets(), printer)?;
+        self.connection
+            .record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
             connects: Connects::Never,
             traffic: bayeux::client::Traffic::Shown,

@@ -103,7 +103,8 @@ impl Publish {
         if let Some(note) = channel.grammar_note() {
             printer.warning(&note.to_string());
         }
-        self.connection.record(&endpoint, output.secrets(), printer)?;
+        self.connection
+            .record(&endpoint, output.secrets(), printer)?;
         let timeout = match self.lines {
             true => self.timeout,
             false => Some(self.timeout.unwrap_or(DEFAULT_TIMEOUT)),

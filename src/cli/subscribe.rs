@@ -75,7 +75,8 @@ impl Subscribe {
         let endpoint = operands.endpoint()?;
         let patterns = operands.patterns()?;
         let filter = compile(self.jq.as_deref())?;
-        self.connection.record(&endpoint, output.secrets(), printer)?;
+        self.connection
+            .record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
             connects: Connects::Held,
             traffic: self.connection.traffic(output),
