@@ -17,3 +17,8 @@ pub mod redaction;
 pub mod server;
 pub mod session;
 pub mod transport;
+
+/// The examples of README.md, compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
