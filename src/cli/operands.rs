@@ -1,6 +1,7 @@
 //! `[URL] CHANNEL... [DATA...]`: a channel begins with `/`, a URL never does.
 
 use bayeux::protocol::{Channel, ChannelError, ChannelPattern};
+use bayeux::redaction::redact_url;
 use bayeux::transport::Endpoint;
 
 use super::exit::Stop;
@@ -27,8 +28,11 @@ impl Operands {
         let Some(url) = self.url.clone().or_else(from_environment) else {
             return Err(Stop::usage("no URL").hint("give one, or set BAYEUX_URL: :8080/cometd"));
         };
-        url.parse()
-            .map_err(|error| Stop::usage(format!("not a URL: {url}")).cause(error))
+        url.parse().map_err(|error| {
+            Stop::usage(format!("not a URL: {}", shown(&url)))
+                .cause(error)
+                .hint("http://localhost:8080/cometd, or :8080/cometd for short")
+        })
     }
 
     /// The next word as a channel to publish to.
@@ -36,7 +40,8 @@ impl Operands {
         let Some(word) = self.words.next() else {
             return Err(self.no_channel());
         };
-        word.parse().map_err(|error| no_such_channel(&word, error))
+        word.parse()
+            .map_err(|error| self.no_such_channel(&word, error))
     }
 
     /// All words as channels to subscribe to.
@@ -47,7 +52,7 @@ impl Operands {
         }
         words
             .iter()
-            .map(|it| it.parse().map_err(|error| no_such_channel(it, error)))
+            .map(|it| it.parse().map_err(|error| self.no_such_channel(it, error)))
             .collect()
     }
 
@@ -59,20 +64,43 @@ impl Operands {
     /// Nothing may be left.
     pub(crate) fn end(mut self) -> Result<(), Stop> {
         match self.words.next() {
-            Some(word) => Err(Stop::usage(format!("unexpected argument: {word}"))),
+            Some(word) => Err(Stop::usage(format!("unexpected argument: {word}"))
+                .hint("-h shows what the command takes")),
             None => Ok(()),
         }
     }
 
     fn no_channel(&self) -> Stop {
         let hint = match &self.url {
-            Some(url) => format!("a channel begins with `/`; {url} was taken for the URL"),
+            Some(url) => format!(
+                "a channel begins with `/`; {} was taken for the URL",
+                shown(url)
+            ),
             None => "a channel begins with `/`: /demo".to_owned(),
         };
         Stop::usage("no channel").hint(hint)
     }
+
+    fn no_such_channel(&self, word: &str, error: ChannelError) -> Stop {
+        let hint = match &self.url {
+            Some(url) if error == ChannelError::NoLeadingSlash => {
+                format!("{} was taken for the URL", shown(url))
+            }
+            Some(_) | None => {
+                "a channel is like /demo, a pattern like /demo/* or /demo/**".to_owned()
+            }
+        };
+        Stop::usage(format!("not a channel: {word}"))
+            .cause(error)
+            .hint(hint)
+    }
 }
 
-fn no_such_channel(word: &str, error: ChannelError) -> Stop {
-    Stop::usage(format!("not a channel: {word}")).cause(error)
+/// What was typed as a URL, without secrets: it may be none, or none that is allowed.
+fn shown(url: &str) -> String {
+    let (address, fragment) = match url.split_once('#') {
+        Some((address, _)) => (address, "#***"),
+        None => (url, ""),
+    };
+    format!("{}{fragment}", redact_url(address))
 }

@@ -11,6 +11,7 @@ use super::excerpt::Excerpt;
 use super::ledger::{Ledger, Phase};
 use super::retry_after;
 use crate::protocol::{Body, DecodeError, Finding, FindingKind, decode};
+use crate::redaction::redact_url;
 use crate::session::Stage;
 
 /// Reads a whole response.
@@ -75,7 +76,11 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> TransportError {
     match headers.get(header::LOCATION) {
         Some(location) if (300..400).contains(&status) => TransportError::Redirect {
             status,
-            location: Excerpt::of(location.as_bytes()),
+            location: {
+                // Where to log in, with a session of its own more often than not.
+                let location = String::from_utf8_lossy(location.as_bytes());
+                Excerpt::of(redact_url(&location).as_bytes())
+            },
             retry_after,
         },
         _ => TransportError::Status {

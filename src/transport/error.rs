@@ -161,7 +161,7 @@ pub enum TransportError {
     Redirect {
         /// The status.
         status: u16,
-        /// Where to, as the server wrote it.
+        /// Where to, as the server wrote it but for secrets in the query.
         location: Excerpt,
         /// When to try again.
         retry_after: Option<Duration>,
