@@ -171,7 +171,10 @@ fn header(text: &str, source: &str) -> Result<Header, Stop> {
 }
 
 fn extension(text: &str) -> Result<Json, Stop> {
-    let not_an_object = || Stop::usage("--ext: not a JSON object");
+    let not_an_object = || {
+        Stop::usage("--ext: not a JSON object")
+            .hint("--ext '{\"token\":\"...\"}', or --ext subscribe=@FILE")
+    };
     let json: Json = text
         .trim()
         .parse()
@@ -179,7 +182,7 @@ fn extension(text: &str) -> Result<Json, Stop> {
     if json.as_str().starts_with('{') {
         Ok(json)
     } else {
-        Err(not_an_object().hint("--ext '{\"token\":\"...\"}', or --ext subscribe=@FILE"))
+        Err(not_an_object())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use bayeux::protocol::Json;
+use bayeux::protocol::{Json, JsonError};
 
-use super::exit::Stop;
+use super::exit::{Stop, plain};
 
 /// How DATA is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,14 +31,14 @@ pub(crate) fn read(words: &[String], form: Form) -> Result<Json, Stop> {
         ([word], Form::Json) if word.starts_with('@') => {
             let path = &word[1..];
             let text = std::fs::read_to_string(path)
-                .map_err(|error| Stop::usage(format!("cannot read {path}")).cause(error))?;
+                .map_err(|error| Stop::usage(format!("cannot read {path}")).cause(plain(&error)))?;
             parse(&text, path, form)
         }
         ([word], Form::Json) => match word.parse::<Json>() {
             Ok(json) => Ok(json),
             Err(_) if item(word).is_some() => items(words),
             Err(error) => Err(Stop::usage(format!("DATA is not JSON: {}", shown(word)))
-                .cause(error)
+                .cause(reason(&error))
                 .hint("--text sends it as a JSON string; key=text makes an object")),
         },
         (words, Form::Text) => parse(&words.join(" "), "DATA", form),
@@ -50,19 +50,36 @@ pub(crate) fn read(words: &[String], form: Form) -> Result<Json, Stop> {
 pub(crate) fn line(text: &str, form: Form) -> Result<Json, String> {
     match form {
         Form::Text => Ok(Json::string(text)),
-        Form::Json => text.parse().map_err(|error| format!("{error}")),
+        Form::Json => text.parse().map_err(|JsonError { reason, column, .. }| {
+            format!("not JSON: {reason} at column {column}")
+        }),
     }
 }
 
 fn parse(text: &str, source: &str, form: Form) -> Result<Json, Stop> {
     match form {
         Form::Text => Ok(Json::string(text)),
+        Form::Json if text.trim().is_empty() => Err(Stop::usage(format!(
+            "no DATA to publish: {source} is empty"
+        ))
+        .hint("`null` is the JSON for nothing")),
         Form::Json => text.parse().map_err(|error| {
             Stop::usage(format!("not JSON: {source}"))
-                .cause(error)
+                .cause(reason(&error))
                 .hint("--text sends it as a JSON string")
         }),
     }
+}
+
+/// Why it is not JSON; that it is none is said by then.
+fn reason(
+    JsonError {
+        reason,
+        line,
+        column,
+    }: &JsonError,
+) -> String {
+    format!("{reason} at line {line} column {column}")
 }
 
 /// `user=ann n:=1` is `{"user":"ann","n":1}`.
@@ -77,7 +94,7 @@ fn items(words: &[String]) -> Result<Json, Stop> {
             Value::Text(text) => Json::string(text),
             Value::Json(json) => json.parse().map_err(|error| {
                 Stop::usage(format!("the value of {key}:= is not JSON: {}", shown(json)))
-                    .cause(error)
+                    .cause(reason(&error))
                     .hint("key=text makes it a string")
             })?,
         };
