@@ -137,7 +137,9 @@ impl From<PrintError> for Stop {
         match &error {
             // Whoever read the answer has seen enough.
             PrintError::Closed => Self::silent(Exit::Reached),
-            PrintError::Output(source) => Self::local("cannot write to standard output", source),
+            PrintError::Output(source) => {
+                Self::local("cannot write to standard output", source).hint("is the disk full?")
+            }
             PrintError::Recording(_) => {
                 Self::new(Exit::Local, error.to_string()).cause(root(&error))
             }

@@ -118,6 +118,11 @@ pub(crate) fn run() -> u8 {
         Command::Serve(command) => command.run(&mut printer),
         Command::Subscribe(command) => command.run(&cli.output, &mut printer),
     };
+    end(outcome, &mut printer)
+}
+
+/// Tells why the program stops, if it does, and returns the exit status.
+fn end(outcome: Result<(), Stop>, printer: &mut Printer) -> u8 {
     match outcome {
         Ok(()) => Exit::Reached.status(),
         Err(Stop { exit, report }) => {
@@ -155,12 +160,12 @@ fn usage(error: &clap::Error) -> u8 {
     });
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            printer.help(error);
-            Exit::Reached.status()
+            let outcome = printer.help(error).map_err(Stop::from);
+            end(outcome, &mut printer)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            printer.help(error);
-            Exit::Usage.status()
+            let outcome = printer.help(error).map_err(Stop::from);
+            end(outcome.and(Err(Stop::silent(Exit::Usage))), &mut printer)
         }
         _ => {
             let text = error.to_string();

@@ -406,7 +406,7 @@ impl Printer {
     }
 
     /// What clap has to say: help is the answer, a missing command is not.
-    pub(crate) fn help(&mut self, error: &clap::Error) {
+    pub(crate) fn help(&mut self, error: &clap::Error) -> Result<(), PrintError> {
         let render = |paint| match paint {
             Paint::Colored => error.render().ansi().to_string(),
             Paint::Plain => error.render().to_string(),
@@ -414,10 +414,10 @@ impl Printer {
         if error.use_stderr() {
             let text = render(self.err.surface.paint);
             self.tell(&text);
+            Ok(())
         } else {
             let text = render(self.out.surface.paint);
-            // The program ends here, whether anybody reads the help or not.
-            let _ = self.print(&text);
+            self.print(&text)
         }
     }
 
