@@ -35,7 +35,9 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
             let stop = unreachable(failure, at.endpoint);
             match stop.exit {
                 Exit::Unauthorised => stop,
-                _ => Stop::new(Exit::Lost, format!("{lost}: {failure}")),
+                _ => Stop::new(Exit::Lost, format!("{lost}: {failure}")).hint(
+                    "it answered before: was it stopped or replaced? -vv shows the responses",
+                ),
             }
         }
         End::Unreachable(failure) => unreachable(failure, at.endpoint),
@@ -219,6 +221,16 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         .hint("a POST is not redirected; give that URL if it is the right one"),
         E::Empty => answered("answered HTTP 200 with nothing in it, not Bayeux".to_owned())
             .hint(path_hint(endpoint)),
+        E::NotJson {
+            content_type,
+            excerpt,
+            reason,
+            ..
+        } if is_meant_as_json(content_type.as_deref(), excerpt.as_str()) => {
+            answered("sent JSON that cannot be read".to_owned())
+                .cause(format!("{reason}: {}", excerpt.as_str()))
+                .hint("does a proxy cut responses off? the server's log may tell")
+        }
         E::NotJson { .. } | E::NotBayeux { .. } | E::NotHttp { .. } | E::BadHttp { .. } => {
             answered("does not speak Bayeux".to_owned())
                 .cause(error)
@@ -235,6 +247,11 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
             .hint("a crash or a proxy's limit? the server's log may tell"),
         _ => cannot_reach(endpoint).cause(error),
     }
+}
+
+/// A page is none, whatever its content type says.
+fn is_meant_as_json(content_type: Option<&str>, excerpt: &str) -> bool {
+    content_type.is_some_and(|it| it.contains("json")) && excerpt.starts_with(['[', '{'])
 }
 
 fn status_hint(status: u16, endpoint: &Endpoint) -> String {
