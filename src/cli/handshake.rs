@@ -69,8 +69,15 @@ impl Handshake {
         };
         let client = ConnectionArgs::client(self.connection.settings(&endpoint, wanted)?)?;
         let waker = client.waker();
-        let signals = Signals::listen(move || waker.break_off(), Ends::Goal)
-            .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let signals = Signals::listen(
+            move || {
+                waker.break_off();
+                // It may wait for the next try instead.
+                waker.wake();
+            },
+            Ends::Goal,
+        )
+        .map_err(|error| Stop::local("cannot listen for signals", &error))?;
         let mut conversation = Conversation::new(client, endpoint, printer);
         let deadline = Instant::now() + self.timeout;
         let started = Instant::now();

@@ -164,21 +164,23 @@ impl Tail<'_> {
 
     fn listen(&mut self) -> Result<(), Stop> {
         loop {
-            let heard = self.conversation.next(self.deadline());
+            // What was received is the answer, even if a signal came at the same moment.
+            match self.conversation.next(self.deadline()) {
+                Ok(Some(Heard::Event(event))) => self.take(event)?,
+                Ok(Some(Heard::Woken)) => {}
+                Ok(None) | Err(_) if self.signals.received().is_some() => {}
+                Ok(None) if self.is_too_late() => return Err(self.too_late()),
+                Ok(None) => return Ok(()),
+                Err(stop) => return Err(stop),
+            }
+            if self.goal.count.is_some_and(|count| self.n_matched >= count) {
+                return Ok(());
+            }
             if let Some(signal) = self.signals.received() {
                 return match self.ends {
                     Ends::OpenEnded => Ok(()),
                     Ends::Goal => Err(Stop::silent(Exit::Signal(signal))),
                 };
-            }
-            match heard? {
-                Some(Heard::Event(event)) => self.take(event)?,
-                Some(Heard::Woken) => {}
-                None if self.is_too_late() => return Err(self.too_late()),
-                None => return Ok(()),
-            }
-            if self.goal.count.is_some_and(|count| self.n_matched >= count) {
-                return Ok(());
             }
         }
     }
