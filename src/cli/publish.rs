@@ -1,6 +1,7 @@
 //! `bayeux publish`: publish messages and wait for each acknowledgement.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bayeux::client::{Settings, Traffic};
@@ -123,17 +124,16 @@ impl Publish {
         let settings = self.connection.settings(&endpoint, wanted)?;
         if self.no_handshake {
             let data = source.ok_or_else(|| Stop::usage("no DATA to publish"))?;
-            return unconnected(&channel, &data, settings, &endpoint, printer);
+            return unconnected(&channel, &data, settings, &endpoint, timeout, printer);
         }
         let mut client = ConnectionArgs::client(settings)?;
         let waker = client.waker();
         let signals = Signals::listen(
             move || {
                 if is_one_shot {
-                    waker.break_off()
-                } else {
-                    waker.wake()
+                    waker.break_off();
                 }
+                waker.wake();
             },
             Ends::Goal,
         )
@@ -241,16 +241,21 @@ impl Publishing<'_> {
             let heard = self
                 .conversation
                 .next([timeout_at, due].into_iter().flatten().min());
+            let is_too_late =
+                timeout_at.is_some_and(|it| it <= Instant::now()) && !matches!(heard, Ok(Some(_)));
+            // What became of a message counts, even if a signal came meanwhile.
+            let taken = match heard {
+                Ok(Some(Heard::Event(event))) => self.take(event),
+                Ok(Some(Heard::Woken) | None) => Ok(()),
+                Err(stop) => Err(stop),
+            };
             if let Some(signal) = signals.received() {
                 return Err(Stop::silent(Exit::Signal(signal)));
             }
-            if timeout_at.is_some_and(|it| it <= Instant::now()) && !matches!(heard, Ok(Some(_))) {
+            if is_too_late {
                 return Err(self.too_late(timeout.unwrap_or_default()));
             }
-            match heard? {
-                Some(Heard::Event(event)) => self.take(event)?,
-                Some(Heard::Woken) | None => {}
-            }
+            taken?;
         }
     }
 
@@ -455,6 +460,11 @@ impl Publishing<'_> {
             self.conversation.printer.note(&text);
         }
         outcome?;
+        if n_published == 0 && n_unreadable == 0 {
+            self.conversation
+                .printer
+                .warning("nothing was published: standard input had no line");
+        }
         let n_failed = n_rejected + n_unknown;
         match self.first_refusal {
             Some(stop) if n_published == 1 => Err(stop),
@@ -494,6 +504,7 @@ fn unconnected(
     data: &Json,
     settings: Settings,
     endpoint: &Endpoint,
+    timeout: Option<Duration>,
     printer: &mut Printer,
 ) -> Result<(), Stop> {
     let ext = settings.session.ext.publish.clone();
@@ -505,6 +516,11 @@ fn unconnected(
     let is_shown = settings.traffic == Traffic::Shown;
     let transport = LongPolling::new(settings.transport)
         .map_err(|error| Stop::usage("cannot use these options").cause(error))?;
+    let transport = Arc::new(transport);
+    let under_way = Arc::clone(&transport);
+    let signals = Signals::listen(move || under_way.abort(), Ends::Goal)
+        .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+    let started = Instant::now();
     let now = std::time::SystemTime::now();
     if is_shown {
         let sent = record(now, bayeux::recording::Direction::Out, message.clone());
@@ -512,7 +528,20 @@ fn unconnected(
     }
     let exchange = transport.exchange(std::slice::from_ref(&message), Duration::ZERO);
     let body = exchange.outcome.map_err(|error| {
-        let failure = std::sync::Arc::new(error).failure();
+        if let Some(signal) = signals.received() {
+            return Stop::silent(Exit::Signal(signal));
+        }
+        if let Some(timeout) = timeout.filter(|it| *it <= started.elapsed()) {
+            return Stop::new(
+                Exit::Timeout,
+                format!(
+                    "no answer from {endpoint} within {}",
+                    explain::seconds(timeout)
+                ),
+            )
+            .hint("the message may have been delivered; -vv shows how far it gets");
+        }
+        let failure = Arc::new(error).failure();
         match failure.stage {
             bayeux::session::Stage::Unanswered => explain::outcome_unknown(channel, &failure),
             _ => explain::unreachable(&failure, endpoint),
