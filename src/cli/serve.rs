@@ -1,15 +1,16 @@
 //! `bayeux serve`: an embedded Bayeux server for development and tests.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime};
 
 use bayeux::protocol::{ChannelPattern, Message};
 use bayeux::recording::Direction;
-use bayeux::server::{Event, Observer, Server, Settings, Token};
+use bayeux::server::{Event, Observer, Server, ServerError, Settings, Token};
 
 use super::conversation::record;
-use super::exit::{Stop, root};
+use super::exit::{Exit, Stop, root};
 use super::signals::{Ends, Signals};
 use super::values;
 use crate::output::Printer;
@@ -76,7 +77,13 @@ impl Serve {
             ..Settings::default()
         };
         let server = Server::bind(self.listen.as_str(), settings).map_err(|error| {
-            Stop::usage(format!("cannot listen on {}", self.listen))
+            let exit = match &error {
+                ServerError::Listen(error) if error.kind() != ErrorKind::InvalidInput => {
+                    Exit::Local
+                }
+                _ => Exit::Usage,
+            };
+            Stop::new(exit, format!("cannot listen on {}", self.listen))
                 .cause(root(&error))
                 .hint("--listen 127.0.0.1:0 takes a free port")
         })?;
