@@ -1,0 +1,23 @@
+//! The program as people run it: the real binary against our own server and against servers
+//! that misbehave. Each snapshot shows the exit status and both streams.
+//!
+//! Nothing here sleeps or knows a port: a test waits until something is written, and a child
+//! that does not end is killed and fails its test with what it wrote.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod exit_status;
+mod false_green;
+mod handshake;
+mod hostile;
+mod local;
+mod peer;
+mod program;
+mod publish;
+mod recording;
+mod secrets;
+mod serve;
+mod signals;
+mod subscribe;
+mod terminal;

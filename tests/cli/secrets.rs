@@ -1,0 +1,160 @@
+//! A secret that is planted somewhere is found nowhere, unless `--show-secrets` asks for it.
+
+use serde_json::json;
+
+use crate::hostile::{Answer, Hostile, accepted, good, page, response};
+use crate::peer::server;
+use crate::program::{bayeux, empty_folder};
+
+const SECRET: &str = "Pl4ntedS3cret";
+
+/// Everything that a run with planted secrets leaves behind.
+fn traces(name: &str, url: &str, words: &[&str]) -> String {
+    let mut traces = String::new();
+    for view in ["pretty", "compact", "json", "data"] {
+        let file = empty_folder(&format!("secrets-{name}")).join("traffic.ndjson");
+        let url = format!("{url}?token={SECRET}");
+        let outcome = bayeux(["-vv", "-o", view, "--record", file.to_str().unwrap()])
+            .args(&[words[0], &url])
+            .args(&words[1..])
+            .args(&["-H", &format!("Authorization: Bearer {SECRET}")])
+            .args(&["-H", &format!("Cookie: sid={SECRET}")])
+            .args(&["-H", &format!("X-Api-Key: {SECRET}")])
+            .args(&["--ext", &format!("{{\"token\":\"{SECRET}\"}}")])
+            .args(&[
+                "--ext",
+                &format!("subscribe={{\"auth\":{{\"password\":\"{SECRET}\"}}}}"),
+            ])
+            .args(&[
+                "--ext",
+                &format!("publish={{\"access_token\":\"{SECRET}\"}}"),
+            ])
+            .run();
+        traces.push_str(&format!("{words:?} {view} {outcome}"));
+        traces.push_str(&std::fs::read_to_string(file).unwrap());
+    }
+    traces
+}
+
+/// Sets a cookie and is a good server otherwise.
+fn cookie_server() -> Hostile {
+    Hostile::new(|request| {
+        let body = request.split_once("\r\n\r\n").unwrap().1;
+        let messages: Vec<serde_json::Value> = serde_json::from_str(body).unwrap();
+        if good(&messages[0]).is_none() {
+            return Answer::Silence;
+        }
+        let replies: Vec<_> = messages
+            .iter()
+            .map(|message| {
+                let mut reply = accepted(message);
+                reply["ext"] = json!({"token": SECRET});
+                if message["channel"] == "/meta/handshake" {
+                    reply["clientId"] = json!(format!("abcd{SECRET}"));
+                }
+                reply
+            })
+            .collect();
+        let response = response(
+            "200 OK",
+            &format!("application/json\r\nSet-Cookie: sid={SECRET}; HttpOnly"),
+            &serde_json::Value::from(replies).to_string(),
+        );
+        Answer::Bytes(response)
+    })
+}
+
+#[test]
+fn a_planted_secret_is_found_nowhere() {
+    let hostile = cookie_server();
+    let own = server();
+    for (name, url) in [("own", own.url()), ("hostile", hostile.url())] {
+        for words in [
+            &["hs"][..],
+            &["hs", "--curl"],
+            &["pub", "/demo", "1"],
+            &["pub", "/demo", "1", "--no-handshake"],
+            &["sub", "/demo", "--duration", "50ms"],
+        ] {
+            if words.contains(&"--curl") {
+                let url = format!("{url}?token={SECRET}");
+                let header = format!("X-Api-Key: {SECRET}");
+                let outcome = bayeux(["hs", &url, "--curl", "-H", &header]).run();
+                assert!(!outcome.to_string().contains(SECRET), "{outcome}");
+                continue;
+            }
+            let traces = traces(name, &url, words);
+            assert!(!traces.contains(SECRET), "{traces}");
+        }
+    }
+    // They were sent.
+    let requests = hostile.requests().concat();
+    assert!(requests.matches(SECRET).count() > 20, "{requests}");
+}
+
+#[test]
+fn a_planted_secret_is_not_in_an_error() {
+    let hostile = Hostile::canned(page("500 Internal Server Error"));
+    let traces_500 = traces("error", &hostile.url(), &["hs"]);
+    assert!(!traces_500.contains(SECRET), "{traces_500}");
+    let url = server().url();
+    let traces_refused = traces("refused", &url, &["sub", "/demo"]);
+    assert!(!traces_refused.contains(SECRET), "{traces_refused}");
+    let redirect =
+        format!("HTTP/1.1 302 Found\r\nLocation: /x?sid={SECRET}\r\nContent-Length: 0\r\n\r\n");
+    let hostile = Hostile::canned(redirect);
+    let traces_redirected = traces("redirect", &hostile.url(), &["hs"]);
+    assert!(!traces_redirected.contains(SECRET), "{traces_redirected}");
+}
+
+#[test]
+fn a_planted_secret_is_not_in_a_usage_error() {
+    for words in [
+        &["hs", ":1/", "-H", SECRET][..],
+        &["hs", ":1/", "--ext", &format!("{{\"token\":\"{SECRET}\"")],
+        &["hs", &format!("http://ann:{SECRET}@example.com/")],
+        &["hs", &format!("ftp://example.com/?token={SECRET}")],
+        &["hs", &format!("http://example.com:x/?token={SECRET}")],
+        &["sub", &format!("http://example.com/?token={SECRET}")],
+        &["hs", &format!("http://example.com/#token={SECRET}")],
+    ] {
+        let outcome = bayeux([]).args(words).run();
+        assert_eq!(outcome.code(), Some(2), "{outcome}");
+        assert!(!outcome.to_string().contains(SECRET), "{words:?} {outcome}");
+    }
+}
+
+#[test]
+fn show_secrets_shows_them() {
+    let hostile = cookie_server();
+    let header = format!("Authorization: Bearer {SECRET}");
+    let outcome = bayeux(["hs", &hostile.url(), "-vv", "-H", &header, "--show-secrets"]).run();
+    let stderr = outcome.stderr();
+    for wanted in [
+        format!("authorization: Bearer {SECRET}"),
+        format!("Set-Cookie: sid={SECRET}"),
+        format!("abcd{SECRET}"),
+    ] {
+        let is_shown = stderr.to_lowercase().contains(&wanted.to_lowercase());
+        assert!(is_shown, "no {wanted}: {outcome}");
+    }
+}
+
+#[test]
+fn a_header_may_come_from_a_file() {
+    let file = empty_folder("headers").join("headers.txt");
+    std::fs::write(
+        &file,
+        format!("X-One: 1\n\nAuthorization: Bearer {SECRET}\n"),
+    )
+    .unwrap();
+    let hostile = cookie_server();
+    let outcome = bayeux(["hs", &hostile.url(), "-H", &format!("@{}", file.display())]).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let request = hostile.requests()[0].to_lowercase();
+    assert!(request.contains("x-one: 1\r\n"), "{request}");
+    assert!(
+        request.contains("authorization: bearer pl4nteds3cret\r\n"),
+        "{request}"
+    );
+}

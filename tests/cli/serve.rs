@@ -1,0 +1,129 @@
+//! `bayeux serve`.
+
+#![cfg(unix)]
+
+use rustix::process::Signal;
+
+use crate::program::{Running, bayeux, snapshot};
+
+fn serve(options: &[&str]) -> (Running, String) {
+    let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
+        .args(options)
+        .start();
+    let url = serve.first_line();
+    (serve, url)
+}
+
+#[test]
+fn the_first_line_is_the_url_and_an_interrupt_ends_it() {
+    let (serve, url) = serve(&[]);
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    assert_eq!(bayeux(["hs", &url]).run().code(), Some(0));
+    serve.signal(Signal::INT);
+    snapshot!(serve.end(), @r#"
+    exit: 0
+    ----- stdout -----
+    http://127.0.0.1:[port]/cometd
+    ----- stderr -----
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
+    ~ session [client id] ended: disconnected
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
+    ~ stopped, 0 sessions were open
+    "#);
+}
+
+#[test]
+fn a_termination_ends_it_too() {
+    let (serve, _) = serve(&["-q", "--path", "/faye"]);
+    serve.signal(Signal::TERM);
+    snapshot!(serve.end(), @r#"
+    exit: 0
+    ----- stdout -----
+    http://127.0.0.1:[port]/faye
+    ----- stderr -----
+    "#);
+}
+
+#[test]
+fn the_traffic_is_told() {
+    let (mut serve, url) = serve(&["-o", "compact"]);
+    assert_eq!(bayeux(["pub", &url, "/demo", "1"]).run().code(), Some(0));
+    for wanted in [
+        "< /meta/handshake",
+        "< /demo",
+        "> /demo",
+        "ended: disconnected",
+    ] {
+        serve.told(wanted);
+    }
+}
+
+#[test]
+fn denied_channels_are_refused() {
+    let (_serve, url) = serve(&["--deny", "/admin/**", "--deny", "/x"]);
+    snapshot!(bayeux(["sub", &url, "/admin/x", "-n", "1"]).run(), @r#"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: subscribe to /admin/x refused: 403:denied_by_security_policy:subscribe_denied
+    hint: the session is up; other channels may be allowed
+    {"type":"failure","time":"[timestamp]","error":"subscribe to /admin/x refused: 403:denied_by_security_policy:subscribe_denied","hint":"the session is up; other channels may be allowed"}
+    "#);
+    snapshot!(bayeux(["pub", &url, "/x", "1"]).run(), @r#"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /x rejected: 403:denied_by_security_policy:publish_denied
+    hint: the session is up; other channels may be allowed
+    {"type":"failure","time":"[timestamp]","error":"publish to /x rejected: 403:denied_by_security_policy:publish_denied","hint":"the session is up; other channels may be allowed"}
+    "#);
+}
+
+#[test]
+fn a_token_can_be_required() {
+    let (_serve, url) = serve(&["--require-token", "s3cret"]);
+    snapshot!(bayeux(["hs", &url]).run(), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied
+    hint: credentials go into a header (-H) or into --ext; -v shows the reply
+    {"type":"failure","time":"[timestamp]","error":"handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied","hint":"credentials go into a header (-H) or into --ext; -v shows the reply"}
+    "#);
+    let outcome = bayeux(["hs", &url, "-H", "Authorization: Bearer s3cret"]).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+}
+
+#[test]
+fn an_address_in_use_is_said_so() {
+    let (_serve, url) = serve(&[]);
+    let address = url
+        .strip_prefix("http://")
+        .unwrap()
+        .strip_suffix("/cometd")
+        .unwrap();
+    snapshot!(bayeux(["serve", "--listen", address]).run(), @r#"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot listen on 127.0.0.1:[port]
+    cause: address already in use
+    hint: --listen 127.0.0.1:0 takes a free port
+    {"type":"failure","time":"[timestamp]","error":"cannot listen on 127.0.0.1:[port]","cause":"address already in use","hint":"--listen 127.0.0.1:0 takes a free port"}
+    "#);
+}
+
+#[test]
+fn an_address_that_is_none_is_said_so() {
+    snapshot!(bayeux(["serve", "--listen", "nonsense"]).run(), @r#"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot listen on nonsense
+    cause: invalid socket address
+    hint: --listen 127.0.0.1:0 takes a free port
+    {"type":"failure","time":"[timestamp]","error":"cannot listen on nonsense","cause":"invalid socket address","hint":"--listen 127.0.0.1:0 takes a free port"}
+    "#);
+}
