@@ -536,7 +536,7 @@ fn unconnected(
                 Exit::Timeout,
                 format!(
                     "no answer from {endpoint} within {}",
-                    explain::seconds(timeout)
+                    words::duration(timeout)
                 ),
             )
             .hint("the message may have been delivered; -vv shows how far it gets");
