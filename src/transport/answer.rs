@@ -29,12 +29,12 @@ pub(super) fn read(
 fn read_messages(headers: &HeaderMap, bytes: &[u8]) -> Result<Body, TransportError> {
     let not_json = |offset, reason| TransportError::NotJson {
         content_type: text(headers, &header::CONTENT_TYPE),
-        excerpt: Excerpt::of(bytes),
+        excerpt: Excerpt::of_body(bytes),
         offset,
         reason,
     };
     let not_bayeux = || TransportError::NotBayeux {
-        excerpt: Excerpt::of(bytes),
+        excerpt: Excerpt::of_body(bytes),
     };
     let body = match decode(bytes) {
         Ok(body) => body,
@@ -87,7 +87,7 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> TransportError {
             status,
             content_type: text(headers, &header::CONTENT_TYPE),
             length: body.len() as u64,
-            excerpt: Excerpt::of(body),
+            excerpt: Excerpt::of_body(body),
             retry_after,
         },
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::redaction::redact_excerpt;
+
 /// At most so many characters are shown.
 const N_CHARACTERS: usize = 160;
 
@@ -27,6 +29,12 @@ impl Excerpt {
             });
         }
         Self(excerpt.into())
+    }
+
+    /// The beginning of a body, which may be a message with a client id or a token.
+    pub(super) fn of_body(bytes: &[u8]) -> Self {
+        let Self(excerpt) = Self::of(bytes);
+        Self(redact_excerpt(&excerpt).into())
     }
 
     /// The text.

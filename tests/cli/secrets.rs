@@ -108,6 +108,29 @@ fn a_planted_secret_is_not_in_an_error() {
 }
 
 #[test]
+fn a_planted_secret_in_a_body_is_not_in_an_error() {
+    for (status, body) in [
+        (
+            "200 OK",
+            format!(r#"[{{"channel":"/meta/handshake","clientId":"{SECRET}","ok"#),
+        ),
+        (
+            "200 OK",
+            format!(r#"[{{"channel":"/meta/handshake","ext":{{"token":"{SECRET}"#),
+        ),
+        ("200 OK", format!(r#"{{"access_token":"{SECRET}"}}"#)),
+        (
+            "400 Bad Request",
+            format!(r#"{{"refresh_token": "{SECRET}"}}"#),
+        ),
+    ] {
+        let hostile = Hostile::canned(response(status, "application/json", &body));
+        let traces = traces("body", &hostile.url(), &["hs"]);
+        assert!(!traces.contains(SECRET), "{traces}");
+    }
+}
+
+#[test]
 fn a_planted_secret_is_not_in_a_usage_error() {
     for words in [
         &["hs", ":1/", "-H", SECRET][..],
