@@ -1,5 +1,7 @@
 //! The `bayeux` command.
 
+#![allow(rustdoc::bare_urls, reason = "doc comments are the help text too")]
+
 mod cli;
 mod output;
 
