@@ -1,6 +1,7 @@
 //! What a stream can show: colours, width, and who reads it.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -17,8 +18,9 @@ pub(crate) struct Surface {
     pub(crate) reader: Reader,
     /// Columns.
     pub(crate) width: usize,
-    /// The zone that times are shown in.
-    pub(crate) zone: TimeZone,
+    /// The zone that times are shown in. Looking it up reads every directory of the system's
+    /// time zones, so that it waits until a time is shown.
+    zone: OnceLock<TimeZone>,
 }
 
 /// Who reads a stream.
@@ -47,7 +49,7 @@ impl Surface {
             width: columns(std::env::var("COLUMNS").ok().as_deref())
                 .or_else(|| stream.columns())
                 .unwrap_or(DEFAULT_WIDTH),
-            zone: TimeZone::system(),
+            zone: OnceLock::new(),
         }
     }
 
@@ -56,7 +58,8 @@ impl Surface {
         let Ok(timestamp) = Timestamp::try_from(time) else {
             return "--:--:--.---".to_owned();
         };
-        let zoned = timestamp.to_zoned(self.zone.clone());
+        let zone = self.zone.get_or_init(TimeZone::system);
+        let zoned = timestamp.to_zoned(zone.clone());
         zoned.strftime("%H:%M:%S%.3f").to_string()
     }
 }
@@ -95,7 +98,7 @@ impl Surface {
             paint,
             reader,
             width: 60,
-            zone: TimeZone::UTC,
+            zone: TimeZone::UTC.into(),
         }
     }
 
