@@ -1,5 +1,7 @@
 //! A request or response body: an array of messages, or a lone one.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::json::reason;
@@ -49,13 +51,16 @@ pub enum DecodeError {
 /// When the body is empty, or begins as no JSON array or object does.
 pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
     let mut body = Body::default();
-    let text = String::from_utf8_lossy(bytes);
-    if let Err(error) = std::str::from_utf8(bytes) {
-        body.findings.push(Finding {
-            offset: error.valid_up_to(),
-            kind: FindingKind::NotUtf8,
-        });
-    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(error) => {
+            body.findings.push(Finding {
+                offset: error.valid_up_to(),
+                kind: FindingKind::NotUtf8,
+            });
+            String::from_utf8_lossy(bytes)
+        }
+    };
     let text = body.unwrap_comment(&text);
     let start = text
         .find(|it: char| !is_blank(it))
@@ -96,7 +101,9 @@ pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
 /// Writes messages as an array, which every server accepts (cometd-nodejs-server 1.2.1
 /// answers HTTP 400 to a bare object).
 pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
-    let mut text = String::from("[");
+    // Enough for most requests.
+    let mut text = String::with_capacity(256);
+    text.push('[');
     for message in messages {
         if text.len() > 1 {
             text.push(',');

@@ -1,5 +1,7 @@
 //! Writing a message.
 
+use super::fields::Reader;
+use super::json::push_string;
 use super::{Json, Message};
 
 /// Writes a message field by field, in the order of the calls.
@@ -14,13 +16,21 @@ use super::{Json, Message};
 #[derive(Debug)]
 pub struct MessageBuilder {
     raw: String,
+    /// Reads each field as it is written: a message that was built is the one that would be
+    /// parsed from its text.
+    reader: Reader,
 }
+
+/// Enough for most requests and replies.
+const CAPACITY: usize = 256;
 
 impl MessageBuilder {
     pub(super) fn new(channel: &str) -> Self {
-        Self {
-            raw: format!("{{\"channel\":{}", Json::string(channel)),
-        }
+        let builder = Self {
+            raw: String::with_capacity(CAPACITY),
+            reader: Reader::default(),
+        };
+        builder.string("channel", channel)
     }
 
     /// Adds the id.
@@ -35,17 +45,18 @@ impl MessageBuilder {
 
     /// Adds `successful`, which makes the message a reply.
     pub fn successful(self, successful: bool) -> Self {
-        self.raw("successful", if successful { "true" } else { "false" })
+        let text = if successful { "true" } else { "false" };
+        self.field("successful", |raw| raw.push_str(text))
     }
 
     /// Adds a string field.
     pub fn string(self, name: &str, value: &str) -> Self {
-        self.raw(name, Json::string(value).as_str())
+        self.field(name, |raw| push_string(raw, value))
     }
 
     /// Adds a field whose value is kept as it is written.
     pub fn json(self, name: &str, value: &Json) -> Self {
-        self.raw(name, value.as_str())
+        self.field(name, |raw| raw.push_str(value.as_str()))
     }
 
     /// Adds a field if there is a value for it.
@@ -59,14 +70,17 @@ impl MessageBuilder {
     /// Ends the message.
     pub fn build(mut self) -> Message {
         self.raw.push('}');
-        Message::parse(&self.raw).expect("every method of the builder writes valid JSON")
+        Message::new(self.raw.into(), self.reader)
     }
 
-    fn raw(mut self, name: &str, json: &str) -> Self {
-        self.raw.push(',');
-        self.raw.push_str(Json::string(name).as_str());
+    fn field(mut self, name: &str, write: impl FnOnce(&mut String)) -> Self {
+        self.raw
+            .push(if self.raw.is_empty() { '{' } else { ',' });
+        push_string(&mut self.raw, name);
         self.raw.push(':');
-        self.raw.push_str(json);
+        let start = self.raw.len();
+        write(&mut self.raw);
+        self.reader.field(name, &self.raw[start..], start);
         self
     }
 }

@@ -36,36 +36,41 @@ pub(super) enum Text {
     Unescaped(Box<str>),
 }
 
-/// Fills [`Fields`] from one object.
-#[derive(Default)]
+/// Fills [`Fields`] from one object, field by field.
+#[derive(Debug, Default)]
 pub(super) struct Reader {
-    base: usize,
     fields: Fields,
     findings: Vec<Finding>,
 }
 
 impl Reader {
-    pub(super) fn read(raw: &str) -> Result<(Fields, Vec<Finding>), JsonError> {
-        let mut reader = Self {
+    /// Reads a whole object.
+    pub(super) fn read(raw: &str) -> Result<Self, JsonError> {
+        let mut reader = Self::default();
+        let object = Object {
             base: raw.as_ptr() as usize,
-            ..Self::default()
+            reader: &mut reader,
         };
         let mut json = serde_json::Deserializer::from_str(raw);
-        let read = json.deserialize_map(&mut reader).and_then(|()| json.end());
+        let read = json.deserialize_map(object).and_then(|()| json.end());
         read.map_err(|error| JsonError {
             reason: reason(&error),
             line: error.line(),
             column: error.column(),
         })?;
-        if reader.fields.channel.is_none() {
-            reader.note(0, FindingKind::MissingChannel);
-        }
-        Ok((reader.fields, reader.findings))
+        Ok(reader)
     }
 
-    fn field(&mut self, name: &str, value: &RawValue) {
-        let raw = value.get();
-        let start = raw.as_ptr() as usize - self.base;
+    /// What was read.
+    pub(super) fn finish(mut self) -> (Fields, Vec<Finding>) {
+        if self.fields.channel.is_none() {
+            self.note(0, FindingKind::MissingChannel);
+        }
+        (self.fields, self.findings)
+    }
+
+    /// Reads a field whose value starts at this offset of the object.
+    pub(super) fn field(&mut self, name: &str, raw: &str, start: usize) {
         let span = Span {
             start,
             end: start + raw.len(),
@@ -106,7 +111,13 @@ impl Reader {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Reader {
+/// An object whose text begins at an address.
+struct Object<'r> {
+    base: usize,
+    reader: &'r mut Reader,
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,7 +126,9 @@ impl<'de> Visitor<'de> for &mut Reader {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         while let Some(key) = map.next_key::<Key<'de>>()? {
-            self.field(&key.0, map.next_value::<&'de RawValue>()?);
+            let raw = map.next_value::<&'de RawValue>()?.get();
+            let start = raw.as_ptr() as usize - self.base;
+            self.reader.field(&key.0, raw, start);
         }
         Ok(())
     }

@@ -71,6 +71,18 @@ impl PartialEq for Json {
 
 impl Eq for Json {}
 
+/// Writes a JSON string with this content.
+pub(super) fn push_string(out: &mut String, text: &str) {
+    let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(Json::string(text).as_str());
+    }
+}
+
 /// serde_json's reason without the position that it appends.
 pub(super) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();

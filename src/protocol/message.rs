@@ -48,12 +48,18 @@ impl Message {
     /// # Errors
     /// When the text is not a JSON object. Anything odd inside the object is a finding.
     pub fn parse(raw: &str) -> Result<Self, JsonError> {
-        let (fields, findings) = Reader::read(raw)?;
-        Ok(Self {
-            raw: raw.into(),
+        let reader = Reader::read(raw)?;
+        Ok(Self::new(raw.into(), reader))
+    }
+
+    /// A message from its text and whoever read that.
+    pub(super) fn new(raw: Box<str>, reader: Reader) -> Self {
+        let (fields, findings) = reader.finish();
+        Self {
+            raw,
             fields,
             findings,
-        })
+        }
     }
 
     /// Starts a message on a channel.
