@@ -74,8 +74,7 @@ impl MessageBuilder {
     }
 
     fn field(mut self, name: &str, write: impl FnOnce(&mut String)) -> Self {
-        self.raw
-            .push(if self.raw.is_empty() { '{' } else { ',' });
+        self.raw.push(if self.raw.is_empty() { '{' } else { ',' });
         push_string(&mut self.raw, name);
         self.raw.push(':');
         let start = self.raw.len();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::{End, Event, LossReason, Refusal};
+use super::guard::NOT_HELD;
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request};
 use super::queue::{Publication, SubscriptionState};
@@ -15,7 +16,7 @@ const MOST_SUBSCRIBE_FAILURES: u32 = 5;
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The longest wait between two tries of the first handshake: somebody waits for a server
 /// to come up.
-const FIRST_HANDSHAKE: Duration = Duration::from_secs(1);
+const LONGEST_FIRST_DELAY: Duration = Duration::from_secs(1);
 impl Session {
     /// A request failed as a whole, or its reply never came: what may be sent again is told
     /// by how far it got.
@@ -27,18 +28,8 @@ impl Session {
         let is_current = pending.epoch == self.epoch;
         match pending.request {
             Request::Handshake if self.is_leaving => self.end(End::Disconnected),
-            Request::Handshake => {
-                if is_permanent || !self.may_handshake_again(now) {
-                    return self.end(End::Unreachable(failure.clone()));
-                }
-                let longest = if self.was_established() {
-                    Duration::MAX
-                } else {
-                    FIRST_HANDSHAKE
-                };
-                let delay = self.retry(failure, longest);
-                self.handshake_again(now, delay);
-            }
+            Request::Handshake if is_permanent => self.end(End::Unreachable(failure.clone())),
+            Request::Handshake => self.handshake_failed(now, failure),
             Request::Connect if is_current => self.connect_failed(now, failure),
             Request::Subscribe(pattern) if is_current => {
                 if is_permanent {
@@ -95,7 +86,7 @@ impl Session {
         if self.settings.recovery == Recovery::Never {
             return self.end(End::Lost(LossReason::Silence(failure.clone())));
         }
-        let delay = self.retry(failure, Duration::MAX);
+        let delay = self.retry(failure);
         if let State::Established(established) = &mut self.state {
             established.n_failed += 1;
             established.may_hold = false;
@@ -103,48 +94,57 @@ impl Session {
         self.connect_at(now + delay);
     }
 
+    /// A handshake failed in a way that may pass: try again, if there is still time for it.
+    pub(super) fn handshake_failed(&mut self, now: Instant, failure: &Failure) {
+        let delay = self.backoff.next_delay();
+        let delay = match self.was_established() {
+            true => delay,
+            false => delay.min(LONGEST_FIRST_DELAY),
+        };
+        let delay = delay.max(patience(failure));
+        if self.may_handshake(now + delay) {
+            self.announce(failure, delay);
+            self.handshake_again(now, delay);
+        } else {
+            self.end(End::Unreachable(failure.clone()));
+        }
+    }
+
     /// Announces one more attempt and returns how long to wait for it.
-    pub(super) fn retry(&mut self, failure: &Failure, longest: Duration) -> Duration {
-        let delay = self.backoff.next_delay().min(longest);
-        let delay = delay.max(
-            failure
-                .retry_after
-                .unwrap_or_default()
-                .min(LONGEST_RETRY_AFTER),
-        );
-        let attempt = self.backoff.n_attempts();
+    fn retry(&mut self, failure: &Failure) -> Duration {
+        let delay = self.backoff.next_delay().max(patience(failure));
+        self.announce(failure, delay);
+        delay
+    }
+
+    pub(super) fn announce(&mut self, failure: &Failure, delay: Duration) {
         self.events.push_back(Event::Reconnecting {
             failure: failure.clone(),
-            attempt,
+            attempt: self.backoff.n_attempts(),
             delay,
         });
-        delay
     }
 
     /// Lets the send lane rest after a failure.
     pub(super) fn rest(&mut self, now: Instant, failure: &Failure) {
         if self.send_at.is_none() {
-            self.send_at = Some(now + self.retry(failure, Duration::MAX));
+            self.send_at = Some(now + self.retry(failure));
         }
     }
 
-    /// Whether a failed handshake may be tried again: always in a session that once was
+    /// Whether a handshake may be tried at this time: always in a session that once was
     /// there, else as long as the settings say.
-    pub(super) fn may_handshake_again(&self, now: Instant) -> bool {
+    pub(super) fn may_handshake(&self, at: Instant) -> bool {
         if self.was_established() {
             return self.settings.recovery == Recovery::Always;
         }
-        let since = self.started.unwrap_or(now);
-        now.saturating_duration_since(since) < self.settings.first_handshake
+        let since = self.started.unwrap_or(at);
+        at.saturating_duration_since(since) < self.settings.first_handshake
     }
 
     /// Puts a subscription back to be asked for again; `false` if that was done too often.
     pub(super) fn subscribe_again(&mut self, now: Instant, pattern: &str) -> bool {
-        let found = self
-            .subscriptions
-            .iter_mut()
-            .find(|it| it.pattern.as_str() == pattern);
-        let Some(subscription) = found else {
+        let Some(subscription) = self.asked(pattern) else {
             return true;
         };
         subscription.n_failed += 1;
@@ -191,7 +191,7 @@ impl Session {
     }
 
     pub(super) fn check_loop(&mut self, now: Instant, in_flight: &InFlight, n_deliveries: usize) {
-        let has_interval = self.advice.interval.is_some_and(|it| !it.is_zero());
+        let has_interval = self.advice.interval.is_some_and(|it| it >= NOT_HELD);
         if !matches!(self.state, State::Established(_)) || has_interval {
             return;
         }
@@ -202,6 +202,14 @@ impl Session {
             self.end(End::TightLoop { n_connects, within });
         }
     }
+}
+
+/// How long the server asked to be left alone.
+fn patience(failure: &Failure) -> Duration {
+    failure
+        .retry_after
+        .unwrap_or_default()
+        .min(LONGEST_RETRY_AFTER)
 }
 
 pub(super) fn no_reply(request: &Request) -> Failure {

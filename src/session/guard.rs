@@ -58,7 +58,7 @@ impl HandshakeGuard {
 }
 
 /// A connect that returns faster than this was not held.
-const NOT_HELD: Duration = Duration::from_millis(100);
+pub(super) const NOT_HELD: Duration = Duration::from_millis(100);
 /// Connects in a row that were not held and brought nothing.
 const MOST_NOT_HELD: u32 = 20;
 

@@ -14,6 +14,8 @@ use super::{Connects, ExchangeId, Recovery, Settings};
 
 /// How long CometD keeps a session after a connect reply if it does not say (`maxInterval`).
 const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(10);
+/// Nobody waits a year for a reply.
+const LONGEST_NETWORK_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 /// How long a server may hold a connect if it does not say (Faye's default is 60 s).
 const DEFAULT_HOLD: Duration = Duration::from_secs(60);
 
@@ -91,12 +93,14 @@ pub(super) struct InFlight {
     pub(super) exchange: ExchangeId,
     pub(super) epoch: u32,
     pub(super) sent: Instant,
-    pub(super) was_held: bool,
+    pub(super) may_be_held: bool,
 }
 
 impl Session {
     /// A session that has done nothing yet.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
+        // So that no sum of a time and a duration overflows.
+        settings.network_timeout = settings.network_timeout.min(LONGEST_NETWORK_TIMEOUT);
         Self {
             state: State::Idle,
             advice: Advice::default(),
@@ -238,16 +242,6 @@ impl Session {
         matches!(self.state, State::Ended)
     }
 
-    /// Publishes that wait to be sent or answered.
-    pub fn n_unanswered_publishes(&self) -> usize {
-        let sent = self
-            .pending
-            .iter()
-            .filter(|it| it.publication().is_some())
-            .count();
-        sent + self.publications.len()
-    }
-
     pub(super) fn next_id(&mut self) -> String {
         self.next_id += 1;
         self.next_id.to_string()
@@ -288,9 +282,13 @@ impl Session {
                 reason,
             });
         }
+        let advised = match &reason {
+            LossReason::Reply(reply) => reply.advice().and(self.advice.interval),
+            LossReason::Silence(_) => None,
+        };
         self.events.push_back(Event::SessionLost { reason, age });
         self.forget_subscriptions();
-        self.handshake_again(now, Duration::ZERO);
+        self.handshake_again(now, advised.unwrap_or_default());
     }
 
     /// Schedules a handshake, not before the delay has passed.
@@ -313,9 +311,18 @@ impl Session {
 
     /// A subscription never survives a handshake: ask for all again that were not refused.
     fn forget_subscriptions(&mut self) {
-        use SubscriptionState::{Refused, Unwanted};
-        self.subscriptions
-            .retain(|it| !matches!(it.state, Refused | Unwanted));
+        for subscription in std::mem::take(&mut self.subscriptions) {
+            match subscription.state {
+                SubscriptionState::Refused => {}
+                SubscriptionState::Unwanted => {
+                    let pattern = subscription.pattern;
+                    self.events.push_back(Event::Unsubscribed { pattern });
+                }
+                SubscriptionState::Wanted
+                | SubscriptionState::Asked
+                | SubscriptionState::Confirmed => self.subscriptions.push(subscription),
+            }
+        }
         for subscription in &mut self.subscriptions {
             subscription.state = SubscriptionState::Wanted;
             subscription.n_failed = 0;

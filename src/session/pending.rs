@@ -79,17 +79,3 @@ pub(super) fn take_answered(pending: &mut Vec<Pending>, reply: &Message) -> Opti
     }?;
     Some(pending.remove(at))
 }
-
-impl Pending {
-    /// The publication that waits here, if it is one.
-    pub(super) fn publication(&self) -> Option<&Publication> {
-        match &self.request {
-            Request::Publish(publication) => Some(publication),
-            Request::Handshake
-            | Request::Connect
-            | Request::Subscribe(_)
-            | Request::Unsubscribe(_)
-            | Request::Disconnect => None,
-        }
-    }
-}

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::protocol::{Advice, Kind, Message, Reconnect, meta};
+use crate::protocol::{Advice, Kind, Message, Reconnect};
 
 use super::event::{End, Event, LossReason, Refusal};
 use super::failures::no_reply;
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request, take_answered};
-use super::queue::{Publication, SubscriptionState};
+use super::queue::{Publication, Subscription, SubscriptionState};
 use super::{ExchangeId, Failure, Permanence, Recovery, Stage};
 
 /// How often a publish is sent again that the server refused for want of a session.
@@ -27,7 +27,7 @@ impl Session {
             self.handle_message(now, message);
         }
         self.expect_replies_soon(now, exchange);
-        if let Some(in_flight) = in_flight.filter(|it| it.was_held && it.epoch == self.epoch) {
+        if let Some(in_flight) = in_flight.filter(|it| it.may_be_held && it.epoch == self.epoch) {
             self.check_loop(now, &in_flight, n_deliveries);
         }
         self.finish_renewal(now);
@@ -175,8 +175,10 @@ impl Session {
             .is_some_and(|it| it.is_transient() || it.is_session_unknown());
         if self.is_leaving {
             self.end(End::Disconnected);
-        } else if may_pass && !advises_none && self.may_handshake_again(now) {
-            let delay = self.backoff.next_delay();
+        } else if may_pass && !advises_none && self.may_handshake(now) {
+            let advised = reply.advice().and(self.advice.interval).unwrap_or_default();
+            let delay = self.backoff.next_delay().max(advised);
+            self.announce(&refused(&reply), delay);
             self.handshake_again(now, delay);
         } else {
             // Even with the advice to handshake: Faye gives it with every refusal, and
@@ -197,6 +199,10 @@ impl Session {
         self.backoff.reset();
         self.handshakes.session_used();
         if is_first {
+            if self.epoch == 1 {
+                // Nothing can be missed before there was anything.
+                self.renewing_since = None;
+            }
             self.events.push_back(Event::Connected);
         } else if n_failed > 0 {
             let since = self.renewing_since.take().or(last_alive).unwrap_or(now);
@@ -224,16 +230,7 @@ impl Session {
             Some(Reconnect::Retry) | None if is_session_unknown(&reply) => {
                 self.lose(now, LossReason::Reply(reply));
             }
-            Some(Reconnect::Retry) | None => {
-                let error = reply.error().map_or_else(String::new, |it| it.to_string());
-                let failure = Failure {
-                    stage: Stage::Interrupted,
-                    permanence: Permanence::Transient,
-                    retry_after: None,
-                    cause: Arc::new(ConnectRefused { error }),
-                };
-                self.connect_failed(now, &failure);
-            }
+            Some(Reconnect::Retry) | None => self.connect_failed(now, &refused(&reply)),
         }
     }
 
@@ -269,14 +266,20 @@ impl Session {
         }
     }
 
+    /// Notes what became of a subscribe. One that is no longer asked for has been decided
+    /// otherwise meanwhile: by an unsubscribe, or by the loss of the session.
     pub(super) fn set_subscription(&mut self, pattern: &str, state: SubscriptionState) {
-        let found = self
-            .subscriptions
-            .iter_mut()
-            .find(|it| it.pattern.as_str() == pattern);
-        if let Some(subscription) = found {
+        if let Some(subscription) = self.asked(pattern) {
             subscription.state = state;
         }
+    }
+
+    /// The subscription whose subscribe is under way.
+    pub(super) fn asked(&mut self, pattern: &str) -> Option<&mut Subscription> {
+        let is_asked = |it: &&mut Subscription| {
+            it.pattern.as_str() == pattern && it.state == SubscriptionState::Asked
+        };
+        self.subscriptions.iter_mut().find(is_asked)
     }
 
     /// Something but the handshake was successful.
@@ -335,11 +338,25 @@ impl Session {
     }
 }
 
-/// A connect was refused for a reason that is no loss of the session.
+/// A request was refused for a reason that may pass.
 #[derive(Debug, thiserror::Error)]
-#[error("{} refused: {error}", meta::CONNECT)]
-struct ConnectRefused {
+#[error("{channel} refused: {error}")]
+struct Refused {
+    channel: String,
     error: String,
+}
+
+fn refused(reply: &Message) -> Failure {
+    let error = reply.error().map_or_else(String::new, |it| it.to_string());
+    Failure {
+        stage: Stage::Interrupted,
+        permanence: Permanence::Transient,
+        retry_after: None,
+        cause: Arc::new(Refused {
+            channel: reply.channel().to_owned(),
+            error,
+        }),
+    }
 }
 
 fn is_session_unknown(reply: &Message) -> bool {

@@ -43,19 +43,23 @@ impl Session {
     }
 
     fn poll_send(&mut self, now: Instant) -> Option<Transmit> {
-        if self.lane_send.is_some() || self.send_at.is_some_and(|at| now < at) {
+        if self.lane_send.is_some() {
             return None;
         }
-        self.send_at = None;
         match &mut self.state {
             State::Unconnected { handshake_at } if now >= *handshake_at => {
                 self.state = State::Handshaking;
-                Some(self.transmit(now, vec![Request::Handshake], Duration::ZERO))
+                Some(self.transmit(now, vec![Request::Handshake], None))
             }
-            State::Established(_) => self.poll_established(now),
+            // Only what a session sends rests after a failure, never its way in or out.
+            State::Established(_) if self.send_at.is_some_and(|at| now < at) => None,
+            State::Established(_) => {
+                self.send_at = None;
+                self.poll_established(now)
+            }
             State::Disconnecting { n_sent, .. } => {
                 *n_sent += 1;
-                Some(self.transmit(now, vec![Request::Disconnect], Duration::ZERO))
+                Some(self.transmit(now, vec![Request::Disconnect], None))
             }
             State::Idle | State::Unconnected { .. } | State::Handshaking | State::Ended => None,
         }
@@ -87,7 +91,7 @@ impl Session {
             let n_publishes = self.publications.len().min(self.settings.max_batch.max(1));
             requests.extend(self.publications.drain(..n_publishes).map(Request::Publish));
         }
-        (!requests.is_empty()).then(|| self.transmit(now, requests, Duration::ZERO))
+        (!requests.is_empty()).then(|| self.transmit(now, requests, None))
     }
 
     fn poll_connect(&mut self, now: Instant) -> Option<Transmit> {
@@ -102,11 +106,7 @@ impl Session {
             return None;
         }
         established.connect_at = None;
-        let hold = if established.may_hold {
-            self.hold()
-        } else {
-            Duration::ZERO
-        };
+        let hold = established.may_hold.then(|| self.hold());
         Some(self.transmit(now, vec![Request::Connect], hold))
     }
 
@@ -137,12 +137,21 @@ impl Session {
                 };
                 !self.publications.is_empty() || self.subscriptions.iter().any(waits)
             }
-            State::Unconnected { .. } | State::Disconnecting { .. } => true,
-            State::Idle | State::Handshaking | State::Ended => false,
+            State::Idle
+            | State::Unconnected { .. }
+            | State::Handshaking
+            | State::Disconnecting { .. }
+            | State::Ended => false,
         }
     }
 
-    fn transmit(&mut self, now: Instant, requests: Vec<Request>, hold: Duration) -> Transmit {
+    /// `hold` is given for a connect that the server may hold.
+    fn transmit(
+        &mut self,
+        now: Instant,
+        requests: Vec<Request>,
+        hold: Option<Duration>,
+    ) -> Transmit {
         let exchange = self.next_exchange();
         // Every caller has at least one request, and those of one call share their lane.
         let lane = requests.first().map_or(Lane::Send, Request::lane);
@@ -154,7 +163,7 @@ impl Session {
             exchange,
             epoch: self.epoch,
             sent: now,
-            was_held: hold > Duration::ZERO,
+            may_be_held: hold.is_some(),
         };
         match lane {
             Lane::Connect => self.lane_connect = Some(in_flight),
@@ -164,12 +173,17 @@ impl Session {
             exchange,
             lane,
             messages,
-            hold,
+            hold: hold.unwrap_or_default(),
         }
     }
 
     /// Writes a request's message and remembers it until its reply comes.
-    fn message(&mut self, exchange: ExchangeId, request: Request, hold: Duration) -> Message {
+    fn message(
+        &mut self,
+        exchange: ExchangeId,
+        request: Request,
+        hold: Option<Duration>,
+    ) -> Message {
         // Every message has an id: nothing else ties a reply to it on every server.
         let id = self.next_id();
         let message = Message::builder(request.channel()).id(&id);
@@ -183,7 +197,7 @@ impl Session {
                 .json_if("ext", ext.handshake.as_ref()),
             Request::Connect => {
                 let message = message.string("connectionType", self.settings.connection_type);
-                let message = if hold.is_zero() {
+                let message = if hold.is_none() {
                     answer_at_once(message)
                 } else {
                     message

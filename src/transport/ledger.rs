@@ -128,10 +128,11 @@ impl Ledger {
         }
     }
 
-    /// The head is there; the body has the network's time, however many pieces it comes in.
+    /// The head is there; the body has the network's time, however many pieces it comes in,
+    /// and what is left of the hold: a server may send the head first and then hold the body.
     pub(super) fn receive_body(&mut self) {
         self.phase = Phase::Receiving;
-        self.deadline = after(self.budget.network);
+        self.deadline = self.deadline.max(after(self.budget.network));
     }
 
     /// Notes bytes that the socket took.
