@@ -116,8 +116,8 @@ impl fmt::Debug for Header {
     }
 }
 
-/// ureq leaves a cookie out, silently, that does not keep to RFC 6265 4.1.1: better refused here.
-fn is_legal_cookie(pair: &str) -> bool {
+/// Whether a server can read the pair back (RFC 6265 4.1.1).
+pub(super) fn is_legal_cookie(pair: &str) -> bool {
     let Some((name, value)) = pair.split_once('=') else {
         return false;
     };

@@ -12,12 +12,13 @@ use ureq::http::{Request, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector, RustlsConnector};
 
+use super::cookies::Cookies;
 use super::ledger::{self, Budget, Ledger};
 use super::resolver::Addresses;
 use super::sockets::Sockets;
 use super::tap::TapConnector;
 use super::wire::WireConnector;
-use super::{Capture, Endpoint, Header, Secret, Trace, TransportError, answer};
+use super::{Capture, Cookie, Endpoint, Header, Trace, TransportError, answer};
 use crate::protocol::{Body, FindingKind, Message, encode};
 
 /// What a [`LongPolling`] needs to know.
@@ -43,6 +44,7 @@ pub struct Settings {
 pub struct LongPolling {
     agent: Agent,
     request: Request<()>,
+    cookies: Cookies,
     settings: Settings,
     sockets: Arc<Sockets>,
 }
@@ -54,18 +56,6 @@ pub struct Exchange {
     pub outcome: Result<Body, TransportError>,
     /// What it looked like on the wire.
     pub trace: Trace,
-}
-
-/// A cookie in a [`LongPolling`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Cookie {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: Secret,
-    /// Its `Path`, `Domain` and `Expires` if the server set them, e.g. `Path=/; Domain=example.com`.
-    pub attributes: String,
 }
 
 /// Large enough for the heads and most bodies of Bayeux, a small part of ureq's 128 KiB.
@@ -119,10 +109,12 @@ impl LongPolling {
             .build();
         let connector = wire.chain(RustlsConnector::default()).chain(TapConnector);
         let agent = Agent::with_parts(config, connector, addresses);
-        let request = request(&settings, &agent)?;
+        let cookies = Cookies::new(&settings.endpoint);
+        let request = request(&settings, &cookies)?;
         Ok(Self {
             agent,
             request,
+            cookies,
             settings,
             sockets,
         })
@@ -177,26 +169,18 @@ impl LongPolling {
 
     /// The cookies that would be sent, apart from those for other paths.
     pub fn cookies(&self) -> Vec<Cookie> {
-        let jar = self.agent.cookie_jar_lock();
-        let cookie = |it: ureq::Cookie<'_>| {
-            let text = it.to_string();
-            let attributes = text
-                .split_once("; ")
-                .map_or("", |(_, attributes)| attributes);
-            Cookie {
-                name: it.name().to_owned(),
-                value: Secret::new(it.value()),
-                attributes: attributes.to_owned(),
-            }
-        };
-        jar.iter().map(cookie).collect()
+        self.cookies.all()
     }
 
     /// Sends the request, and reads the response's status and body.
     fn post(&self, text: String) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
-        let request = self.request.clone().map(|()| text);
+        let mut request = self.request.clone().map(|()| text);
+        if let Some(cookies) = self.cookies.header() {
+            request.headers_mut().insert(header::COOKIE, cookies);
+        }
         let (mut head, body) = self.agent.run(request)?.into_parts();
         let status = head.status;
+        self.cookies.store(&head.headers);
         mark_secrets(&mut head.headers);
         ledger::with(|it| {
             it.receive_body();
@@ -232,7 +216,7 @@ impl fmt::Debug for LongPolling {
 }
 
 /// The request without its body; every exchange sends a copy.
-fn request(settings: &Settings, agent: &Agent) -> Result<Request<()>, TransportError> {
+fn request(settings: &Settings, cookies: &Cookies) -> Result<Request<()>, TransportError> {
     let uri = settings.endpoint.uri();
     let failed = |source| TransportError::Http {
         source,
@@ -252,12 +236,8 @@ fn request(settings: &Settings, agent: &Agent) -> Result<Request<()>, TransportE
     }
     for header in &settings.headers {
         if header.is_cookie() {
-            let mut jar = agent.cookie_jar_lock();
             for pair in header.cookies() {
-                // For every path, as a header would be.
-                let cookie = ureq::Cookie::parse(format!("{pair}; Path=/"), uri);
-                let inserted = cookie.and_then(|it| jar.insert(it, uri));
-                inserted.map_err(|it| failed(it.into()))?;
+                cookies.add(pair).map_err(|it| failed(it.into()))?;
             }
         } else {
             let (name, value) = header.parts();

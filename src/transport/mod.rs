@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! LongPolling   one POST: deadlines, body limit, what the response means
-//!   ureq        HTTP/1.1, chunked, gzip, cookies, the pool of idle connections
+//!   cookies     the jar
+//!   ureq        HTTP/1.1, chunked, gzip, the pool of idle connections
 //!     tap       plaintext bytes: capture, time of the first byte
 //!     rustls    for https
 //!     wire      the socket: one write a request, deadlines, probe, abort
@@ -16,6 +17,7 @@
 //! Every layer notes what it does in the ledger of the exchange, a thread-local.
 
 mod answer;
+mod cookies;
 mod endpoint;
 mod error;
 mod excerpt;
@@ -33,10 +35,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use cookies::Cookie;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::TransportError;
 pub use excerpt::Excerpt;
 pub use header::{Header, HeaderError};
-pub use long_polling::{Cookie, Exchange, LongPolling, Settings};
+pub use long_polling::{Exchange, LongPolling, Settings};
 pub use secret::Secret;
 pub use trace::{Capture, Plaintext, Trace};

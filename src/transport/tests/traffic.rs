@@ -133,7 +133,7 @@ fn cookies_are_stored_and_sent_back_where_they_belong() {
         .find(|it| it.name == "BAYEUX_BROWSER")
         .unwrap();
     assert_eq!(browser.value.expose(), "2y");
-    assert_eq!(browser.attributes, "Path=/");
+    assert_eq!(browser.attributes, "HttpOnly; Path=/");
     assert!(!format!("{cookies:?}").contains("2y"));
     exchange(&client);
     exchange(&client);
