@@ -421,7 +421,7 @@ impl Printer {
         }
     }
 
-    /// Begins a progress bar for this many messages, if standard error is a terminal.
+    /// Begins a progress line for this many messages, if standard error is a terminal.
     pub(crate) fn begin_progress(&mut self, total: Option<u64>) {
         if self.verbosity == Verbosity::Normal {
             self.progress = Progress::begin(total, &self.err.surface);
@@ -430,20 +430,31 @@ impl Printer {
 
     /// One more message is done.
     pub(crate) fn advance_progress(&mut self) {
-        self.progress.advance();
+        if let Some(text) = self.progress.advance() {
+            self.err.tell(&text);
+        }
     }
 
-    /// Takes the progress bar away.
+    /// Takes the progress line away.
     pub(crate) fn end_progress(&mut self) {
-        self.progress.end();
+        self.erase_progress();
+        self.progress = Progress::default();
     }
 
     fn print(&mut self, text: &str) -> Result<(), PrintError> {
-        self.progress.aside(|| self.out.print(text))
+        self.erase_progress();
+        self.out.print(text)
     }
 
     fn tell(&mut self, text: &str) {
-        self.progress.aside(|| self.err.tell(text));
+        self.erase_progress();
+        self.err.tell(text);
+    }
+
+    fn erase_progress(&mut self) {
+        if let Some(text) = self.progress.erase() {
+            self.err.tell(&text);
+        }
     }
 
     /// Whether standard error has records instead of the story: `-o json -v` there is what

@@ -20,6 +20,13 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// Hours, minutes and seconds: `00:01:23`.
+pub(crate) fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+}
+
 /// A count with its noun: `1 message`, `2 messages`.
 pub(crate) fn count(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
