@@ -11,7 +11,7 @@ use bayeux::redaction::Secrets;
 use bayeux::session::{Connects, Extensions};
 use bayeux::transport::{Capture, Endpoint, Header};
 
-use super::exit::Stop;
+use super::exit::{Stop, root};
 use super::output_args::OutputArgs;
 use super::values;
 use crate::output::Printer;
@@ -56,23 +56,21 @@ pub(crate) struct Wanted {
     pub(crate) connects: Connects,
     pub(crate) traffic: Traffic,
     pub(crate) capture: Capture,
-    /// The longest that a single exchange may take, for a client that cannot be woken.
-    pub(crate) patience: Option<Duration>,
 }
 
 impl ConnectionArgs {
     /// A client with these settings.
     pub(crate) fn client(settings: Settings) -> Result<Client, Stop> {
-        Client::new(settings).map_err(|error| Stop::usage("cannot use these options").cause(error))
+        Client::new(settings)
+            .map_err(|error| Stop::usage("cannot use these options").cause(root(&error)))
     }
 
     /// The settings that these options make.
     pub(crate) fn settings(&self, endpoint: &Endpoint, wanted: Wanted) -> Result<Settings, Stop> {
         let mut settings = Settings::new(endpoint.clone());
         settings.transport.headers = self.headers()?;
-        let patience = wanted.patience.unwrap_or(Duration::MAX);
-        settings.transport.connect_timeout = self.connect_timeout.min(patience);
-        settings.transport.network_timeout = self.network_timeout.min(patience);
+        settings.transport.connect_timeout = self.connect_timeout;
+        settings.transport.network_timeout = self.network_timeout;
         settings.transport.max_body = self.max_body;
         settings.transport.capture = wanted.capture;
         settings.session.network_timeout = self.network_timeout;

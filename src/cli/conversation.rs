@@ -73,8 +73,12 @@ impl<'p> Conversation<'p> {
                     trace,
                     error,
                 } => {
-                    self.tell_trace(&trace);
+                    http_heads(&trace)
+                        .iter()
+                        .for_each(|it| self.printer.http(it));
                     if let Some(error) = error {
+                        // Whatever was in it will not be answered.
+                        self.sent.clear();
                         self.printer
                             .note_in_traffic(&format!("exchange failed: {error}"));
                     }
@@ -262,44 +266,45 @@ impl<'p> Conversation<'p> {
         }
         Ok(())
     }
+}
 
-    fn tell_trace(&mut self, trace: &Trace) {
-        let stages = [
-            ("lookup", trace.resolve),
-            ("connect", trace.connect),
-            ("tls", trace.handshake),
-            ("first byte", trace.first_byte),
-            ("total", Some(trace.total)),
-        ];
-        let sides = [
-            (
-                Direction::Out,
-                trace.request.expose(),
-                trace.started,
-                Vec::new(),
-            ),
-            (
-                Direction::In,
-                trace.response.expose(),
-                trace.started + trace.total,
-                stages
-                    .iter()
-                    .filter_map(|(name, it)| Some((*name, (*it)?)))
-                    .collect(),
-            ),
-        ];
-        for (direction, text, time, timings) in sides {
-            if let Some((start_line, headers)) = head(text) {
-                self.printer.http(&HttpHead {
-                    time,
-                    direction,
-                    start_line,
-                    headers,
-                    timings,
-                });
-            }
-        }
-    }
+/// The heads of a captured request and its response.
+pub(crate) fn http_heads(trace: &Trace) -> Vec<HttpHead> {
+    let stages = [
+        ("lookup", trace.resolve),
+        ("connect", trace.connect),
+        ("tls", trace.handshake),
+        ("first byte", trace.first_byte),
+        ("total", Some(trace.total)),
+    ];
+    let timings = stages.iter().filter_map(|(name, it)| Some((*name, (*it)?)));
+    let sides = [
+        (
+            Direction::Out,
+            trace.request.expose(),
+            trace.started,
+            Vec::new(),
+        ),
+        (
+            Direction::In,
+            trace.response.expose(),
+            trace.started + trace.total,
+            timings.collect(),
+        ),
+    ];
+    let heads = sides
+        .into_iter()
+        .filter_map(|(direction, text, time, timings)| {
+            let (start_line, headers) = head(text)?;
+            Some(HttpHead {
+                time,
+                direction,
+                start_line,
+                headers,
+                timings,
+            })
+        });
+    heads.collect()
 }
 
 pub(crate) fn record(time: SystemTime, direction: Direction, message: Message) -> MessageRecord {

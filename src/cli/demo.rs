@@ -6,7 +6,7 @@ use bayeux::client::{Client, Notice, Settings, Traffic};
 use bayeux::protocol::{Channel, ChannelPattern, Json, Kind, Message};
 use bayeux::recording::Direction;
 use bayeux::server::{Server, Settings as ServerSettings};
-use bayeux::session::{End, Event, LossReason, Refusal};
+use bayeux::session::{End, Event, Refusal};
 
 use super::conversation::record;
 use super::exit::{Exit, Stop, root};
@@ -198,10 +198,7 @@ impl Stage<'_> {
                     .told(&format!("{name}: subscribe to {pattern} refused: {error}"))?)
             }
             Event::SessionLost { reason, .. } => {
-                let reason = match reason {
-                    LossReason::Reply(reply) => explain::error_of(reply),
-                    LossReason::Silence(failure) => failure.to_string(),
-                };
+                let reason = explain::loss(reason);
                 Ok(self
                     .printer
                     .told(&format!("{name}: session lost: {reason}"))?)

@@ -7,7 +7,7 @@ use bayeux::session::{End, Failure, LossReason, NoReply, Refusal};
 use bayeux::transport::{Endpoint, TransportError};
 use serde_json::Value;
 
-use super::exit::{Exit, Stop};
+use super::exit::{Exit, Stop, root};
 use crate::output::words;
 
 /// What the explanation of an end needs to know beside it.
@@ -245,7 +245,7 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         E::Closed { .. } | E::Cut { .. } => answered("broke the connection".to_owned())
             .cause(error)
             .hint("a crash or a proxy's limit? the server's log may tell"),
-        _ => cannot_reach(endpoint).cause(error),
+        _ => cannot_reach(endpoint).cause(root(error)),
     }
 }
 

@@ -65,19 +65,11 @@ impl Handshake {
             connects: Connects::Never,
             traffic: bayeux::client::Traffic::Shown,
             capture: output.capture(),
-            patience: Some(self.timeout),
         };
         let client = ConnectionArgs::client(self.connection.settings(&endpoint, wanted)?)?;
         let waker = client.waker();
-        let signals = Signals::listen(
-            move || {
-                waker.break_off();
-                // It may wait for the next try instead.
-                waker.wake();
-            },
-            Ends::Goal,
-        )
-        .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let signals = Signals::listen(move || waker.break_off(), Ends::Goal)
+            .map_err(|error| Stop::local("cannot listen for signals", &error))?;
         let mut conversation = Conversation::new(client, endpoint, printer);
         let deadline = Instant::now() + self.timeout;
         let started = Instant::now();
@@ -93,15 +85,15 @@ impl Handshake {
             match heard? {
                 Some(Heard::Event(Event::Handshaken { reply })) => {
                     let round_trip = started.elapsed();
-                    answer(
+                    let answered = answer(
                         &mut conversation,
                         &reply,
                         filter.as_ref(),
                         round_trip,
                         output.secrets(),
-                    )?;
+                    );
                     conversation.leave();
-                    return Ok(());
+                    return answered;
                 }
                 Some(Heard::Event(_) | Heard::Woken) | None => {}
             }

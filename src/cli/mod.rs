@@ -15,9 +15,11 @@ mod man;
 mod operands;
 mod output_args;
 mod publish;
+mod publishing;
 mod serve;
 mod signals;
 mod subscribe;
+mod unconnected;
 mod values;
 
 use std::time::SystemTime;
@@ -115,7 +117,7 @@ pub(crate) fn run() -> u8 {
         Command::Handshake(command) => command.run(&cli.output, &mut printer),
         Command::Man(command) => command.run(&mut printer),
         Command::Publish(command) => command.run(&cli.output, &mut printer),
-        Command::Serve(command) => command.run(&mut printer),
+        Command::Serve(command) => command.run(&cli.output, &mut printer),
         Command::Subscribe(command) => command.run(&cli.output, &mut printer),
     };
     end(outcome, &mut printer)

@@ -50,10 +50,17 @@ impl Operands {
         if words.is_empty() {
             return Err(self.no_channel());
         }
-        words
-            .iter()
-            .map(|it| it.parse().map_err(|error| self.no_such_channel(it, error)))
-            .collect()
+        let mut patterns = Vec::new();
+        for word in &words {
+            let pattern = word
+                .parse()
+                .map_err(|error| self.no_such_channel(word, error))?;
+            // The same one twice is one subscription.
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
+        }
+        Ok(patterns)
     }
 
     /// What is left.

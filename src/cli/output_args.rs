@@ -54,6 +54,10 @@ impl OutputArgs {
         }
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     pub(crate) fn secrets(&self) -> Secrets {
         if self.show_secrets {
             Secrets::Shown

@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use bayeux::protocol::{ChannelPattern, Message};
@@ -11,6 +12,7 @@ use bayeux::server::{Event, Observer, Server, ServerError, Settings, Token};
 
 use super::conversation::record;
 use super::exit::{Exit, Stop, root};
+use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};
 use super::values;
 use crate::output::Printer;
@@ -61,8 +63,8 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    pub(crate) fn run(self, printer: &mut Printer) -> Result<(), Stop> {
-        let (sender, receiver) = channel();
+    pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        let (sender, receiver) = sync_channel(MOST_UNTOLD);
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
@@ -73,7 +75,7 @@ impl Serve {
             max_interval: self.max_interval,
             deny: self.deny,
             require_token: self.require_token.as_deref().map(Token::new),
-            observer: Some(Arc::new(Reporter(sender))),
+            observer: (!output.is_quiet()).then(|| Reporter::shared(sender)),
             ..Settings::default()
         };
         let server = Server::bind(self.listen.as_str(), settings).map_err(|error| {
@@ -110,7 +112,22 @@ enum Told {
     Stop,
 }
 
-struct Reporter(Sender<Told>);
+/// What happens while the terminal is stopped; the server never waits for it.
+const MOST_UNTOLD: usize = 4096;
+
+struct Reporter {
+    sender: SyncSender<Told>,
+    n_untold: AtomicU64,
+}
+
+impl Reporter {
+    fn shared(sender: SyncSender<Told>) -> Arc<dyn Observer> {
+        Arc::new(Self {
+            sender,
+            n_untold: AtomicU64::new(0),
+        })
+    }
+}
 
 impl Observer for Reporter {
     fn observe(&self, event: &Event<'_>) {
@@ -135,8 +152,15 @@ impl Observer for Reporter {
             Event::AcceptFailed { error } => Told::Note(format!("cannot accept: {error}")),
             _ => return,
         };
-        // Nobody listens any more while the server stops.
-        let _ = self.0.send(told);
+        let n_untold = self.n_untold.swap(0, Ordering::Relaxed);
+        let is_sent = n_untold == 0 || {
+            let note = Told::Note(format!("{n_untold} things happened that were not shown"));
+            self.sender.try_send(note).is_ok()
+        };
+        // While the server stops nobody listens any more, and then nothing is missed.
+        if !is_sent || self.sender.try_send(told).is_err() {
+            self.n_untold.fetch_add(n_untold + 1, Ordering::Relaxed);
+        }
     }
 }
 

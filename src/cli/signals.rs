@@ -19,8 +19,8 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Listens. `wake` is called once, on another thread, when the first signal comes;
-    /// `status` is what the program exits with if leaving takes too long, and what the second
-    /// signal exits with is its own 130 or 143.
+    /// `ends` says what the program exits with if leaving takes too long; the second signal
+    /// exits with its own 130 or 143.
     pub(crate) fn listen(wake: impl Fn() + Send + 'static, ends: Ends) -> std::io::Result<Self> {
         let signals = Self::default();
         #[cfg(unix)]

@@ -81,7 +81,6 @@ impl Subscribe {
             connects: Connects::Held,
             traffic: self.connection.traffic(output),
             capture: output.capture(),
-            patience: None,
         };
         let mut settings = self.connection.settings(&endpoint, wanted)?;
         if self.no_reconnect {
@@ -121,6 +120,9 @@ impl Subscribe {
         }
     }
 }
+
+/// Complaints of `--jq` that are told; after that they say nothing new.
+const MOST_FILTER_ERRORS: usize = 5;
 
 /// A tail that runs.
 struct Tail<'p> {
@@ -218,8 +220,10 @@ impl Tail<'_> {
                 Ok(self.conversation.printer.filtered(&outputs)?)
             }
             Err(error) => {
+                // jq's complaints hold the value at hand: each message may bring a new one.
                 let error = error.to_string();
-                if self.filter_errors.insert(error.clone()) {
+                let is_told = self.filter_errors.len() < MOST_FILTER_ERRORS;
+                if is_told && self.filter_errors.insert(error.clone()) {
                     self.conversation.printer.warning(&format!("--jq: {error}"));
                 }
                 Ok(())

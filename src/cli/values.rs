@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+/// Nobody waits longer, and a time this far away can still be calculated.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// `500ms`, `10s`, `2m`; a bare number is refused, since its unit would be a guess.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "a duration has a unit: 500ms, 10s, 2m".to_owned())
+    humantime::parse_duration(text)
+        .map(|it| it.min(LONGEST))
+        .map_err(|_| "a duration has a unit: 500ms, 10s, 2m".to_owned())
 }
 
 /// `100`, `10k`, `2M`.
@@ -66,6 +71,7 @@ mod tests {
         }
         assert!(size("64Mib").is_err());
         assert!(duration("10").is_err());
+        assert_eq!(duration("10000000000000000000s"), Ok(LONGEST));
         assert!(rate("0").is_err() && rate("inf").is_err() && rate("x").is_err());
     }
 }

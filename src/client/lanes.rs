@@ -90,7 +90,7 @@ fn work(jobs: &Receiver<Transmit>, transport: &LongPolling, inbox: &Sender<Input
 }
 
 fn exchange(transmit: Transmit, transport: &LongPolling, inbox: &Sender<Input>) {
-    let exchange = transport.exchange(&transmit.messages, transmit.hold);
+    let exchange = transport.exchange(&transmit.messages, transmit.hold, None);
     // Nobody listens any more once the client is gone.
     let _ = inbox.send(Input::Exchanged(transmit.exchange, Box::new(exchange)));
 }

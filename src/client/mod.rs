@@ -137,7 +137,8 @@ impl Client {
         })
     }
 
-    /// Subscribes; [`Event::Subscribed`] or [`Event::SubscribeRefused`] follows.
+    /// Subscribes; [`Event::Subscribed`] or [`Event::SubscribeRefused`] follows, unless the
+    /// pattern is subscribed to already.
     pub fn subscribe(&mut self, pattern: ChannelPattern) {
         self.session.subscribe(pattern);
     }
@@ -159,7 +160,8 @@ impl Client {
     }
 
     /// Waits for the next notice. `None` means that the deadline has passed, or that the
-    /// session [has ended](Self::is_ended) and there is nothing more to tell.
+    /// session [has ended](Self::is_ended) and there is nothing more to tell. An exchange that
+    /// is done on this thread is broken off at the deadline.
     ///
     /// The next connect is not sent before every message of the last one was taken from here:
     /// an owner who is slow slows the server down, not the memory up.
@@ -168,7 +170,7 @@ impl Client {
             if let Some(notice) = self.notices.pop_front() {
                 return Some(notice);
             }
-            self.drain();
+            self.drain(deadline);
             if !self.notices.is_empty() {
                 continue;
             }
@@ -216,7 +218,7 @@ impl Client {
     }
 
     /// Hands out what the session wants done, and queues what it tells.
-    fn drain(&mut self) {
+    fn drain(&mut self, until: Option<Instant>) {
         while self.session.poll_cancel().is_some() {
             // Only the connect of a lost session is ever cancelled, while the other lane is
             // free: no exchange that is still wanted is hurt.
@@ -224,7 +226,7 @@ impl Client {
         }
         self.drain_events();
         while let Some(transmit) = self.session.poll_transmit(Instant::now()) {
-            self.transmit(transmit);
+            self.transmit(transmit, until);
             self.drain_events();
         }
     }
@@ -234,7 +236,8 @@ impl Client {
             .extend(std::iter::from_fn(|| self.session.poll_event()).map(Notice::Event));
     }
 
-    fn transmit(&mut self, transmit: Transmit) {
+    /// `until` bounds an exchange that is done right here.
+    fn transmit(&mut self, transmit: Transmit, until: Option<Instant>) {
         if self.traffic == Traffic::Shown {
             let (time, messages) = (SystemTime::now(), transmit.messages.clone());
             self.notices.push_back(Notice::Sent { time, messages });
@@ -242,7 +245,9 @@ impl Client {
         match &mut self.driver {
             Driver::Threads(lanes) => lanes.send(transmit),
             Driver::Inline => {
-                let exchange = self.transport.exchange(&transmit.messages, transmit.hold);
+                let exchange = self
+                    .transport
+                    .exchange(&transmit.messages, transmit.hold, until);
                 self.handle(Input::Exchanged(transmit.exchange, Box::new(exchange)));
             }
         }
@@ -303,9 +308,10 @@ impl Waker {
         let _ = self.poster.send(Input::Wake);
     }
 
-    /// Breaks off the exchanges that are under way: they fail at once. For a client that does
-    /// its exchanges on its owner's thread this is the only way to be heard.
+    /// Breaks off the exchanges that are under way, and wakes the owner. For a client that
+    /// does its exchanges on its owner's thread this is the only way to be heard.
     pub fn break_off(&self) {
+        self.wake();
         self.transport.abort();
     }
 }

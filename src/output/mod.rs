@@ -129,6 +129,8 @@ pub(crate) struct Printer {
     progress: Progress,
     /// Whether the loss of a connection or session was told, and its end was not.
     is_outage_told: bool,
+    /// Whether json was asked for, and not just chosen for a pipe.
+    reports_in_json: bool,
 }
 
 struct Stream {
@@ -162,6 +164,7 @@ impl Printer {
             recorder: None,
             progress: Progress::default(),
             is_outage_told: false,
+            reports_in_json: settings.view == Some(View::Json),
         }
     }
 
@@ -359,10 +362,10 @@ impl Printer {
         self.note(&text);
     }
 
-    /// The error that ends the program: always told, in the json view as a record too.
+    /// The error that ends the program: always told; as a record too if json was asked for.
     pub(crate) fn report(&mut self, failure: &Failure) {
         let mut text = story::failure(failure, &self.err.surface);
-        if self.view == View::Json {
+        if self.reports_in_json {
             text.push_str(&json::failure(failure, &self.err.surface));
         }
         self.tell(&text);

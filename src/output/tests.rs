@@ -81,6 +81,7 @@ impl Fixture {
             recorder: None,
             progress: Progress::default(),
             is_outage_told: false,
+            reports_in_json: view == View::Json,
         };
         Self { printer, out, err }
     }

@@ -31,8 +31,8 @@ pub enum HeaderError {
     #[error("a header is `Name: value`")]
     NoColon,
     /// The name has characters that a name cannot have.
-    #[error("not a header name: {0}")]
-    Name(String),
+    #[error("a header name is letters, digits and hyphens")]
+    Name,
     /// The value has line breaks or other control characters.
     #[error("a line break or control character in the value of the header: {0}")]
     Value(String),
@@ -60,7 +60,7 @@ impl Header {
     /// When it cannot be sent.
     pub fn new(name: &str, value: &Secret) -> Result<Self, HeaderError> {
         let parsed = HeaderName::from_bytes(name.as_bytes());
-        let name = parsed.map_err(|_| HeaderError::Name(name.to_owned()))?;
+        let name = parsed.map_err(|_| HeaderError::Name)?;
         if RESERVED.contains(&name) {
             return Err(HeaderError::Reserved(name.to_string()));
         }
@@ -139,7 +139,7 @@ mod tests {
     fn what_cannot_be_sent_is_refused() {
         let error = |line: &str| line.parse::<Header>().unwrap_err();
         assert_eq!(error("no colon"), HeaderError::NoColon);
-        assert_eq!(error("a b: c"), HeaderError::Name("a b".to_owned()));
+        assert_eq!(error("a b: c"), HeaderError::Name);
         assert_eq!(error("a: b\r\nc: d"), HeaderError::Value("a".to_owned()));
         assert_eq!(
             error("Expect: 100-continue"),

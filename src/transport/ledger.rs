@@ -28,6 +28,16 @@ pub(super) struct Budget {
     pub(super) hold: Duration,
     /// Network and server time beyond that; for the response's body again.
     pub(super) network: Duration,
+    /// When all of it must be over.
+    pub(super) until: Option<Instant>,
+}
+
+impl Budget {
+    /// The time after this duration, or the end of all time.
+    fn after(&self, duration: Duration) -> Instant {
+        let after = Instant::now() + duration.min(FOREVER);
+        self.until.map_or(after, |until| after.min(until))
+    }
 }
 
 /// Where an exchange is.
@@ -72,7 +82,7 @@ impl Ledger {
         Self {
             phase: Phase::Connecting,
             budget,
-            deadline: started + budget.connect.min(FOREVER),
+            deadline: budget.after(budget.connect),
             max_idle,
             epoch,
             request_sent: 0,
@@ -110,7 +120,9 @@ impl Ledger {
     /// The request is out; from now on the server may think.
     pub(super) fn await_response(&mut self) {
         self.phase = Phase::Awaiting;
-        self.deadline = after(self.budget.hold.saturating_add(self.budget.network));
+        self.deadline = self
+            .budget
+            .after(self.budget.hold.saturating_add(self.budget.network));
     }
 
     /// Notes bytes of the response as they came out of TLS or from the socket.
@@ -132,7 +144,7 @@ impl Ledger {
     /// and what is left of the hold: a server may send the head first and then hold the body.
     pub(super) fn receive_body(&mut self) {
         self.phase = Phase::Receiving;
-        self.deadline = self.deadline.max(after(self.budget.network));
+        self.deadline = self.deadline.max(self.budget.after(self.budget.network));
     }
 
     /// Notes bytes that the socket took.
@@ -174,8 +186,4 @@ impl Ledger {
 /// Does something with the thread's current exchange, if there is one.
 pub(super) fn with<R>(f: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
     CURRENT.with_borrow_mut(|it| it.as_mut().map(f))
-}
-
-fn after(duration: Duration) -> Instant {
-    Instant::now() + duration.min(FOREVER)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
@@ -123,12 +123,19 @@ impl LongPolling {
     /// Sends messages as one array and waits for the response.
     ///
     /// `hold` is how long the server may rightly keep the response back: for its head the
-    /// time is hold and network timeout, for the body it is the network timeout again.
-    pub fn exchange(&self, messages: &[Message], hold: Duration) -> Exchange {
+    /// time is hold and network timeout, for the body it is the network timeout again, or
+    /// what is left of the former. `until` ends all of it, if it comes first.
+    pub fn exchange(
+        &self,
+        messages: &[Message],
+        hold: Duration,
+        until: Option<Instant>,
+    ) -> Exchange {
         let budget = Budget {
             connect: self.settings.connect_timeout,
             hold,
             network: self.settings.network_timeout,
+            until,
         };
         let has_publish = messages
             .iter()

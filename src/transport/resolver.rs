@@ -156,6 +156,7 @@ mod tests {
             connect,
             hold: Duration::ZERO,
             network: Duration::ZERO,
+            until: None,
         };
         Ledger::new(budget, Duration::ZERO, Capture::Nothing, 0).open();
     }

@@ -14,127 +14,117 @@ fn handshake(answer: impl Into<Vec<u8>>) -> Outcome {
 
 #[test]
 fn an_unknown_host() {
-    snapshot!(bayeux(["hs", "http://nowhere.invalid/cometd"]).run(), @r#"
+    snapshot!(bayeux(["hs", "http://nowhere.invalid/cometd"]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://nowhere.invalid/cometd
     cause: cannot find the host: nowhere.invalid
     hint: check the host name and the name server
-    {"type":"failure","time":"[timestamp]","error":"cannot reach http://nowhere.invalid/cometd","cause":"cannot find the host: nowhere.invalid","hint":"check the host name and the name server"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_refused_port() {
     let url = server().url();
-    snapshot!(bayeux(["sub", &url, "/demo"]).run(), @r#"
+    snapshot!(bayeux(["sub", &url, "/demo"]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://127.0.0.1:[port]/cometd
-    cause: cannot connect, connection refused: 127.0.0.1:[port]
+    cause: connection refused (127.0.0.1:[port])
     hint: is the server running? `--retry 30s` waits for it
-    {"type":"failure","time":"[timestamp]","error":"cannot reach http://127.0.0.1:[port]/cometd","cause":"cannot connect, connection refused: 127.0.0.1:[port]","hint":"is the server running? `--retry 30s` waits for it"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_404() {
-    snapshot!(handshake(page("404 Not Found")), @r#"
+    snapshot!(handshake(page("404 Not Found")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux
     hint: is this the endpoint's path? -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux","hint":"is this the endpoint's path? -vv shows the response"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_404_without_a_path() {
     let hostile = Hostile::canned(page("404 Not Found"));
     let url = hostile.url().replace("/cometd", "");
-    snapshot!(bayeux(["hs", &url]).run(), @r#"
+    snapshot!(bayeux(["hs", &url]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/ answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux
     hint: the endpoint usually has a path: try :[port]/cometd, :[port]/bayeux or :[port]/faye
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/ answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux","hint":"the endpoint usually has a path: try :[port]/cometd, :[port]/bayeux or :[port]/faye"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_401() {
-    snapshot!(handshake(page("401 Unauthorized")), @r#"
+    snapshot!(handshake(page("401 Unauthorized")), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 401 (text/html; charset=utf-8, 68 B), not Bayeux
     hint: give credentials: -H 'Authorization: Bearer TOKEN'
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 401 (text/html; charset=utf-8, 68 B), not Bayeux","hint":"give credentials: -H 'Authorization: Bearer TOKEN'"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_403() {
-    snapshot!(handshake(page("403 Forbidden")), @r#"
+    snapshot!(handshake(page("403 Forbidden")), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 403 (text/html; charset=utf-8, 65 B), not Bayeux
     hint: these credentials, or none, are not allowed here; see -H
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 403 (text/html; charset=utf-8, 65 B), not Bayeux","hint":"these credentials, or none, are not allowed here; see -H"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_407() {
-    snapshot!(handshake(page("407 Proxy Authentication Required")), @r#"
+    snapshot!(handshake(page("407 Proxy Authentication Required")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 407 (text/html; charset=utf-8, 85 B), not Bayeux
     hint: a proxy on the way wants credentials
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 407 (text/html; charset=utf-8, 85 B), not Bayeux","hint":"a proxy on the way wants credentials"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_429() {
-    snapshot!(handshake(page("429 Too Many Requests")), @r#"
+    snapshot!(handshake(page("429 Too Many Requests")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 429 (text/html; charset=utf-8, 73 B), not Bayeux
     hint: the server is busy or starting; `--retry 30s` waits for it
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 429 (text/html; charset=utf-8, 73 B), not Bayeux","hint":"the server is busy or starting; `--retry 30s` waits for it"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_500() {
-    snapshot!(handshake(page("500 Internal Server Error")), @r#"
+    snapshot!(handshake(page("500 Internal Server Error")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 500 (text/html; charset=utf-8, 77 B), not Bayeux
     hint: the server's log tells more; -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 500 (text/html; charset=utf-8, 77 B), not Bayeux","hint":"the server's log tells more; -vv shows the response"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_503() {
-    snapshot!(handshake(page("503 Service Unavailable")), @r#"
+    snapshot!(handshake(page("503 Service Unavailable")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 503 (text/html; charset=utf-8, 75 B), not Bayeux
     hint: the server is busy or starting; `--retry 30s` waits for it
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 503 (text/html; charset=utf-8, 75 B), not Bayeux","hint":"the server is busy or starting; `--retry 30s` waits for it"}
-    "#);
+    ");
 }
 
 #[test]
@@ -147,116 +137,107 @@ fn a_status_whose_body_tells_why() {
     error: http://127.0.0.1:[port]/cometd answered HTTP 400 (application/json, 31 B), not Bayeux
     cause: {"error": "tenant is\nlocked"}
     hint: is this a Bayeux endpoint? servers answer this to a body they cannot read
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 400 (application/json, 31 B), not Bayeux","cause":"{\"error\": \"tenant is\\nlocked\"}","hint":"is this a Bayeux endpoint? servers answer this to a body they cannot read"}
     "#);
 }
 
 #[test]
 fn an_empty_answer() {
-    snapshot!(handshake(response("200 OK", "application/json", "")), @r#"
+    snapshot!(handshake(response("200 OK", "application/json", "")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 200 with nothing in it, not Bayeux
     hint: is this the endpoint's path? -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answered HTTP 200 with nothing in it, not Bayeux","hint":"is this the endpoint's path? -vv shows the response"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_login_page() {
     let body = "<!DOCTYPE html>\n<html><head><title>Log in</title></head></html>";
-    snapshot!(handshake(response("200 OK", "text/html", body)), @r#"
+    snapshot!(handshake(response("200 OK", "text/html", body)), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not JSON, it is text/html: <!DOCTYPE html> <html><head><title>Log in</title></head></html>
     hint: is this the endpoint's path? -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd does not speak Bayeux","cause":"the response is not JSON, it is text/html: <!DOCTYPE html> <html><head><title>Log in</title></head></html>","hint":"is this the endpoint's path? -vv shows the response"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_redirect() {
     let answer = "HTTP/1.1 302 Found\r\nLocation: https://example.com/login?sid=1\r\nContent-Length: 0\r\n\r\n";
-    snapshot!(handshake(answer), @r#"
+    snapshot!(handshake(answer), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd redirects (HTTP 302) to https://example.com/login?sid=***
     hint: a POST is not redirected; give that URL if it is the right one
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd redirects (HTTP 302) to https://example.com/login?sid=***","hint":"a POST is not redirected; give that URL if it is the right one"}
-    "#);
+    ");
 }
 
 #[test]
 fn https_on_a_plain_port() {
     let hostile = Hostile::canned("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     let url = hostile.url().replace("http:", "https:");
-    snapshot!(bayeux(["hs", &url]).run(), @r#"
+    snapshot!(bayeux(["hs", &url]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: cannot reach https://127.0.0.1:[port]/cometd
     cause: the URL says https, and the server at this port speaks no TLS
     hint: try http://127.0.0.1:[port]/cometd
-    {"type":"failure","time":"[timestamp]","error":"cannot reach https://127.0.0.1:[port]/cometd","cause":"the URL says https, and the server at this port speaks no TLS","hint":"try http://127.0.0.1:[port]/cometd"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_on_a_tls_port() {
     // A TLS alert: unexpected message.
-    snapshot!(handshake(*b"\x15\x03\x01\x00\x02\x02\x0a"), @r#"
+    snapshot!(handshake(*b"\x15\x03\x01\x00\x02\x02\x0a"), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://127.0.0.1:[port]/cometd
     cause: the URL says http, and the server at this port speaks TLS
     hint: try https://127.0.0.1:[port]/cometd
-    {"type":"failure","time":"[timestamp]","error":"cannot reach http://127.0.0.1:[port]/cometd","cause":"the URL says http, and the server at this port speaks TLS","hint":"try https://127.0.0.1:[port]/cometd"}
-    "#);
+    ");
 }
 
 #[test]
 fn http_on_a_tls_port_of_nginx() {
     let body = "<html>The plain HTTP request was sent to HTTPS port</html>";
-    snapshot!(handshake(response("400 Bad Request", "text/html", body)), @r#"
+    snapshot!(handshake(response("400 Bad Request", "text/html", body)), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://127.0.0.1:[port]/cometd
     cause: the URL says http, and the server at this port speaks TLS
     hint: try https://127.0.0.1:[port]/cometd
-    {"type":"failure","time":"[timestamp]","error":"cannot reach http://127.0.0.1:[port]/cometd","cause":"the URL says http, and the server at this port speaks TLS","hint":"try https://127.0.0.1:[port]/cometd"}
-    "#);
+    ");
 }
 
 #[test]
 fn not_http_at_all() {
-    snapshot!(handshake("SSH-2.0-OpenSSH_9.2\r\n"), @r#"
+    snapshot!(handshake("SSH-2.0-OpenSSH_9.2\r\n"), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not HTTP: SSH-2.0-OpenSSH_9.2
     hint: is this the endpoint's path? -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd does not speak Bayeux","cause":"the response is not HTTP: SSH-2.0-OpenSSH_9.2","hint":"is this the endpoint's path? -vv shows the response"}
-    "#);
+    ");
 }
 
 #[test]
 fn not_json() {
-    snapshot!(handshake(response("200 OK", "text/plain", "It works!")), @r#"
+    snapshot!(handshake(response("200 OK", "text/plain", "It works!")), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not JSON, it is text/plain: It works!
     hint: is this the endpoint's path? -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd does not speak Bayeux","cause":"the response is not JSON, it is text/plain: It works!","hint":"is this the endpoint's path? -vv shows the response"}
-    "#);
+    ");
 }
 
 #[test]
@@ -269,21 +250,19 @@ fn json_that_is_cut_off() {
     error: http://127.0.0.1:[port]/cometd sent JSON that cannot be read
     cause: cut off: [{"channel":"/meta/handshake","succ
     hint: does a proxy cut responses off? the server's log may tell
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd sent JSON that cannot be read","cause":"cut off: [{\"channel\":\"/meta/handshake\",\"succ","hint":"does a proxy cut responses off? the server's log may tell"}
     "#);
 }
 
 #[test]
 fn a_body_that_is_cut_off() {
-    snapshot!(handshake("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"channel\":"), @r#"
+    snapshot!(handshake("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"channel\":"), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd broke the connection
     cause: the response is cut off after 52 bytes
     hint: a crash or a proxy's limit? the server's log may tell
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd broke the connection","cause":"the response is cut off after 52 bytes","hint":"a crash or a proxy's limit? the server's log may tell"}
-    "#);
+    ");
 }
 
 #[test]
@@ -296,14 +275,13 @@ fn json_that_is_not_bayeux() {
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is JSON without a Bayeux message: {"status":"UP"}
     hint: is this the endpoint's path? -vv shows the response
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd does not speak Bayeux","cause":"the response is JSON without a Bayeux message: {\"status\":\"UP\"}","hint":"is this the endpoint's path? -vv shows the response"}
     "#);
 }
 
 #[test]
 fn a_reply_without_the_message_that_was_asked_for() {
     let body = r#"[{"channel":"/meta/connect","id":"99","successful":true}]"#;
-    snapshot!(handshake(response("200 OK", "application/json", body)), @r#"
+    snapshot!(handshake(response("200 OK", "application/json", body)), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
@@ -311,8 +289,7 @@ fn a_reply_without_the_message_that_was_asked_for() {
     error: http://127.0.0.1:[port]/cometd answers Bayeux, but not this request
     cause: no reply to /meta/handshake
     hint: -v shows what it answered; is a proxy or a cache between?
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answers Bayeux, but not this request","cause":"no reply to /meta/handshake","hint":"-v shows what it answered; is a proxy or a cache between?"}
-    "#);
+    ");
 }
 
 #[test]
@@ -322,14 +299,13 @@ fn a_handshake_without_a_client_id() {
             "channel": "/meta/handshake", "id": message["id"], "successful": true, "version": "1.0",
         })])
     });
-    snapshot!(bayeux(["hs", &hostile.url()]).run(), @r#"
+    snapshot!(bayeux(["hs", &hostile.url()]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd accepts the handshake without a clientId
     hint: that is not Bayeux; -v shows the reply
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd accepts the handshake without a clientId","hint":"that is not Bayeux; -v shows the reply"}
-    "#);
+    ");
 }
 
 #[test]
@@ -339,14 +315,13 @@ fn a_handshake_denied_without_a_reason() {
             "channel": "/meta/handshake", "id": message["id"], "successful": false,
         })])
     });
-    snapshot!(bayeux(["hs", &hostile.url()]).run(), @r#"
+    snapshot!(bayeux(["hs", &hostile.url()]).run(), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: the server gives no reason
     hint: credentials go into a header (-H) or into --ext; -v shows the reply
-    {"type":"failure","time":"[timestamp]","error":"handshake refused by http://127.0.0.1:[port]/cometd: the server gives no reason","hint":"credentials go into a header (-H) or into --ext; -v shows the reply"}
-    "#);
+    ");
 }
 
 #[test]
@@ -359,81 +334,74 @@ fn a_handshake_denied_with_the_reason_hidden_in_ext() {
         reply["advice"] = json!({"reconnect": "none"});
         Some(vec![reply])
     });
-    snapshot!(bayeux(["sub", &hostile.url(), "/event/Order__e"]).run(), @r#"
+    snapshot!(bayeux(["sub", &hostile.url(), "/event/Order__e"]).run(), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::Handshake denied
     cause: 401::Authentication invalid
     hint: credentials go into a header (-H) or into --ext; -v shows the reply
-    {"type":"failure","time":"[timestamp]","error":"handshake refused by http://127.0.0.1:[port]/cometd: 403::Handshake denied","cause":"401::Authentication invalid","hint":"credentials go into a header (-H) or into --ext; -v shows the reply"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_body_over_the_limit() {
     let body = format!("[{}]", " ".repeat(5000));
     let hostile = Hostile::canned(response("200 OK", "application/json", &body));
-    snapshot!(bayeux(["hs", &hostile.url(), "--max-body", "4KiB"]).run(), @r#"
+    snapshot!(bayeux(["hs", &hostile.url(), "--max-body", "4KiB"]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd sent more than --max-body
     cause: the response's body is larger than 4096 bytes
     hint: --max-body 1GiB takes more
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd sent more than --max-body","cause":"the response's body is larger than 4096 bytes","hint":"--max-body 1GiB takes more"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_server_that_never_answers() {
     let hostile = Hostile::silent();
-    snapshot!(bayeux(["hs", &hostile.url(), "--network-timeout", "300ms"]).run(), @r#"
+    snapshot!(bayeux(["hs", &hostile.url(), "--network-timeout", "300ms"]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not answer
     cause: no response within [duration]
     hint: --network-timeout waits longer
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd does not answer","cause":"no response within [duration]","hint":"--network-timeout waits longer"}
-    "#);
-    snapshot!(bayeux(["hs", &hostile.url(), "--timeout", "300ms"]).run(), @r#"
+    ");
+    snapshot!(bayeux(["hs", &hostile.url(), "--timeout", "300ms"]).run(), @"
     exit: 6
     ----- stdout -----
     ----- stderr -----
     error: no handshake with http://127.0.0.1:[port]/cometd within [duration]
     hint: -vv shows how far it gets
-    {"type":"failure","time":"[timestamp]","error":"no handshake with http://127.0.0.1:[port]/cometd within [duration]","hint":"-vv shows how far it gets"}
-    "#);
-    snapshot!(bayeux(["pub", &hostile.url(), "/demo", "1", "--timeout", "300ms"]).run(), @r#"
+    ");
+    snapshot!(bayeux(["pub", &hostile.url(), "/demo", "1", "--timeout", "300ms"]).run(), @"
     exit: 6
     ----- stdout -----
     ----- stderr -----
     error: no handshake with http://127.0.0.1:[port]/cometd within [duration]
     hint: -vv shows how far it gets
-    {"type":"failure","time":"[timestamp]","error":"no handshake with http://127.0.0.1:[port]/cometd within [duration]","hint":"-vv shows how far it gets"}
-    "#);
-    snapshot!(bayeux(["sub", &hostile.url(), "/demo", "--timeout", "300ms"]).run(), @r#"
+    ");
+    snapshot!(bayeux(["sub", &hostile.url(), "/demo", "--timeout", "300ms"]).run(), @"
     exit: 6
     ----- stdout -----
     ----- stderr -----
     error: no confirmed subscription to /demo within [duration]
     hint: -v shows how far it gets
-    {"type":"failure","time":"[timestamp]","error":"no confirmed subscription to /demo within [duration]","hint":"-v shows how far it gets"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_connection_that_is_closed_without_a_word() {
-    snapshot!(handshake(""), @r#"
+    snapshot!(handshake(""), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd broke the connection
     cause: the server closed the connection without a response
     hint: a crash or a proxy's limit? the server's log may tell
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd broke the connection","cause":"the server closed the connection without a response","hint":"a crash or a proxy's limit? the server's log may tell"}
-    "#);
+    ");
 }
 
 #[test]
@@ -442,7 +410,7 @@ fn a_session_that_breaks_in_the_middle() {
         true => Answer::Last(page("404 Not Found")),
         false => answer(request, good),
     });
-    snapshot!(bayeux(["sub", &hostile.url(), "/demo"]).run(), @r#"
+    snapshot!(bayeux(["sub", &hostile.url(), "/demo"]).run(), @"
     exit: 8
     ----- stdout -----
     ----- stderr -----
@@ -450,8 +418,7 @@ fn a_session_that_breaks_in_the_middle() {
     ~ 0 messages received in [duration]
     error: session lost after [duration]: HTTP status 404 Not Found
     hint: it answered before: was it stopped or replaced? -vv shows the responses
-    {"type":"failure","time":"[timestamp]","error":"session lost after [duration]: HTTP status 404 Not Found","hint":"it answered before: was it stopped or replaced? -vv shows the responses"}
-    "#);
+    ");
 }
 
 /// What is mistyped is found before anything is sent.
@@ -468,165 +435,149 @@ fn mistyped(words: &[&str]) -> Outcome {
 
 #[test]
 fn a_channel_without_a_slash() {
-    snapshot!(mistyped(&["sub", "demo"]), @r#"
+    snapshot!(mistyped(&["sub", "demo"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: no channel
     hint: a channel begins with `/`; demo was taken for the URL
-    {"type":"failure","time":"[timestamp]","error":"no channel","hint":"a channel begins with `/`; demo was taken for the URL"}
-    "#);
-    snapshot!(mistyped(&["sub", "/demo", "demo"]), @r#"
+    ");
+    snapshot!(mistyped(&["sub", "/demo", "demo"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a channel: demo
     cause: a channel begins with `/`
     hint: a channel is like /demo, a pattern like /demo/* or /demo/**
-    {"type":"failure","time":"[timestamp]","error":"not a channel: demo","cause":"a channel begins with `/`","hint":"a channel is like /demo, a pattern like /demo/* or /demo/**"}
-    "#);
-    snapshot!(mistyped(&["pub", "demo", "1"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "demo", "1"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a channel: 1
     cause: a channel begins with `/`
     hint: demo was taken for the URL
-    {"type":"failure","time":"[timestamp]","error":"not a channel: 1","cause":"a channel begins with `/`","hint":"demo was taken for the URL"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_channel_that_is_none() {
-    snapshot!(mistyped(&["sub", "/a//b"]), @r#"
+    snapshot!(mistyped(&["sub", "/a//b"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a channel: /a//b
     cause: a channel has no empty segment and no `/` at its end
     hint: a channel is like /demo, a pattern like /demo/* or /demo/**
-    {"type":"failure","time":"[timestamp]","error":"not a channel: /a//b","cause":"a channel has no empty segment and no `/` at its end","hint":"a channel is like /demo, a pattern like /demo/* or /demo/**"}
-    "#);
-    snapshot!(mistyped(&["sub", "/a/**/b"]), @r#"
+    ");
+    snapshot!(mistyped(&["sub", "/a/**/b"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a channel: /a/**/b
     cause: a wildcard is only allowed as the last segment: `/a/*` or `/a/**`
     hint: a channel is like /demo, a pattern like /demo/* or /demo/**
-    {"type":"failure","time":"[timestamp]","error":"not a channel: /a/**/b","cause":"a wildcard is only allowed as the last segment: `/a/*` or `/a/**`","hint":"a channel is like /demo, a pattern like /demo/* or /demo/**"}
-    "#);
-    snapshot!(mistyped(&["pub", "/a/*", "1"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/a/*", "1"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a channel: /a/*
     cause: cannot publish to a pattern: `*` and `**` are for subscribing
     hint: a channel is like /demo, a pattern like /demo/* or /demo/**
-    {"type":"failure","time":"[timestamp]","error":"not a channel: /a/*","cause":"cannot publish to a pattern: `*` and `**` are for subscribing","hint":"a channel is like /demo, a pattern like /demo/* or /demo/**"}
-    "#);
-    snapshot!(mistyped(&["sub", "/"]), @r#"
+    ");
+    snapshot!(mistyped(&["sub", "/"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a channel: /
     cause: a channel has no empty segment and no `/` at its end
     hint: a channel is like /demo, a pattern like /demo/* or /demo/**
-    {"type":"failure","time":"[timestamp]","error":"not a channel: /","cause":"a channel has no empty segment and no `/` at its end","hint":"a channel is like /demo, a pattern like /demo/* or /demo/**"}
-    "#);
+    ");
 }
 
 #[test]
 fn no_channel_and_no_data() {
-    snapshot!(mistyped(&["sub"]), @r#"
+    snapshot!(mistyped(&["sub"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: no channel
     hint: a channel begins with `/`: /demo
-    {"type":"failure","time":"[timestamp]","error":"no channel","hint":"a channel begins with `/`: /demo"}
-    "#);
-    snapshot!(mistyped(&["pub", "/demo"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/demo"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: no DATA to publish
     hint: give JSON, @FILE, `-` for standard input, or items like user=ann n:=1
-    {"type":"failure","time":"[timestamp]","error":"no DATA to publish","hint":"give JSON, @FILE, `-` for standard input, or items like user=ann n:=1"}
-    "#);
-    snapshot!(mistyped(&["pub", "/demo", "-l", "1"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/demo", "-l", "1"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: unexpected argument: 1
     hint: -h shows what the command takes
-    {"type":"failure","time":"[timestamp]","error":"unexpected argument: 1","hint":"-h shows what the command takes"}
-    "#);
+    ");
 }
 
 #[test]
 fn no_url() {
-    snapshot!(bayeux(["sub", "/demo"]).run(), @r#"
+    snapshot!(bayeux(["sub", "/demo"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: no URL
     hint: give one, or set BAYEUX_URL: :8080/cometd
-    {"type":"failure","time":"[timestamp]","error":"no URL","hint":"give one, or set BAYEUX_URL: :8080/cometd"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_url_that_is_none() {
-    snapshot!(bayeux(["hs", "http://"]).run(), @r#"
+    snapshot!(bayeux(["hs", "http://"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a URL: http://
     cause: a URL needs a host, for example http://localhost:8080/cometd
     hint: http://localhost:8080/cometd, or :8080/cometd for short
-    {"type":"failure","time":"[timestamp]","error":"not a URL: http://","cause":"a URL needs a host, for example http://localhost:8080/cometd","hint":"http://localhost:8080/cometd, or :8080/cometd for short"}
-    "#);
-    snapshot!(bayeux(["hs", ":99999/cometd"]).run(), @r#"
+    ");
+    snapshot!(bayeux(["hs", ":99999/cometd"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a URL: :99999/cometd
     cause: not a port: 99999
     hint: http://localhost:8080/cometd, or :8080/cometd for short
-    {"type":"failure","time":"[timestamp]","error":"not a URL: :99999/cometd","cause":"not a port: 99999","hint":"http://localhost:8080/cometd, or :8080/cometd for short"}
-    "#);
-    snapshot!(bayeux(["hs", "ftp://example.com/"]).run(), @r#"
+    ");
+    snapshot!(bayeux(["hs", "ftp://example.com/"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a URL: ftp://example.com/
     cause: unknown scheme, use http or https: ftp
     hint: http://localhost:8080/cometd, or :8080/cometd for short
-    {"type":"failure","time":"[timestamp]","error":"not a URL: ftp://example.com/","cause":"unknown scheme, use http or https: ftp","hint":"http://localhost:8080/cometd, or :8080/cometd for short"}
-    "#);
-    snapshot!(bayeux(["hs", "http://ann:s3cret@example.com/"]).run(), @r#"
+    ");
+    snapshot!(bayeux(["hs", "http://ann:s3cret@example.com/"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not a URL: http://ann:***@example.com/
     cause: credentials do not belong in a URL; send them in a header
     hint: http://localhost:8080/cometd, or :8080/cometd for short
-    {"type":"failure","time":"[timestamp]","error":"not a URL: http://ann:***@example.com/","cause":"credentials do not belong in a URL; send them in a header","hint":"http://localhost:8080/cometd, or :8080/cometd for short"}
-    "#);
+    ");
 }
 
 #[test]
 fn data_that_is_not_json() {
-    snapshot!(mistyped(&["pub", "/demo", "hello"]), @r#"
+    snapshot!(mistyped(&["pub", "/demo", "hello"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: DATA is not JSON: hello
     cause: expected value at line 1 column 1
     hint: --text sends it as a JSON string; key=text makes an object
-    {"type":"failure","time":"[timestamp]","error":"DATA is not JSON: hello","cause":"expected value at line 1 column 1","hint":"--text sends it as a JSON string; key=text makes an object"}
-    "#);
+    ");
     snapshot!(mistyped(&["pub", "/demo", "{\"a\":"]), @r#"
     exit: 2
     ----- stdout -----
@@ -634,177 +585,157 @@ fn data_that_is_not_json() {
     error: DATA is not JSON: {"a":
     cause: EOF while parsing a value at line 1 column 5
     hint: --text sends it as a JSON string; key=text makes an object
-    {"type":"failure","time":"[timestamp]","error":"DATA is not JSON: {\"a\":","cause":"EOF while parsing a value at line 1 column 5","hint":"--text sends it as a JSON string; key=text makes an object"}
     "#);
-    snapshot!(mistyped(&["pub", "/demo", "n:=one"]), @r#"
+    snapshot!(mistyped(&["pub", "/demo", "n:=one"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: the value of n:= is not JSON: one
     cause: expected value at line 1 column 1
     hint: key=text makes it a string
-    {"type":"failure","time":"[timestamp]","error":"the value of n:= is not JSON: one","cause":"expected value at line 1 column 1","hint":"key=text makes it a string"}
-    "#);
-    snapshot!(mistyped(&["pub", "/demo", "a=1", "b"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/demo", "a=1", "b"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: not an item: b
     hint: several words of DATA are items: key=text or key:=json
-    {"type":"failure","time":"[timestamp]","error":"not an item: b","hint":"several words of DATA are items: key=text or key:=json"}
-    "#);
-    snapshot!(mistyped(&["pub", "/demo", "@/nowhere/message.json"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/demo", "@/nowhere/message.json"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: cannot read /nowhere/message.json
     cause: no such file or directory
-    {"type":"failure","time":"[timestamp]","error":"cannot read /nowhere/message.json","cause":"no such file or directory"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_bad_jq() {
-    snapshot!(mistyped(&["sub", "/demo", "--jq", ".data["]), @r#"
+    snapshot!(mistyped(&["sub", "/demo", "--jq", ".data["]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: --jq: expected closing bracket at character 7, where it ends
     hint: the expression sees the whole message: --jq .data.text
-    {"type":"failure","time":"[timestamp]","error":"--jq: expected closing bracket at character 7, where it ends","hint":"the expression sees the whole message: --jq .data.text"}
-    "#);
-    snapshot!(mistyped(&["hs", "--jq", "nonsense"]), @r#"
+    ");
+    snapshot!(mistyped(&["hs", "--jq", "nonsense"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: --jq: unknown filter nonsense/0 at character 1
     hint: the expression sees the whole message: --jq .data.text
-    {"type":"failure","time":"[timestamp]","error":"--jq: unknown filter nonsense/0 at character 1","hint":"the expression sees the whole message: --jq .data.text"}
-    "#);
+    ");
     snapshot!(mistyped(&["pub", "/demo", "1", "--jq", "|"]), @r#"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: --jq: expected term at character 1, near "|"
     hint: the expression sees the whole message: --jq .data.text
-    {"type":"failure","time":"[timestamp]","error":"--jq: expected term at character 1, near \"|\"","hint":"the expression sees the whole message: --jq .data.text"}
     "#);
 }
 
 #[test]
 fn a_recording_that_cannot_be_written() {
-    snapshot!(mistyped(&["sub", "/demo", "--record", "/nowhere/traffic.ndjson"]), @r#"
+    snapshot!(mistyped(&["sub", "/demo", "--record", "/nowhere/traffic.ndjson"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: cannot record to /nowhere/traffic.ndjson
     cause: no such file or directory
-    {"type":"failure","time":"[timestamp]","error":"cannot record to /nowhere/traffic.ndjson","cause":"no such file or directory"}
-    "#);
-    snapshot!(mistyped(&["hs", "--record", "/nowhere/traffic.ndjson"]), @r#"
+    ");
+    snapshot!(mistyped(&["hs", "--record", "/nowhere/traffic.ndjson"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: cannot record to /nowhere/traffic.ndjson
     cause: no such file or directory
-    {"type":"failure","time":"[timestamp]","error":"cannot record to /nowhere/traffic.ndjson","cause":"no such file or directory"}
-    "#);
-    snapshot!(mistyped(&["pub", "/demo", "1", "--record", "/nowhere/traffic.ndjson"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/demo", "1", "--record", "/nowhere/traffic.ndjson"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: cannot record to /nowhere/traffic.ndjson
     cause: no such file or directory
-    {"type":"failure","time":"[timestamp]","error":"cannot record to /nowhere/traffic.ndjson","cause":"no such file or directory"}
-    "#);
+    ");
 }
 
 #[test]
 fn options_that_are_none() {
-    snapshot!(mistyped(&["sub", "/demo", "--durations", "1s"]), @r#"
+    snapshot!(mistyped(&["sub", "/demo", "--durations", "1s"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: unexpected argument '--durations' found
     hint: a similar argument exists: '--duration'
-    {"type":"failure","time":"[timestamp]","error":"unexpected argument '--durations' found","hint":"a similar argument exists: '--duration'"}
-    "#);
-    snapshot!(mistyped(&["sub", "/demo", "--duration", "10"]), @r#"
+    ");
+    snapshot!(mistyped(&["sub", "/demo", "--duration", "10"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value '10' for '--duration <DUR>': a duration has a unit: 500ms, 10s, 2m
     hint: bayeux --help lists the commands, and -h after one its options
-    {"type":"failure","time":"[timestamp]","error":"invalid value '10' for '--duration <DUR>': a duration has a unit: 500ms, 10s, 2m","hint":"bayeux --help lists the commands, and -h after one its options"}
-    "#);
-    snapshot!(mistyped(&["sub", "/demo", "-n", "0"]), @r#"
+    ");
+    snapshot!(mistyped(&["sub", "/demo", "-n", "0"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value '0' for '--count <N>': a count is a whole number above 0: 100, 10k, 2M
     hint: bayeux --help lists the commands, and -h after one its options
-    {"type":"failure","time":"[timestamp]","error":"invalid value '0' for '--count <N>': a count is a whole number above 0: 100, 10k, 2M","hint":"bayeux --help lists the commands, and -h after one its options"}
-    "#);
-    snapshot!(mistyped(&["sub", "/demo", "-o", "yaml"]), @r#"
+    ");
+    snapshot!(mistyped(&["sub", "/demo", "-o", "yaml"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'yaml' for '--output <VIEW>' [possible values: pretty, compact, json, data]
     hint: bayeux --help lists the commands, and -h after one its options
-    {"type":"failure","time":"[timestamp]","error":"invalid value 'yaml' for '--output <VIEW>' [possible values: pretty, compact, json, data]","hint":"bayeux --help lists the commands, and -h after one its options"}
-    "#);
-    snapshot!(mistyped(&["pub", "/demo", "-l", "--repeat", "2"]), @r#"
+    ");
+    snapshot!(mistyped(&["pub", "/demo", "-l", "--repeat", "2"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: the argument '--lines' cannot be used with '--repeat <N>'
     hint: bayeux --help lists the commands, and -h after one its options
-    {"type":"failure","time":"[timestamp]","error":"the argument '--lines' cannot be used with '--repeat <N>'","hint":"bayeux --help lists the commands, and -h after one its options"}
-    "#);
-    snapshot!(mistyped(&["publsh", "/demo", "1"]), @r#"
+    ");
+    snapshot!(mistyped(&["publsh", "/demo", "1"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: unrecognized subcommand 'publsh'
     hint: some similar subcommands exist: 'pub', 'publish'
-    {"type":"failure","time":"[timestamp]","error":"unrecognized subcommand 'publsh'","hint":"some similar subcommands exist: 'pub', 'publish'"}
-    "#);
-    snapshot!(mistyped(&["hs", "/demo"]), @r#"
+    ");
+    snapshot!(mistyped(&["hs", "/demo"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: unexpected argument: /demo
     hint: -h shows what the command takes
-    {"type":"failure","time":"[timestamp]","error":"unexpected argument: /demo","hint":"-h shows what the command takes"}
-    "#);
+    ");
 }
 
 #[test]
 fn headers_and_extensions_that_are_none() {
-    snapshot!(mistyped(&["hs", "-H", "no colon"]), @r#"
+    snapshot!(mistyped(&["hs", "-H", "no colon"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: -H: not a header
     cause: a header is `Name: value`
     hint: -H 'Authorization: Bearer TOKEN', or -H @FILE
-    {"type":"failure","time":"[timestamp]","error":"-H: not a header","cause":"a header is `Name: value`","hint":"-H 'Authorization: Bearer TOKEN', or -H @FILE"}
-    "#);
-    snapshot!(mistyped(&["hs", "-H", "@/nowhere/headers"]), @r#"
+    ");
+    snapshot!(mistyped(&["hs", "-H", "@/nowhere/headers"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: cannot read /nowhere/headers
     cause: no such file or directory
-    {"type":"failure","time":"[timestamp]","error":"cannot read /nowhere/headers","cause":"no such file or directory"}
-    "#);
+    ");
     snapshot!(mistyped(&["hs", "--ext", "[1]"]), @r#"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: --ext: not a JSON object
     hint: --ext '{"token":"..."}', or --ext subscribe=@FILE
-    {"type":"failure","time":"[timestamp]","error":"--ext: not a JSON object","hint":"--ext '{\"token\":\"...\"}', or --ext subscribe=@FILE"}
     "#);
     snapshot!(mistyped(&["hs", "--ext", "{\"a\":"]), @r#"
     exit: 2
@@ -813,14 +744,12 @@ fn headers_and_extensions_that_are_none() {
     error: --ext: not a JSON object
     cause: not JSON: EOF while parsing a value at line 1 column 5
     hint: --ext '{"token":"..."}', or --ext subscribe=@FILE
-    {"type":"failure","time":"[timestamp]","error":"--ext: not a JSON object","cause":"not JSON: EOF while parsing a value at line 1 column 5","hint":"--ext '{\"token\":\"...\"}', or --ext subscribe=@FILE"}
     "#);
-    snapshot!(mistyped(&["hs", "--ext", "nonsense={}"]), @r#"
+    snapshot!(mistyped(&["hs", "--ext", "nonsense={}"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: --ext: no such kind of message: nonsense
     hint: handshake, connect, subscribe or publish
-    {"type":"failure","time":"[timestamp]","error":"--ext: no such kind of message: nonsense","hint":"handshake, connect, subscribe or publish"}
-    "#);
+    ");
 }

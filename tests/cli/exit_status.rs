@@ -22,27 +22,25 @@ fn status_1_standard_output_cannot_be_written() {
         .write(true)
         .open("/dev/full")
         .unwrap();
-    snapshot!(bayeux(["hs", &server.url()]).stdout(full).run(), @r#"
+    snapshot!(bayeux(["hs", &server.url()]).stdout(full).run(), @"
     exit: 1
     ----- stdout -----
     ----- stderr -----
     error: cannot write to standard output
     cause: no space left on device
     hint: is the disk full?
-    {"type":"failure","time":"[timestamp]","error":"cannot write to standard output","cause":"no space left on device","hint":"is the disk full?"}
-    "#);
+    ");
 }
 
 #[test]
 fn status_2_the_command_line_cannot_be_used() {
-    snapshot!(bayeux(["hs", ":8080/cometd", "--nonsense"]).run(), @r#"
+    snapshot!(bayeux(["hs", ":8080/cometd", "--nonsense"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: unexpected argument '--nonsense' found
     hint: to pass '--nonsense' as a value, use '-- --nonsense'
-    {"type":"failure","time":"[timestamp]","error":"unexpected argument '--nonsense' found","hint":"to pass '--nonsense' as a value, use '-- --nonsense'"}
-    "#);
+    ");
 }
 
 #[test]
@@ -51,41 +49,38 @@ fn status_3_the_server_cannot_be_reached() {
         let server = server();
         server.url()
     };
-    snapshot!(bayeux(["hs", &url]).run(), @r#"
+    snapshot!(bayeux(["hs", &url]).run(), @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://127.0.0.1:[port]/cometd
-    cause: cannot connect, connection refused: 127.0.0.1:[port]
+    cause: connection refused (127.0.0.1:[port])
     hint: is the server running? `--retry 30s` waits for it
-    {"type":"failure","time":"[timestamp]","error":"cannot reach http://127.0.0.1:[port]/cometd","cause":"cannot connect, connection refused: 127.0.0.1:[port]","hint":"is the server running? `--retry 30s` waits for it"}
-    "#);
+    ");
 }
 
 #[test]
 fn status_4_the_handshake_is_refused() {
     let server = guarded_server();
-    snapshot!(bayeux(["hs", &server.url()]).run(), @r#"
+    snapshot!(bayeux(["hs", &server.url()]).run(), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied
     hint: credentials go into a header (-H) or into --ext; -v shows the reply
-    {"type":"failure","time":"[timestamp]","error":"handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied","hint":"credentials go into a header (-H) or into --ext; -v shows the reply"}
-    "#);
+    ");
 }
 
 #[test]
 fn status_5_the_operation_is_refused() {
     let server = denying_server();
-    snapshot!(bayeux(["sub", &server.url(), "/admin/**"]).run(), @r#"
+    snapshot!(bayeux(["sub", &server.url(), "/admin/**"]).run(), @"
     exit: 5
     ----- stdout -----
     ----- stderr -----
     error: subscribe to /admin/** refused: 403:denied_by_security_policy:subscribe_denied
     hint: the session is up; other channels may be allowed
-    {"type":"failure","time":"[timestamp]","error":"subscribe to /admin/** refused: 403:denied_by_security_policy:subscribe_denied","hint":"the session is up; other channels may be allowed"}
-    "#);
+    ");
 }
 
 #[test]
@@ -113,7 +108,7 @@ fn status_8_the_session_is_lost_and_not_recovered() {
     let mut tail = bayeux(["sub", &server.url(), "/demo", "--no-reconnect"]).start();
     tail.told("subscribed");
     server.forget_sessions();
-    snapshot!(tail.end(), @r#"
+    snapshot!(tail.end(), @"
     exit: 8
     ----- stdout -----
     ----- stderr -----
@@ -121,8 +116,7 @@ fn status_8_the_session_is_lost_and_not_recovered() {
     ~ 0 messages received in [duration]
     error: session lost after [duration]: 402::session_unknown
     hint: drop --no-reconnect to recover from this
-    {"type":"failure","time":"[timestamp]","error":"session lost after [duration]: 402::session_unknown","hint":"drop --no-reconnect to recover from this"}
-    "#);
+    ");
 }
 
 #[test]
@@ -135,7 +129,7 @@ fn status_8_the_server_advises_none() {
         }
         _ => good(message),
     });
-    snapshot!(bayeux(["sub", &hostile.url(), "/demo", "-n", "1"]).run(), @r#"
+    snapshot!(bayeux(["sub", &hostile.url(), "/demo", "-n", "1"]).run(), @"
     exit: 8
     ----- stdout -----
     ----- stderr -----
@@ -144,8 +138,7 @@ fn status_8_the_server_advises_none() {
     error: session lost after [duration]: the server advises not to reconnect
     cause: 403::go away
     hint: it will not take this session back; check credentials and server log
-    {"type":"failure","time":"[timestamp]","error":"session lost after [duration]: the server advises not to reconnect","cause":"403::go away","hint":"it will not take this session back; check credentials and server log"}
-    "#);
+    ");
 }
 
 #[test]
@@ -159,7 +152,7 @@ fn status_8_the_server_forgets_every_session() {
         }
     });
     let outcome = bayeux(["sub", &hostile.url(), "/demo", "-n", "1"]).run();
-    snapshot!(outcome, @r#"
+    snapshot!(outcome, @"
     exit: 8
     ----- stdout -----
     ----- stderr -----
@@ -167,14 +160,13 @@ fn status_8_the_server_forgets_every_session() {
     error: http://127.0.0.1:[port]/cometd forgets every session at once
     cause: 3 handshakes in a row succeeded, then: 402::unknown client
     hint: several servers without stickiness, or a proxy that drops cookies? -vv shows them
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd forgets every session at once","cause":"3 handshakes in a row succeeded, then: 402::unknown client","hint":"several servers without stickiness, or a proxy that drops cookies? -vv shows them"}
-    "#);
+    ");
 }
 
 #[test]
 fn status_8_connects_return_at_once_for_ever() {
     let hostile = Hostile::conversation(|message| Some(vec![accepted(message)]));
-    snapshot!(bayeux(["sub", &hostile.url(), "/demo", "-n", "1"]).run(), @r#"
+    snapshot!(bayeux(["sub", &hostile.url(), "/demo", "-n", "1"]).run(), @"
     exit: 8
     ----- stdout -----
     ----- stderr -----
@@ -183,8 +175,7 @@ fn status_8_connects_return_at_once_for_ever() {
     error: http://127.0.0.1:[port]/cometd answers every /meta/connect at once
     cause: 20 connects within [duration] brought nothing
     hint: the server should hold them; check its timeout and interval settings
-    {"type":"failure","time":"[timestamp]","error":"http://127.0.0.1:[port]/cometd answers every /meta/connect at once","cause":"20 connects within [duration] brought nothing","hint":"the server should hold them; check its timeout and interval settings"}
-    "#);
+    ");
 }
 
 #[cfg(unix)]

@@ -30,7 +30,7 @@ fn pretty_shows_the_reply_and_a_digest() {
     version     1.0, minimum 1.0
     client id   [client id]
     transports  long-polling
-    advice      retry, interval 0 ms, connects held for 30.0s, session kept for 10.0s
+    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
     round trip  [duration]
@@ -49,7 +49,7 @@ fn compact_is_one_line_and_a_digest() {
     version     1.0, minimum 1.0
     client id   [client id]
     transports  long-polling
-    advice      retry, interval 0 ms, connects held for 30.0s, session kept for 10.0s
+    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
     round trip  [duration]
@@ -118,7 +118,7 @@ fn v_shows_the_traffic_both_ways() {
     version     1.0, minimum 1.0
     client id   [client id]
     transports  long-polling
-    advice      retry, interval 0 ms, connects held for 30.0s, session kept for 10.0s
+    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
     round trip  [duration]
@@ -142,7 +142,7 @@ fn vv_shows_the_lines_of_http() {
     version     1.0, minimum 1.0
     client id   [client id]
     transports  long-polling
-    advice      retry, interval 0 ms, connects held for 30.0s, session kept for 10.0s
+    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
     round trip  [duration]

@@ -158,7 +158,7 @@ fn expect_of_another_channel_fails_in_time() {
         "--timeout",
         "1s",
     ];
-    snapshot!(bayeux(words).run(), @r#"
+    snapshot!(bayeux(words).run(), @"
     exit: 6
     ----- stdout -----
     ----- stderr -----
@@ -166,21 +166,19 @@ fn expect_of_another_channel_fails_in_time() {
     ~ 1 message published, 1 acknowledged in [duration]
     error: the message did not come back on /other within [duration] (0 of 1)
     hint: it was acknowledged; does the server deliver to the publisher itself?
-    {"type":"failure","time":"[timestamp]","error":"the message did not come back on /other within [duration] (0 of 1)","hint":"it was acknowledged; does the server deliver to the publisher itself?"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_publish_without_a_handshake_is_refused_by_our_server() {
     let server = server();
-    snapshot!(bayeux(["pub", &server.url(), "/demo", "1", "--no-handshake"]).run(), @r#"
+    snapshot!(bayeux(["pub", &server.url(), "/demo", "1", "--no-handshake"]).run(), @"
     exit: 5
     ----- stdout -----
     ----- stderr -----
     error: publish to /demo rejected: 402::session_unknown
     hint: this server wants a session: leave --no-handshake out
-    {"type":"failure","time":"[timestamp]","error":"publish to /demo rejected: 402::session_unknown","hint":"this server wants a session: leave --no-handshake out"}
-    "#);
+    ");
 }
 
 #[test]
@@ -209,7 +207,7 @@ fn a_refused_line_is_told_with_its_number() {
     let outcome = bayeux(["pub", &server.url(), "/admin/x", "-l"])
         .stdin("1\n2\n")
         .run();
-    snapshot!(outcome, @r#"
+    snapshot!(outcome, @"
     exit: 5
     ----- stdout -----
     ----- stderr -----
@@ -219,24 +217,22 @@ fn a_refused_line_is_told_with_its_number() {
     error: 2 of 2 messages were not acknowledged
     cause: the first: publish to /admin/x rejected: 403:denied_by_security_policy:publish_denied
     hint: the lines above say which
-    {"type":"failure","time":"[timestamp]","error":"2 of 2 messages were not acknowledged","cause":"the first: publish to /admin/x rejected: 403:denied_by_security_policy:publish_denied","hint":"the lines above say which"}
-    "#);
+    ");
 }
 
 #[test]
 fn a_line_that_is_not_json_is_told_and_the_others_are_published() {
     let (arrived, outcome) = published("2", &["-l"], "1\n{\"cut\":\n3\n");
     assert_eq!(arrived, "1\n3\n");
-    snapshot!(outcome, @r#"
+    snapshot!(outcome, @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     warning: line 2 not published: not JSON: EOF while parsing a value at column 7
     ~ 2 messages published, 2 acknowledged in [duration]
-    error: 1 line of standard input was not JSON
+    error: not JSON: 1 line of standard input
     hint: --text sends each line as a JSON string
-    {"type":"failure","time":"[timestamp]","error":"1 line of standard input was not JSON","hint":"--text sends each line as a JSON string"}
-    "#);
+    ");
 }
 
 #[test]
@@ -246,15 +242,14 @@ fn an_outcome_that_is_unknown_is_said_so_and_not_tried_again() {
         false => Answer::Last(Vec::new()),
     });
     let outcome = bayeux(["pub", &hostile.url(), "/demo", "1", "--timeout", "5s"]).run();
-    snapshot!(outcome, @r#"
+    snapshot!(outcome, @"
     exit: 3
     ----- stdout -----
     ----- stderr -----
     error: publish to /demo: outcome unknown
     cause: the server closed the connection without a response
     hint: it may have been delivered, so it was not sent again
-    {"type":"failure","time":"[timestamp]","error":"publish to /demo: outcome unknown","cause":"the server closed the connection without a response","hint":"it may have been delivered, so it was not sent again"}
-    "#);
+    ");
     let n_publishes = hostile
         .requests()
         .iter()
@@ -275,7 +270,7 @@ fn some_refused_lines_of_many_are_a_failure() {
     let outcome = bayeux(["pub", &hostile.url(), "/demo", "-l"])
         .stdin("1\n2\n3\n")
         .run();
-    snapshot!(outcome, @r#"
+    snapshot!(outcome, @"
     exit: 5
     ----- stdout -----
     ----- stderr -----
@@ -284,6 +279,5 @@ fn some_refused_lines_of_many_are_a_failure() {
     error: 1 of 3 messages were not acknowledged
     cause: the first: publish to /demo rejected: 413:2:too big
     hint: the lines above say which
-    {"type":"failure","time":"[timestamp]","error":"1 of 3 messages were not acknowledged","cause":"the first: publish to /demo rejected: 413:2:too big","hint":"the lines above say which"}
-    "#);
+    ");
 }

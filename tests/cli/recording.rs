@@ -27,9 +27,8 @@ fn validated(lines: &str) -> Vec<String> {
 
 fn recorded(name: &str, words: &[&str]) -> (Vec<String>, Outcome) {
     let file = empty_folder(name).join("traffic.ndjson");
-    let outcome = bayeux(["--record", file.to_str().unwrap()])
-        .args(words)
-        .run();
+    let record = ["--record", file.to_str().unwrap()];
+    let outcome = bayeux([]).args(words).args(&record).run();
     (validated(&std::fs::read_to_string(file).unwrap()), outcome)
 }
 

@@ -14,8 +14,8 @@ fn traces(name: &str, url: &str, words: &[&str]) -> String {
     for view in ["pretty", "compact", "json", "data"] {
         let file = empty_folder(&format!("secrets-{name}")).join("traffic.ndjson");
         let url = format!("{url}?token={SECRET}");
-        let outcome = bayeux(["-vv", "-o", view, "--record", file.to_str().unwrap()])
-            .args(&[words[0], &url])
+        let outcome = bayeux(["-vv", "-o", view, words[0], &url])
+            .args(&["--record", file.to_str().unwrap()])
             .args(&words[1..])
             .args(&["-H", &format!("Authorization: Bearer {SECRET}")])
             .args(&["-H", &format!("Cookie: sid={SECRET}")])

@@ -63,7 +63,7 @@ fn an_idle_connection_that_the_server_closed_is_noticed_and_replaced() {
     let client = client(&server.url);
     assert!(exchange(&client).outcome.is_ok());
     is_closed.recv().unwrap();
-    let exchange = client.exchange(&[publish()], Duration::ZERO);
+    let exchange = client.exchange(&[publish()], Duration::ZERO, None);
     assert!(exchange.outcome.is_ok());
     assert!(exchange.trace.connect.is_some());
     server.finish();
@@ -75,7 +75,7 @@ fn a_request_that_is_read_and_not_answered_is_not_sent_again() {
         listener.accept().request();
         listener
     });
-    let error = error(client(&server.url).exchange(&[publish()], Duration::ZERO));
+    let error = error(client(&server.url).exchange(&[publish()], Duration::ZERO, None));
     assert!(matches!(error, TransportError::Closed { .. }), "{error:?}");
     assert_eq!(error.stage(), Stage::Unanswered);
     server.finish().expect_no_other_connection();
@@ -92,7 +92,7 @@ fn neither_is_one_on_a_kept_connection() {
     });
     let client = client(&server.url);
     assert!(exchange(&client).outcome.is_ok());
-    let exchange = client.exchange(&[publish()], Duration::ZERO);
+    let exchange = client.exchange(&[publish()], Duration::ZERO, None);
     assert!(exchange.trace.connect.is_none());
     let error = error(exchange);
     assert!(matches!(error, TransportError::Closed { .. }), "{error:?}");
@@ -147,7 +147,7 @@ fn a_server_that_never_answers_is_given_up_after_hold_and_network_timeout() {
     .unwrap();
     let started = Instant::now();
     let hold = Duration::from_millis(30);
-    let error = error(client.exchange(&[connect()], hold));
+    let error = error(client.exchange(&[connect()], hold, None));
     assert!(started.elapsed() >= Duration::from_millis(50));
     assert!(
         matches!(error, TransportError::Timeout { received: 0, .. }),
@@ -209,7 +209,7 @@ fn a_server_that_takes_nothing_is_given_up() {
     let large = Message::builder("/demo")
         .string("data", &"x".repeat(20_000_000))
         .build();
-    let error = error(client.exchange(&[large], Duration::ZERO));
+    let error = error(client.exchange(&[large], Duration::ZERO, None));
     assert!(
         matches!(error, TransportError::Timeout { received: 0, .. }),
         "{error:?}"
@@ -232,7 +232,7 @@ fn a_refusal_of_a_large_request_is_read_though_the_rest_could_not_be_sent() {
     let large = Message::builder("/demo")
         .string("data", &"x".repeat(5_000_000))
         .build();
-    let error = error(client(&server.url).exchange(&[large], Duration::ZERO));
+    let error = error(client(&server.url).exchange(&[large], Duration::ZERO, None));
     let is_told = matches!(error, TransportError::Status { status: 413, .. });
     // A reset may also overtake the response in the client's kernel; then the failure to
     // send is all that there is.

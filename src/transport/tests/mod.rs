@@ -133,7 +133,7 @@ fn publish() -> Message {
 
 /// A connect that the server does not hold.
 fn exchange(client: &LongPolling) -> Exchange {
-    client.exchange(&[connect()], Duration::ZERO)
+    client.exchange(&[connect()], Duration::ZERO, None)
 }
 
 /// One exchange with a server that answers these bytes and closes.

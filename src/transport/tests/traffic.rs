@@ -51,7 +51,7 @@ fn a_large_body_arrives_whole() {
             .string("data", &"x".repeat(length))
             .build();
         let sent = format!("[{}]", large.raw());
-        let exchange = client(&server.url).exchange(&[large], Duration::ZERO);
+        let exchange = client(&server.url).exchange(&[large], Duration::ZERO, None);
         assert!(exchange.outcome.is_ok());
         let request = server.finish();
         assert!(request.ends_with(&sent));
