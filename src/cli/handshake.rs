@@ -79,7 +79,8 @@ impl Handshake {
                 conversation.leave();
                 return Err(Stop::silent(Exit::Signal(signal)));
             }
-            if Instant::now() >= deadline && !matches!(heard, Ok(Some(_))) {
+            if Instant::now() >= deadline {
+                conversation.leave();
                 return Err(too_late(self.timeout, &conversation));
             }
             match heard? {

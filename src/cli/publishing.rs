@@ -114,6 +114,10 @@ impl<'p> Publishing<'p> {
             if is_done && self.is_ready {
                 return Ok(());
             }
+            let is_over_time = || timeout_at.is_some_and(|it| it <= Instant::now());
+            if is_over_time() {
+                return Err(self.too_late(timeout.unwrap_or_default()));
+            }
             let due = match supply_at {
                 Due::At(due) => Some(due),
                 Due::Later | Due::Never => None,
@@ -121,21 +125,23 @@ impl<'p> Publishing<'p> {
             let heard = self
                 .conversation
                 .next([timeout_at, due].into_iter().flatten().min());
-            let is_too_late =
-                timeout_at.is_some_and(|it| it <= Instant::now()) && !matches!(heard, Ok(Some(_)));
+            // An exchange that the deadline broke off has no other outcome than that.
+            let is_broken_off = is_over_time()
+                && matches!(
+                    heard,
+                    Ok(Some(Heard::Event(Event::Unacknowledged { .. }))) | Err(_)
+                );
             // What became of a message counts, even if a signal came meanwhile.
             let taken = match heard {
-                Ok(Some(Heard::Event(event))) => self.take(event),
-                Ok(Some(Heard::Woken) | None) => Ok(()),
-                Err(stop) => Err(stop),
+                Ok(Some(Heard::Event(event))) if !is_broken_off => self.take(event),
+                heard => heard.map(drop),
             };
             if let Some(signal) = signals.received() {
                 return Err(Stop::silent(Exit::Signal(signal)));
             }
-            if is_too_late {
-                return Err(self.too_late(timeout.unwrap_or_default()));
+            if !is_broken_off {
+                taken?;
             }
-            taken?;
         }
     }
 

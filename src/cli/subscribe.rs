@@ -169,10 +169,8 @@ impl Tail<'_> {
             // What was received is the answer, even if a signal came at the same moment.
             match self.conversation.next(self.deadline()) {
                 Ok(Some(Heard::Event(event))) => self.take(event)?,
-                Ok(Some(Heard::Woken)) => {}
-                Ok(None) | Err(_) if self.signals.received().is_some() => {}
-                Ok(None) if self.is_too_late() => return Err(self.too_late()),
-                Ok(None) => return Ok(()),
+                Ok(Some(Heard::Woken) | None) => {}
+                Err(_) if self.signals.received().is_some() => {}
                 Err(stop) => return Err(stop),
             }
             if self.goal.count.is_some_and(|count| self.n_matched >= count) {
@@ -182,6 +180,14 @@ impl Tail<'_> {
                 return match self.ends {
                     Ends::OpenEnded => Ok(()),
                     Ends::Goal => Err(Stop::silent(Exit::Signal(signal))),
+                };
+            }
+            // Looked at after each message: they may come without a pause.
+            if self.deadline().is_some_and(|it| it <= Instant::now()) {
+                return if self.is_too_late() {
+                    Err(self.too_late())
+                } else {
+                    Ok(())
                 };
             }
         }

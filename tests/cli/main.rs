@@ -11,6 +11,7 @@ mod exit_status;
 mod false_green;
 mod handshake;
 mod hostile;
+mod limits;
 mod local;
 mod peer;
 mod program;
