@@ -288,7 +288,7 @@ impl<'p> Publishing<'p> {
             .and_then(|it| serde_json::from_str::<Value>(it).ok());
         let is_awaited = |it: &Awaited| match self.task.filter {
             Some(_) => !outputs.is_empty(),
-            None => it.data == data,
+            None => it.data.is_some() && it.data == data,
         };
         let found = self.awaited.iter().position(is_awaited);
         let record = Conversation::received(message);
