@@ -170,8 +170,17 @@ impl Client {
             if let Some(notice) = self.notices.pop_front() {
                 return Some(notice);
             }
-            self.drain(deadline);
-            if !self.notices.is_empty() {
+            if let Some(event) = self.session.poll_event() {
+                return Some(Notice::Event(event));
+            }
+            if self.session.poll_cancel().is_some() {
+                // Only the connect of a lost session is ever cancelled, while the other lane
+                // is free: no exchange that is still wanted is hurt.
+                self.transport.abort();
+                continue;
+            }
+            if let Some(transmit) = self.session.poll_transmit(Instant::now()) {
+                self.transmit(transmit, deadline);
                 continue;
             }
             if self.session.is_ended() {
@@ -186,8 +195,8 @@ impl Client {
                 None => {
                     let now = Instant::now();
                     self.session.handle_timeout(now);
-                    if deadline.is_some_and(|it| it <= now) && self.notices.is_empty() {
-                        return None;
+                    if deadline.is_some_and(|it| it <= now) {
+                        return self.session.poll_event().map(Notice::Event);
                     }
                 }
             }
@@ -215,25 +224,6 @@ impl Client {
             poster: self.poster.clone(),
             transport: Arc::clone(&self.transport),
         }
-    }
-
-    /// Hands out what the session wants done, and queues what it tells.
-    fn drain(&mut self, until: Option<Instant>) {
-        while self.session.poll_cancel().is_some() {
-            // Only the connect of a lost session is ever cancelled, while the other lane is
-            // free: no exchange that is still wanted is hurt.
-            self.transport.abort();
-        }
-        self.drain_events();
-        while let Some(transmit) = self.session.poll_transmit(Instant::now()) {
-            self.transmit(transmit, until);
-            self.drain_events();
-        }
-    }
-
-    fn drain_events(&mut self) {
-        self.notices
-            .extend(std::iter::from_fn(|| self.session.poll_event()).map(Notice::Event));
     }
 
     /// `until` bounds an exchange that is done right here.
@@ -290,7 +280,6 @@ impl Client {
             None => self.session.handle_response(now, id, messages),
             Some(error) => self.session.handle_failure(now, id, &error.failure()),
         }
-        self.drain_events();
     }
 }
 

@@ -14,6 +14,8 @@ use super::{Connects, ExchangeId, Recovery, Settings};
 
 /// How long CometD keeps a session after a connect reply if it does not say (`maxInterval`).
 const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(10);
+/// Room for events that is kept while there are none.
+const MOST_IDLE_EVENTS: usize = 256;
 /// Nobody waits a year for a reply.
 const LONGEST_NETWORK_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 /// How long a server may hold a connect if it does not say (Faye's default is 60 s).
@@ -206,10 +208,12 @@ impl Session {
 
     /// The next event, oldest first. [`Event::Ended`] is the last one.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let ended = &mut self.ended;
-        self.events
-            .pop_front()
-            .or_else(|| ended.take().map(Event::Ended))
+        let event = self.events.pop_front();
+        if event.is_none() && self.events.capacity() > MOST_IDLE_EVENTS {
+            // One large response must not cost its memory for ever.
+            self.events = VecDeque::new();
+        }
+        event.or_else(|| self.ended.take().map(Event::Ended))
     }
 
     /// An exchange whose response is no longer wanted: it belongs to a lost session, and
