@@ -10,7 +10,7 @@
 use std::mem;
 
 use ureq_proto::BodyMode;
-use ureq_proto::http::{self, Method, StatusCode, Version, header};
+use ureq_proto::http::{self, HeaderMap, Method, StatusCode, Version, header};
 use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
@@ -183,6 +183,8 @@ impl Receiver {
         } else if request.method() != Method::POST {
             let reason = "this is a Bayeux endpoint; it takes POST with a JSON body";
             refused(StatusCode::METHOD_NOT_ALLOWED, reason)
+        } else if let Some(error) = check_coding(request.headers()) {
+            error
         } else if request.version() == Version::HTTP_11
             && !request.headers().contains_key(header::CONTENT_LENGTH)
             && !request.headers().contains_key(header::TRANSFER_ENCODING)
@@ -260,6 +262,21 @@ impl Refused {
             Method::HEAD => response::without_body(response),
             _ => response,
         }
+    }
+}
+
+/// A body whose end two headers tell differently is how requests are smuggled past a proxy
+/// (RFC 9112, 6.3); a coding other than chunked cannot be read (RFC 9112, 6.1).
+fn check_coding(headers: &HeaderMap) -> Option<Refused> {
+    let coding = headers.get(header::TRANSFER_ENCODING)?;
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        let reason = "both Content-Length and Transfer-Encoding are given";
+        Some(refused(StatusCode::BAD_REQUEST, reason))
+    } else if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        let reason = "of the transfer codings only chunked is known";
+        Some(refused(StatusCode::NOT_IMPLEMENTED, reason))
+    } else {
+        None
     }
 }
 
@@ -405,6 +422,14 @@ mod tests {
             ("POST /cometdx HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
             ("POST * HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
             ("POST /cometd HTTP/1.1\r\n\r\n", 411),
+            (
+                "POST /cometd HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+                501,
+            ),
+            (
+                "POST /cometd HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+                400,
+            ),
             ("POST /cometd HTTP/1.1\r\nContent-Length: 101\r\n\r\n", 413),
             ("POST /cometd HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
             ("POST /cometd HTTP/3.0\r\nContent-Length: 1\r\n\r\n", 400),

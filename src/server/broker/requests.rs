@@ -186,7 +186,7 @@ impl Broker {
             && turn.sender == Some(key)
         {
             let mut queue = session.queue;
-            turn.deliveries.extend(queue.take());
+            turn.deliveries.extend(queue.take_all());
         }
         Ok(reply::reply_to(message, true).build())
     }

@@ -44,6 +44,9 @@ pub(super) enum AdviceWanted {
     Unchanged,
 }
 
+/// Messages that one response delivers at the most.
+const MOST_IN_A_RESPONSE: usize = 1000;
+
 /// What waits for a session.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -57,7 +60,20 @@ impl Queue {
         self.n_bytes += message.raw().len();
     }
 
+    /// Takes what goes into one response. The rest stays for the next connect, which is not
+    /// held while something waits: a client that was slow gets many responses and not a huge
+    /// one.
     pub(super) fn take(&mut self) -> Vec<Arc<Message>> {
+        if self.messages.len() <= MOST_IN_A_RESPONSE {
+            return self.take_all();
+        }
+        let rest = self.messages.split_off(MOST_IN_A_RESPONSE);
+        let taken = mem::replace(&mut self.messages, rest);
+        self.n_bytes -= taken.iter().map(|it| it.raw().len()).sum::<usize>();
+        taken
+    }
+
+    pub(super) fn take_all(&mut self) -> Vec<Arc<Message>> {
         mem::take(self).messages
     }
 

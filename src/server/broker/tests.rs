@@ -532,6 +532,28 @@ fn a_publish_without_session_is_refused_unless_the_settings_say_otherwise() {
 }
 
 #[test]
+fn a_long_queue_goes_out_in_several_responses_and_in_order() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&["/a"]);
+    for n in 0..2500 {
+        scenario.broker.publish(
+            scenario.now,
+            &"/a".parse().unwrap(),
+            &n.to_string().parse().unwrap(),
+        );
+    }
+    let mut n_next = 0;
+    for n_expected in [1000, 1000, 500] {
+        let response = scenario.connect(&client_id);
+        let deliveries = (n_next..n_next + n_expected)
+            .map(|n| format!("{{'channel':'/a','data':{n}}} "))
+            .collect::<String>();
+        assert_eq!(response, deliveries + CONNECTED);
+        n_next += n_expected;
+    }
+}
+
+#[test]
 fn a_session_whose_queue_overflows_is_closed_and_the_others_go_on() {
     let mut scenario = Scenario::with(Settings {
         max_queue_messages: 2,
