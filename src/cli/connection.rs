@@ -34,11 +34,11 @@ pub(crate) struct ConnectionArgs {
     retry: Duration,
 
     /// How long a TCP connection may take.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "10s")]
+    #[arg(long, value_name = "DUR", value_parser = values::patience, default_value = "10s")]
     connect_timeout: Duration,
 
     /// How late a response may be, beyond the time that the server said it holds a connect.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "10s")]
+    #[arg(long, value_name = "DUR", value_parser = values::patience, default_value = "10s")]
     network_timeout: Duration,
 
     /// The largest response to read.

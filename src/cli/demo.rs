@@ -208,9 +208,9 @@ impl Stage<'_> {
                 n_subscriptions,
                 ..
             } => {
-                let text = format!(
-                    "{name}: session renewed, {n_restored} of {n_subscriptions} subscriptions restored"
-                );
+                let subscriptions = words::count(*n_subscriptions as u64, "subscription");
+                let text =
+                    format!("{name}: session renewed, {n_restored} of {subscriptions} restored");
                 Ok(self.printer.told(&text)?)
             }
             _ => Ok(()),

@@ -52,8 +52,9 @@ Exit status:
        signal; the reader of standard output went away
   1    internal error, or an I/O error of this machine
   2    usage: bad option, channel, DATA or --jq
-  3    the server could not be reached or does not speak Bayeux
-  4    the handshake was refused, or the credentials are not accepted
+  3    the server could not be reached or does not speak Bayeux; the outcome of a publish is
+       not known
+  4    the first handshake was refused, or the credentials are not accepted
   5    the server refused the operation
   6    --timeout passed before the goal was reached
   8    the session was lost and could not be recovered

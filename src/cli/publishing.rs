@@ -1,6 +1,7 @@
 //! What `bayeux publish` does: sends messages as fast as it may and follows each to its end.
 
 use std::collections::HashMap;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use bayeux::filter::Filter;
@@ -99,7 +100,10 @@ impl<'p> Publishing<'p> {
             Supply::Repeated { n_left, .. } => Some(*n_left),
             Supply::Lines(_) => None,
         };
-        self.conversation.printer.begin_progress(total);
+        // What somebody types would stand in the midst of it.
+        if total.is_some() || !std::io::stdin().is_terminal() {
+            self.conversation.printer.begin_progress(total);
+        }
         let outcome = self.publish_all(timeout, signals);
         self.finish(outcome)
     }

@@ -187,6 +187,6 @@ fn path(text: &str) -> Result<String, String> {
     if is_path {
         Ok(text.to_owned())
     } else {
-        Err("a path begins with `/`".to_owned())
+        Err("a path begins with `/` and has no white space, `?` or `#`".to_owned())
     }
 }

@@ -108,6 +108,7 @@ impl Subscribe {
             n_received: 0,
             n_matched: 0,
             filter_errors: HashSet::new(),
+            is_stranger_told: false,
             goal: self,
         }
         .run()
@@ -141,6 +142,8 @@ struct Tail<'p> {
     n_matched: u64,
     /// What `--jq` complained about so far: each complaint is told once.
     filter_errors: HashSet<String>,
+    /// Whether it was told that messages come which nobody asked for.
+    is_stranger_told: bool,
 }
 
 impl Tail<'_> {
@@ -211,18 +214,24 @@ impl Tail<'_> {
     }
 
     fn received(&mut self, message: Message) -> Result<(), Stop> {
+        let is_asked_for = self.is_asked_for(message.channel());
+        if !is_asked_for && !std::mem::replace(&mut self.is_stranger_told, true) {
+            let channel = message.channel();
+            let text = format!("a message on a channel that was not subscribed to: {channel:?}");
+            self.conversation.printer.warning(&text);
+        }
         self.n_received += 1;
         self.last_received = Some(Instant::now());
         let record = Conversation::received(message);
         let Some(filter) = &self.filter else {
-            self.n_matched += 1;
+            self.n_matched += u64::from(is_asked_for);
             return Ok(self.conversation.printer.delivery(&record)?);
         };
         self.conversation.printer.traffic(&record, None)?;
         match filter.apply(record.message.raw()) {
             Ok(outputs) if outputs.is_empty() => Ok(()),
             Ok(outputs) => {
-                self.n_matched += 1;
+                self.n_matched += u64::from(is_asked_for);
                 Ok(self.conversation.printer.filtered(&outputs)?)
             }
             Err(error) => {
@@ -235,6 +244,15 @@ impl Tail<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether a subscription asks for this channel. A Salesforce filter (`/topic/X?a=b`) is
+    /// not part of the channel that its messages come on.
+    fn is_asked_for(&self, channel: &str) -> bool {
+        self.patterns.iter().any(|pattern| {
+            let name = pattern.as_str().split('?').next();
+            pattern.matches(channel) || name == Some(channel)
+        })
     }
 
     /// When the next of the limits is reached.
@@ -286,7 +304,10 @@ impl Tail<'_> {
             stop(format!(
                 "no message matching --jq within {timeout} on {channels} ({n_received} received, {n_matched} matched)"
             ))
-            .hint("drop --jq to see what arrives")
+            .hint(match n_received {
+                0 => "the subscription is confirmed: does somebody publish?",
+                _ => "drop --jq to see what arrives",
+            })
         } else if let Some(count) = self.goal.count {
             stop(format!(
                 "{n_received} of {count} messages within {timeout} on {channels}"

@@ -12,6 +12,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| "a duration has a unit: 500ms, 10s, 2m".to_owned())
 }
 
+/// A duration in which something can happen.
+pub(crate) fn patience(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("nothing happens within 0s".to_owned()),
+        patience => Ok(patience),
+    }
+}
+
 /// `100`, `10k`, `2M`.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let hint = || "a count is a whole number above 0: 100, 10k, 2M".to_owned();

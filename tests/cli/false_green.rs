@@ -1,6 +1,8 @@
 //! Nothing was achieved: nothing here may end with exit status 0, whatever the command.
 
-use crate::hostile::{Hostile, page, response};
+use serde_json::json;
+
+use crate::hostile::{Hostile, accepted, good, page, response};
 use crate::peer::{denying_server, guarded_server, server};
 use crate::program::{bayeux, snapshot};
 
@@ -103,7 +105,7 @@ fn a_tail_that_gets_nothing_is_no_success() {
     ~ subscribed to /demo
     ~ 0 messages received, 0 matched in [duration]
     error: no message matching --jq within [duration] on /demo (0 received, 0 matched)
-    hint: drop --jq to see what arrives
+    hint: the subscription is confirmed: does somebody publish?
     ");
 }
 
@@ -251,4 +253,27 @@ fn an_idle_standard_input_changes_nothing() {
         let outcome = bayeux([]).args(words).idle_stdin().run();
         assert_eq!(outcome.code(), Some(0), "{words:?} {outcome}");
     }
+}
+
+#[test]
+fn a_message_on_another_channel_is_not_the_one_that_was_waited_for() {
+    let hostile = Hostile::conversation(|message| match message["channel"].as_str().unwrap() {
+        "/meta/subscribe" => Some(vec![
+            json!({"channel": "/other", "data": 1}),
+            accepted(message),
+        ]),
+        _ => good(message),
+    });
+    let words = [
+        "sub",
+        &hostile.url(),
+        "/demo",
+        "-n",
+        "1",
+        "--timeout",
+        "300ms",
+    ];
+    let outcome = bayeux(words).run();
+    assert_eq!(outcome.code(), Some(6), "{outcome}");
+    assert!(outcome.stderr().contains("not subscribed to"), "{outcome}");
 }
