@@ -6,7 +6,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use super::Surface;
+use super::surface::Surface;
 use super::words;
 
 /// A line, or nothing where nobody would see it.

@@ -1,12 +1,17 @@
 //! The printer on streams in memory: what goes where, in which view, when.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use bayeux::filter::Filtered;
 use bayeux::protocol::Message;
-use bayeux::recording::{Direction, Header, State};
+use bayeux::recording::{Direction, Failure, Header, MessageRecord, Recorder, State, StateRecord};
 
 use super::paint::Paint;
+use super::printer::Stream;
+use super::progress::Progress;
+use super::surface::{Reader, Surface};
 use super::*;
 
 /// 2026-11-22 18:50:33.805869 UTC.
