@@ -187,3 +187,37 @@ impl Ledger {
 pub(super) fn with<R>(f: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
     CURRENT.with_borrow_mut(|it| it.as_mut().map(f))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(until: Option<Instant>) -> Ledger {
+        let budget = Budget {
+            connect: Duration::from_secs(1),
+            hold: Duration::from_secs(100),
+            network: Duration::from_secs(10),
+            until,
+        };
+        Ledger::new(budget, Duration::ZERO, Capture::Nothing, 0)
+    }
+
+    #[test]
+    fn a_body_that_is_held_after_its_head_has_the_time_of_the_hold() {
+        let mut ledger = ledger(None);
+        ledger.await_response();
+        ledger.receive_body();
+        assert!(ledger.remaining() > Some(Duration::from_secs(50)));
+    }
+
+    #[test]
+    fn no_part_outlives_the_end_of_the_whole() {
+        let until = Instant::now() + Duration::from_millis(500);
+        let mut ledger = ledger(Some(until));
+        assert_eq!(ledger.deadline, until);
+        ledger.await_response();
+        assert_eq!(ledger.deadline, until);
+        ledger.receive_body();
+        assert_eq!(ledger.deadline, until);
+    }
+}
