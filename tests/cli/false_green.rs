@@ -264,15 +264,7 @@ fn a_message_on_another_channel_is_not_the_one_that_was_waited_for() {
         ]),
         _ => good(message),
     });
-    let words = [
-        "sub",
-        &hostile.url(),
-        "/demo",
-        "-n",
-        "1",
-        "--timeout",
-        "300ms",
-    ];
+    let words = ["sub", &hostile.url(), "/demo", "-n", "1", "--timeout", "2s"];
     let outcome = bayeux(words).run();
     assert_eq!(outcome.code(), Some(6), "{outcome}");
     assert!(outcome.stderr().contains("not subscribed to"), "{outcome}");
