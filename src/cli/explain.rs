@@ -36,7 +36,7 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
             match stop.exit {
                 Exit::Unauthorised => stop,
                 _ => Stop::new(Exit::Lost, format!("{lost}: {failure}")).hint(
-                    "it answered before: was it stopped or replaced? -vv shows the responses",
+                    "it answered before: was it stopped or replaced? -vv shows the headers of its answers",
                 ),
             }
         }
@@ -264,7 +264,7 @@ fn status_hint(status: u16, endpoint: &Endpoint) -> String {
         413 => "the message is too large for the server",
         429 | 503 => "the server is busy or starting; `--retry 30s` waits for it",
         502 | 504 => "the proxy cannot reach the server behind it",
-        _ => "the server's log tells more; -vv shows the response",
+        _ => "the server's log tells more; -vv shows the response's headers",
     };
     hint.to_owned()
 }
@@ -276,7 +276,7 @@ fn path_hint(endpoint: &Endpoint) -> String {
             "the endpoint usually has a path: try :{port}/cometd, :{port}/bayeux or :{port}/faye"
         )
     } else {
-        "is this the endpoint's path? -vv shows the response".to_owned()
+        "is this the endpoint's path? -vv shows the response's headers".to_owned()
     }
 }
 

@@ -44,7 +44,7 @@ fn http_404() {
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux
-    hint: is this the endpoint's path? -vv shows the response
+    hint: is this the endpoint's path? -vv shows the response's headers
     ");
 }
 
@@ -112,7 +112,7 @@ fn http_500() {
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 500 (text/html; charset=utf-8, 77 B), not Bayeux
-    hint: the server's log tells more; -vv shows the response
+    hint: the server's log tells more; -vv shows the response's headers
     ");
 }
 
@@ -147,7 +147,7 @@ fn an_empty_answer() {
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 200 with nothing in it, not Bayeux
-    hint: is this the endpoint's path? -vv shows the response
+    hint: is this the endpoint's path? -vv shows the response's headers
     ");
 }
 
@@ -160,7 +160,7 @@ fn a_login_page() {
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not JSON, it is text/html: <!DOCTYPE html> <html><head><title>Log in</title></head></html>
-    hint: is this the endpoint's path? -vv shows the response
+    hint: is this the endpoint's path? -vv shows the response's headers
     ");
 }
 
@@ -224,7 +224,7 @@ fn not_http_at_all() {
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not HTTP: SSH-2.0-OpenSSH_9.2
-    hint: is this the endpoint's path? -vv shows the response
+    hint: is this the endpoint's path? -vv shows the response's headers
     ");
 }
 
@@ -236,7 +236,7 @@ fn not_json() {
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not JSON, it is text/plain: It works!
-    hint: is this the endpoint's path? -vv shows the response
+    hint: is this the endpoint's path? -vv shows the response's headers
     ");
 }
 
@@ -274,7 +274,7 @@ fn json_that_is_not_bayeux() {
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is JSON without a Bayeux message: {"status":"UP"}
-    hint: is this the endpoint's path? -vv shows the response
+    hint: is this the endpoint's path? -vv shows the response's headers
     "#);
 }
 
@@ -417,7 +417,7 @@ fn a_session_that_breaks_in_the_middle() {
     ~ subscribed to /demo
     ~ 0 messages received in [duration]
     error: session lost after [duration]: HTTP status 404 Not Found
-    hint: it answered before: was it stopped or replaced? -vv shows the responses
+    hint: it answered before: was it stopped or replaced? -vv shows the headers of its answers
     ");
 }
 
