@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Client, Notice};
-use bayeux::protocol::{Channel, Finding, Kind, Message};
+use bayeux::protocol::{Channel, ConnectionType, Finding, Kind, Message};
 use bayeux::recording::{Direction, MessageRecord, State, StateRecord, Unreadable};
 use bayeux::session::{End, Event, Refusal};
 use bayeux::transport::{Endpoint, Trace};
@@ -13,8 +13,6 @@ use super::exit::Stop;
 use super::explain::{self, Circumstances};
 use crate::output::{HttpHead, Printer, words};
 
-/// The connection type of every record.
-pub(crate) const LONG_POLLING: &str = "long-polling";
 /// How long the server has to answer a disconnect.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -139,8 +137,12 @@ impl<'p> Conversation<'p> {
     }
 
     /// A message of this moment for the printer.
-    pub(crate) fn received(message: Message) -> MessageRecord {
-        record(SystemTime::now(), Direction::In, message)
+    pub(crate) fn received(&self, message: Message) -> MessageRecord {
+        self.record(SystemTime::now(), Direction::In, message)
+    }
+
+    fn record(&self, time: SystemTime, direction: Direction, message: Message) -> MessageRecord {
+        record(time, direction, self.client.connection_type(), message)
     }
 
     fn explain(&self, end: &End) -> Stop {
@@ -157,7 +159,7 @@ impl<'p> Conversation<'p> {
             Event::Handshaken { reply } => {
                 self.established = Some(Instant::now());
                 State::Handshaken {
-                    transport: LONG_POLLING.to_owned(),
+                    transport: self.client.connection_type().to_string(),
                     client_id: reply.client_id().unwrap_or_default().to_owned(),
                 }
             }
@@ -228,7 +230,7 @@ impl<'p> Conversation<'p> {
             finding,
             SystemTime::now(),
             Direction::In,
-            LONG_POLLING.into(),
+            self.client.connection_type().as_str().into(),
         );
         match unreadable {
             Some(unreadable) => self.printer.unreadable(&unreadable)?,
@@ -247,8 +249,8 @@ impl<'p> Conversation<'p> {
         for message in messages {
             self.sent
                 .extend(message.id().map(|id| (id.to_owned(), time)));
-            self.printer
-                .traffic(&record(time, Direction::Out, message), None)?;
+            let record = self.record(time, Direction::Out, message);
+            self.printer.traffic(&record, None)?;
         }
         Ok(())
     }
@@ -261,8 +263,8 @@ impl<'p> Conversation<'p> {
             }
             let sent = message.id().and_then(|id| self.sent.remove(id));
             let latency = sent.and_then(|it| time.duration_since(it).ok());
-            self.printer
-                .traffic(&record(time, Direction::In, message), latency)?;
+            let record = self.record(time, Direction::In, message);
+            self.printer.traffic(&record, latency)?;
         }
         Ok(())
     }
@@ -307,11 +309,17 @@ pub(crate) fn http_heads(trace: &Trace) -> Vec<HttpHead> {
     heads.collect()
 }
 
-pub(crate) fn record(time: SystemTime, direction: Direction, message: Message) -> MessageRecord {
+/// A message of the traffic, for the printer.
+pub(crate) fn record(
+    time: SystemTime,
+    direction: Direction,
+    connection_type: ConnectionType,
+    message: Message,
+) -> MessageRecord {
     MessageRecord {
         time,
         direction,
-        transport: LONG_POLLING.into(),
+        transport: connection_type.as_str().into(),
         message,
     }
 }

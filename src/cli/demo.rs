@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Client, Notice, Settings, Traffic};
-use bayeux::protocol::{Channel, ChannelPattern, Json, Kind, Message};
+use bayeux::protocol::{Channel, ChannelPattern, ConnectionType, Json, Kind, Message};
 use bayeux::recording::Direction;
 use bayeux::server::{Server, Settings as ServerSettings};
 use bayeux::session::{End, Event, Refusal};
@@ -185,7 +185,12 @@ impl Stage<'_> {
         let name = person.name;
         match event {
             Event::Received { message } => {
-                let received = record(SystemTime::now(), Direction::In, message.clone());
+                let received = record(
+                    SystemTime::now(),
+                    Direction::In,
+                    person.client.connection_type(),
+                    message.clone(),
+                );
                 Ok(self.printer.delivery(&received)?)
             }
             Event::SubscribeRefused {
@@ -224,7 +229,8 @@ impl Stage<'_> {
         messages: Vec<Message>,
     ) -> Result<(), Stop> {
         for message in messages {
-            self.printer.answer(&record(time, direction, message))?;
+            let record = record(time, direction, ConnectionType::LongPolling, message);
+            self.printer.answer(&record)?;
         }
         Ok(())
     }

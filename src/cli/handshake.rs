@@ -6,7 +6,6 @@ use bayeux::filter::Filter;
 use bayeux::protocol::{Advice, Message, Reconnect};
 use bayeux::redaction::{Secrets, shortened_client_id};
 use bayeux::session::{Connects, Event};
-use bayeux::transport::Trace;
 use serde_json::Value;
 
 use super::connection::{ConnectionArgs, Wanted};
@@ -144,19 +143,21 @@ fn answer(
             .map_err(|error| Stop::usage("--jq fails on the reply").cause(error))?;
         return Ok(conversation.printer.filtered(&outputs)?);
     }
-    let record = Conversation::received(reply.clone());
+    let record = conversation.received(reply.clone());
     conversation.printer.answer(&record)?;
-    let facts = digest(reply, conversation.last_trace(), round_trip, secrets);
+    let facts = digest(conversation, reply, round_trip, secrets);
     Ok(conversation.printer.facts(&facts)?)
 }
 
 /// What was negotiated, for people.
 fn digest(
+    conversation: &Conversation<'_>,
     reply: &Message,
-    trace: Option<&Trace>,
     round_trip: Duration,
     secrets: Secrets,
 ) -> Vec<Fact> {
+    let trace = conversation.last_trace();
+    let connection_type = conversation.client.connection_type();
     let mut facts = Vec::new();
     let mut fact = |label: &'static str, value: String| facts.push(Fact { label, value });
     let flavour = Flavour::recognise(reply, trace);
@@ -192,7 +193,7 @@ fn digest(
         "advice",
         match reply
             .advice()
-            .and_then(|it| Advice::parse(it, "long-polling"))
+            .and_then(|it| Advice::parse(it, connection_type))
         {
             Some(advice) => describe(&advice),
             None => "none given".to_owned(),

@@ -295,7 +295,7 @@ impl<'p> Publishing<'p> {
             None => it.data.is_some() && it.data == data,
         };
         let found = self.awaited.iter().position(is_awaited);
-        let record = Conversation::received(message);
+        let record = self.conversation.received(message);
         let Some(found) = found else {
             return Ok(self.conversation.printer.traffic(&record, None)?);
         };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
-use bayeux::protocol::{ChannelPattern, Message};
+use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
 use bayeux::recording::Direction;
 use bayeux::server::{Event, Observer, Server, ServerError, Settings, Token};
 
@@ -169,7 +169,12 @@ fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(), Stop> {
         match told {
             Told::Messages(time, direction, messages) => {
                 for message in messages {
-                    printer.served(&record(time, direction, message))?;
+                    printer.served(&record(
+                        time,
+                        direction,
+                        ConnectionType::LongPolling,
+                        message,
+                    ))?;
                 }
             }
             Told::Note(text) => printer.note(&text),

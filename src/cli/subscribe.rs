@@ -222,7 +222,7 @@ impl Tail<'_> {
         }
         self.n_received += 1;
         self.last_received = Some(Instant::now());
-        let record = Conversation::received(message);
+        let record = self.conversation.received(message);
         let Some(filter) = &self.filter else {
             self.n_matched += u64::from(is_asked_for);
             return Ok(self.conversation.printer.delivery(&record)?);

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Settings, Traffic};
 use bayeux::filter::Filter;
-use bayeux::protocol::{Channel, Json, Message};
-use bayeux::recording::Direction;
+use bayeux::protocol::{Channel, ConnectionType, Json, Message};
+use bayeux::recording::{Direction, MessageRecord};
 use bayeux::session::{Permanence, Stage};
 use bayeux::transport::{Endpoint, Exchange, LongPolling, TransportError};
 
-use super::conversation::{Conversation, http_heads, record};
+use super::conversation::{http_heads, record};
 use super::exit::{Exit, Stop};
 use super::explain;
 use super::signals::{Ends, Signals};
@@ -45,7 +45,7 @@ impl Unconnected {
         let signals = Signals::listen(move || under_way.abort(), Ends::Goal)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
         if is_shown {
-            let sent = record(SystemTime::now(), Direction::Out, message.clone());
+            let sent = shown(Direction::Out, message.clone());
             printer.traffic(&sent, None)?;
         }
         let until = self.timeout.map(|it| Instant::now() + it);
@@ -57,7 +57,7 @@ impl Unconnected {
             None => self.failed(error, endpoint, until),
         })?;
         for reply in &body.messages {
-            printer.traffic(&Conversation::received(reply.clone()), Some(trace.total))?;
+            printer.traffic(&shown(Direction::In, reply.clone()), Some(trace.total))?;
         }
         let is_reply =
             |it: &&Message| it.successful().is_some() && it.channel() == self.channel.as_str();
@@ -103,4 +103,14 @@ impl Unconnected {
             }
         }
     }
+}
+
+/// A message of this moment for the printer.
+fn shown(direction: Direction, message: Message) -> MessageRecord {
+    record(
+        SystemTime::now(),
+        direction,
+        ConnectionType::LongPolling,
+        message,
+    )
 }

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::protocol::{Channel, ChannelPattern, Finding, Json, Message};
+use crate::protocol::{Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
 use crate::session::{Connects, Event, ExchangeId, PublishId, Session, Transmit};
 use crate::transport::{Exchange, LongPolling, Trace, TransportError};
 
@@ -206,6 +206,11 @@ impl Client {
     /// The state of the session.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// How messages get to the server and back.
+    pub fn connection_type(&self) -> ConnectionType {
+        self.session.connection_type()
     }
 
     /// Whether the session has ended.

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use crate::protocol::ConnectionType;
 use crate::session::{Connects, Extensions, Recovery, Settings as SessionSettings};
 use crate::transport::{Capture, Endpoint, Settings as TransportSettings};
 
@@ -33,7 +34,7 @@ impl Settings {
         let network_timeout = Duration::from_secs(10);
         Self {
             session: SessionSettings {
-                connection_type: "long-polling",
+                connection_type: ConnectionType::LongPolling,
                 connects: Connects::Held,
                 recovery: Recovery::Always,
                 first_handshake: Duration::ZERO,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::ConnectionType;
+
 /// What to do after this response (Bayeux 1.0, "reconnect advice field").
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reconnect {
@@ -52,11 +54,13 @@ impl Advice {
     /// overrides the top level. `None` if the text is no object: then the earlier advice stands.
     ///
     /// Values of odd types are read as far as they make sense: numbers in strings, fractions.
-    pub fn parse(raw: &str, connection_type: &str) -> Option<Self> {
+    pub fn parse(raw: &str, connection_type: ConnectionType) -> Option<Self> {
         let Ok(Value::Object(fields)) = serde_json::from_str(raw) else {
             return None;
         };
-        let section = fields.get(connection_type).and_then(Value::as_object);
+        let section = fields
+            .get(connection_type.as_str())
+            .and_then(Value::as_object);
         let field = |name: &str| {
             section
                 .and_then(|it| it.get(name))
@@ -118,7 +122,7 @@ mod tests {
     use super::*;
 
     fn parse(raw: &str) -> Advice {
-        Advice::parse(raw, "long-polling").unwrap()
+        Advice::parse(raw, ConnectionType::LongPolling).unwrap()
     }
 
     #[test]
@@ -151,7 +155,9 @@ mod tests {
         assert_eq!(parse(raw).interval, Some(Duration::from_secs(2)));
         assert_eq!(parse(raw).timeout, Some(Duration::from_millis(9)));
         assert_eq!(
-            Advice::parse(raw, "websocket").unwrap().interval,
+            Advice::parse(raw, ConnectionType::WebSocket)
+                .unwrap()
+                .interval,
             Some(Duration::ZERO)
         );
     }
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_no_advice() {
         for raw in ["null", "[]", "\"retry\"", "1"] {
-            assert_eq!(Advice::parse(raw, "long-polling"), None);
+            assert_eq!(Advice::parse(raw, ConnectionType::LongPolling), None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Advice, Channel, ChannelPattern, Json};
+use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json};
 
 use super::backoff::Backoff;
 use super::event::{End, Event, LossReason, PublishId};
@@ -234,6 +234,11 @@ impl Session {
     /// The advice that is in force.
     pub fn advice(&self) -> &Advice {
         &self.advice
+    }
+
+    /// The connection type that handshake and connect name.
+    pub fn connection_type(&self) -> ConnectionType {
+        self.settings.connection_type
     }
 
     /// Whether a handshake has ever succeeded.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Json, Message, MessageBuilder, VERSION};
+use crate::protocol::{ConnectionType, Json, Message, MessageBuilder, VERSION};
 
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request};
@@ -196,7 +196,8 @@ impl Session {
             Request::Handshake => handshake(message, self.settings.connection_type)
                 .json_if("ext", ext.handshake.as_ref()),
             Request::Connect => {
-                let message = message.string("connectionType", self.settings.connection_type);
+                let message =
+                    message.string("connectionType", self.settings.connection_type.as_str());
                 let message = if hold.is_none() {
                     answer_at_once(message)
                 } else {
@@ -224,8 +225,8 @@ impl Session {
     }
 }
 
-fn handshake(message: MessageBuilder, connection_type: &str) -> MessageBuilder {
-    let connection_types = format!("[{}]", Json::string(connection_type));
+fn handshake(message: MessageBuilder, connection_type: ConnectionType) -> MessageBuilder {
+    let connection_types = format!("[{}]", Json::string(connection_type.as_str()));
     message
         .string("version", VERSION)
         .string("minimumVersion", VERSION)

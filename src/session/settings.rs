@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::protocol::Json;
+use crate::protocol::{ConnectionType, Json};
 
 /// The settings of a session.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The connection type, by the protocol's name: `long-polling`.
-    pub connection_type: &'static str,
+    /// The connection type that handshake and connect name.
+    pub connection_type: ConnectionType,
     /// Whether the session is kept alive by connects.
     pub connects: Connects,
     /// What happens when the session is lost.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::reply::{self, Refusal};
 use super::sessions::{AdviceWanted, Held, SessionKey};
 use super::{Broker, HoldId, SessionEvent, Turn, later};
-use crate::protocol::{Advice, Channel, ChannelPattern, Json, Message, meta};
+use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json, Message, meta};
 use crate::server::{CloseReason, UnconnectedPublish};
 
 /// What becomes of a connect.
@@ -246,7 +246,7 @@ impl Broker {
         let configured = self.settings.timeout;
         let asked = connect
             .advice()
-            .and_then(|advice| Advice::parse(advice, "long-polling"))
+            .and_then(|advice| Advice::parse(advice, ConnectionType::LongPolling))
             .and_then(|advice| advice.timeout);
         match asked {
             Some(asked) => asked.min(configured.saturating_mul(2)),

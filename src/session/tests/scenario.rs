@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Json, Message, meta};
+use crate::protocol::{ConnectionType, Json, Message, meta};
 use crate::session::{
     Connects, End, Event, Extensions, Failure, Lane, Permanence, Recovery, Session, Settings,
     Stage, Transmit,
@@ -24,7 +24,7 @@ pub(super) struct Reply {
 
 pub(super) fn settings() -> Settings {
     Settings {
-        connection_type: "long-polling",
+        connection_type: ConnectionType::LongPolling,
         connects: Connects::Held,
         recovery: Recovery::Always,
         first_handshake: Duration::ZERO,
