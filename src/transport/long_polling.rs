@@ -13,8 +13,8 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector, RustlsConnector};
 
 use super::cookies::Cookies;
+use super::dialer::Dialer;
 use super::ledger::{self, Budget, Ledger};
-use super::resolver::Addresses;
 use super::sockets::Sockets;
 use super::tap::TapConnector;
 use super::wire::WireConnector;
@@ -80,14 +80,8 @@ impl LongPolling {
     /// # Errors
     /// When the headers cannot stand in one request together.
     pub fn new(settings: Settings) -> Result<Self, TransportError> {
-        let sockets = Arc::new(Sockets::default());
-        let addresses = Addresses::of(&settings.endpoint);
-        let wire = WireConnector {
-            addresses: addresses.clone(),
-            sockets: Arc::clone(&sockets),
-            connect_timeout: settings.connect_timeout,
-            network_timeout: settings.network_timeout,
-        };
+        let dialer = Dialer::new(&settings);
+        let (addresses, sockets) = (dialer.addresses.clone(), Arc::clone(&dialer.sockets));
         let config = Agent::config_builder()
             // No proxy from the environment. One will need another wire and other addresses.
             .proxy(None)
@@ -107,7 +101,9 @@ impl LongPolling {
                     .build(),
             )
             .build();
-        let connector = wire.chain(RustlsConnector::default()).chain(TapConnector);
+        let connector = WireConnector(dialer)
+            .chain(RustlsConnector::default())
+            .chain(TapConnector);
         let agent = Agent::with_parts(config, connector, addresses);
         let cookies = Cookies::new(&settings.endpoint);
         let request = request(&settings, &cookies)?;

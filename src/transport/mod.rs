@@ -11,13 +11,15 @@
 //!   ureq        HTTP/1.1, chunked, gzip, the pool of idle connections
 //!     tap       plaintext bytes: capture, time of the first byte
 //!     rustls    for https
-//!     wire      the socket: one write a request, deadlines, probe, abort
+//!     wire      the socket: one write a request, deadlines, probe
+//!     dialer    connecting, abort
 //! ```
 //!
 //! Every layer notes what it does in the ledger of the exchange, a thread-local.
 
 mod answer;
 mod cookies;
+mod dialer;
 mod endpoint;
 mod error;
 mod excerpt;

@@ -1,4 +1,4 @@
-//! The TCP level: connecting, and a socket that costs one write and one read for an exchange.
+//! The TCP level: a socket that costs one write and one read for an exchange.
 //!
 //! ureq's own transport writes head and body apart, sets a socket timeout for nearly every
 //! read, and asks with three system calls, twice, whether a kept-alive connection still
@@ -10,27 +10,20 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::resolver::ResolvedSocketAddrs;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
 use super::TransportError;
+use super::dialer::{Dialed, Dialer};
 use super::ledger::{self, Phase};
-use super::resolver::Addresses;
-use super::sockets::Sockets;
 
 /// So much of a request is held back to leave in one write: a body of 64 KiB and its head.
 const HELD_BACK: usize = 72 * 1024;
 
 /// Opens connections.
 #[derive(Debug)]
-pub(super) struct WireConnector {
-    pub(super) addresses: Addresses,
-    pub(super) sockets: Arc<Sockets>,
-    pub(super) connect_timeout: Duration,
-    pub(super) network_timeout: Duration,
-}
+pub(super) struct WireConnector(pub(super) Dialer);
 
 impl Connector for WireConnector {
     type Out = Wire;
@@ -40,19 +33,8 @@ impl Connector for WireConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Wire>, ureq::Error> {
-        let started = Instant::now();
-        let connected = self.connect_any(&details.addrs);
-        ledger::with(|it| it.trace.connect = Some(started.elapsed()));
-        let (stream, peer) = connected.map_err(TransportError::into_ureq)?;
-        stream.set_nodelay(true)?;
-        // A write waits only while the server takes nothing at all, so this needs no deadline.
-        stream.set_write_timeout(Some(at_least_a_millisecond(self.network_timeout)))?;
-
-        let stream = Arc::new(stream);
-        let epoch = ledger::with(|it| it.epoch).unwrap_or_default();
-        if !self.sockets.add(&stream, epoch) {
-            return Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
-        }
+        let dialed = self.0.dial(&details.addrs);
+        let Dialed { stream, peer } = dialed.map_err(TransportError::into_ureq)?;
         let (input, output) = (
             details.config.input_buffer_size(),
             details.config.output_buffer_size(),
@@ -66,40 +48,6 @@ impl Connector for WireConnector {
             usage: Usage::Busy,
             broken: None,
         }))
-    }
-}
-
-impl WireConnector {
-    /// Tries the addresses in turn. Each but the last one gets half of the time that is left.
-    fn connect_any(
-        &self,
-        addresses: &ResolvedSocketAddrs,
-    ) -> Result<(TcpStream, SocketAddr), TransportError> {
-        let mut failure = None;
-        for (nth, address) in addresses.iter().enumerate() {
-            let Some(remaining) = ledger::with(|it| it.remaining()).flatten() else {
-                break;
-            };
-            let is_last = nth + 1 == addresses.len();
-            let budget = if is_last { remaining } else { remaining / 2 };
-            match TcpStream::connect_timeout(address, at_least_a_millisecond(budget)) {
-                Ok(stream) => {
-                    self.addresses.keep(*address);
-                    return Ok((stream, *address));
-                }
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-                Err(error) => failure = Some(error),
-            }
-        }
-        self.addresses.forget();
-        let addresses = addresses.iter().copied().collect();
-        Err(match failure {
-            Some(source) => TransportError::Connect { addresses, source },
-            None => TransportError::ConnectTimeout {
-                addresses,
-                after: self.connect_timeout,
-            },
-        })
     }
 }
 
@@ -270,7 +218,7 @@ fn whole_seconds(remaining: Duration) -> Duration {
 }
 
 /// Sockets refuse a timeout of zero, and some round less than a millisecond to it.
-fn at_least_a_millisecond(timeout: Duration) -> Duration {
+pub(super) fn at_least_a_millisecond(timeout: Duration) -> Duration {
     timeout.max(Duration::from_millis(1))
 }
 

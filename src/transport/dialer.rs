@@ -1,0 +1,93 @@
+//! Opening TCP connections to the endpoint, within the connect timeout.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::resolver::Addresses;
+use super::sockets::Sockets;
+use super::wire::at_least_a_millisecond;
+use super::{Settings, TransportError, ledger};
+
+/// Opens connections for the exchange in the thread's ledger.
+#[derive(Clone, Debug)]
+pub(super) struct Dialer {
+    pub(super) addresses: Addresses,
+    pub(super) sockets: Arc<Sockets>,
+    connect_timeout: Duration,
+    network_timeout: Duration,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Dialed {
+    pub(super) stream: Arc<TcpStream>,
+    pub(super) peer: SocketAddr,
+}
+
+impl Dialer {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            addresses: Addresses::of(&settings.endpoint),
+            sockets: Arc::default(),
+            connect_timeout: settings.connect_timeout,
+            network_timeout: settings.network_timeout,
+        }
+    }
+
+    /// Connects to one of the addresses.
+    pub(super) fn dial(&self, addresses: &[SocketAddr]) -> Result<Dialed, TransportError> {
+        let started = Instant::now();
+        let connected = self.connect_any(addresses);
+        ledger::with(|it| it.trace.connect = Some(started.elapsed()));
+        let (stream, peer) = connected?;
+        let refused = |source| TransportError::Send {
+            source,
+            stage: crate::session::Stage::Unsent,
+        };
+        stream.set_nodelay(true).map_err(refused)?;
+        // A write waits only while the server takes nothing at all, so this needs no deadline.
+        let patience = Some(at_least_a_millisecond(self.network_timeout));
+        stream.set_write_timeout(patience).map_err(refused)?;
+
+        let stream = Arc::new(stream);
+        let epoch = ledger::with(|it| it.epoch).unwrap_or_default();
+        if !self.sockets.add(&stream, epoch) {
+            return Err(refused(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Ok(Dialed { stream, peer })
+    }
+
+    /// Tries the addresses in turn. Each but the last one gets half of the time that is left.
+    fn connect_any(
+        &self,
+        addresses: &[SocketAddr],
+    ) -> Result<(TcpStream, SocketAddr), TransportError> {
+        let mut failure = None;
+        for (nth, address) in addresses.iter().enumerate() {
+            let Some(remaining) = ledger::with(|it| it.remaining()).flatten() else {
+                break;
+            };
+            let is_last = nth + 1 == addresses.len();
+            let budget = if is_last { remaining } else { remaining / 2 };
+            match TcpStream::connect_timeout(address, at_least_a_millisecond(budget)) {
+                Ok(stream) => {
+                    self.addresses.keep(*address);
+                    return Ok((stream, *address));
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        self.addresses.forget();
+        let addresses = addresses.to_vec();
+        Err(match failure {
+            Some(source) => TransportError::Connect { addresses, source },
+            None => TransportError::ConnectTimeout {
+                addresses,
+                after: self.connect_timeout,
+            },
+        })
+    }
+}
