@@ -190,11 +190,12 @@ impl Session {
         }
     }
 
-    pub(super) fn check_loop(&mut self, now: Instant, in_flight: &InFlight, n_deliveries: usize) {
+    pub(super) fn check_loop(&mut self, now: Instant, in_flight: &InFlight) {
         let has_interval = self.advice.interval.is_some_and(|it| it >= NOT_HELD);
         if !matches!(self.state, State::Established(_)) || has_interval {
             return;
         }
+        let n_deliveries = self.n_delivered - in_flight.n_delivered_before;
         let found = self
             .connect_loop
             .connect_returned(in_flight.sent, now, n_deliveries);

@@ -76,7 +76,7 @@ impl LoopGuard {
         &mut self,
         sent: Instant,
         now: Instant,
-        n_deliveries: usize,
+        n_deliveries: u64,
     ) -> Option<(u32, Duration)> {
         let held = now.saturating_duration_since(sent);
         if n_deliveries > 0 || held >= NOT_HELD {

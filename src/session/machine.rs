@@ -39,6 +39,7 @@ pub struct Session {
     pub(super) backoff: Backoff,
     pub(super) handshakes: HandshakeGuard,
     pub(super) connect_loop: LoopGuard,
+    pub(super) n_delivered: u64,
     pub(super) is_leaving: bool,
     /// When the first handshake was asked for.
     pub(super) started: Option<Instant>,
@@ -96,6 +97,8 @@ pub(super) struct InFlight {
     pub(super) epoch: u32,
     pub(super) sent: Instant,
     pub(super) may_be_held: bool,
+    /// Messages that had been delivered until then.
+    pub(super) n_delivered_before: u64,
 }
 
 impl Session {
@@ -116,6 +119,7 @@ impl Session {
             backoff: Backoff::new(settings.seed),
             handshakes: HandshakeGuard::default(),
             connect_loop: LoopGuard::default(),
+            n_delivered: 0,
             is_leaving: false,
             started: None,
             last_alive: None,
@@ -239,6 +243,11 @@ impl Session {
     /// The connection type that handshake and connect name.
     pub fn connection_type(&self) -> ConnectionType {
         self.settings.connection_type
+    }
+
+    /// Whether the session is kept alive by connects.
+    pub fn connects(&self) -> Connects {
+        self.settings.connects
     }
 
     /// Whether a handshake has ever succeeded.

@@ -15,7 +15,9 @@
 //! ```
 //!
 //! A session has two lanes, each with at most one request in flight: the connect, which the
-//! server holds, and everything else.
+//! server holds, and everything else. Over a websocket a request is in flight only until it
+//! has left ([`Session::handle_sent`]), apart from the connect, and messages come on their
+//! own ([`Session::handle_messages`]).
 
 mod backoff;
 mod event;
@@ -24,6 +26,7 @@ mod failures;
 mod guard;
 mod machine;
 mod pending;
+mod pushed;
 mod queue;
 mod replies;
 mod requests;

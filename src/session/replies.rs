@@ -18,17 +18,13 @@ const MOST_PUBLISH_LOSSES: u32 = 2;
 impl Session {
     /// Takes the messages of one response.
     pub fn handle_response(&mut self, now: Instant, exchange: ExchangeId, messages: Vec<Message>) {
-        let n_deliveries = messages
-            .iter()
-            .filter(|it| it.kind() == Kind::Delivery)
-            .count();
         let in_flight = self.free_lane(exchange);
         for message in messages {
             self.handle_message(now, message);
         }
         self.expect_replies_soon(now, exchange);
         if let Some(in_flight) = in_flight.filter(|it| it.may_be_held && it.epoch == self.epoch) {
-            self.check_loop(now, &in_flight, n_deliveries);
+            self.check_loop(now, &in_flight);
         }
         self.finish_renewal(now);
     }
@@ -48,15 +44,20 @@ impl Session {
             let failure = no_reply(&pending.request);
             self.request_failed(now, pending, &failure);
         }
+        self.settle_connect(now);
         self.finish_renewal(now);
     }
 
-    fn handle_message(&mut self, now: Instant, message: Message) {
+    pub(super) fn handle_message(&mut self, now: Instant, message: Message) {
         if let Some(advice) = message.advice() {
             self.take_advice(advice);
         }
         match message.kind() {
-            Kind::Delivery => self.events.push_back(Event::Received { message }),
+            Kind::Delivery => {
+                self.n_delivered += 1;
+                self.last_alive = Some(now);
+                self.events.push_back(Event::Received { message });
+            }
             Kind::Reply => match take_answered(&mut self.pending, &message) {
                 Some(pending) => self.replied(now, pending, message),
                 None => self.events.push_back(Event::Unmatched { message }),
@@ -309,7 +310,7 @@ impl Session {
     }
 
     /// Reports a renewed session once all its subscriptions are decided.
-    fn finish_renewal(&mut self, now: Instant) {
+    pub(super) fn finish_renewal(&mut self, now: Instant) {
         let State::Established(established) = &self.state else {
             return;
         };

@@ -12,6 +12,8 @@ use super::{ExchangeId, Lane, Transmit};
 /// The answer to a connect with this advice comes at once: CometD, cometd-nodejs and Faye
 /// all honour it.
 const ANSWER_AT_ONCE: &str = r#"{"timeout":0}"#;
+/// Messages without a reply beyond which no publish leaves. Over HTTP there are never as many.
+const MOST_UNANSWERED: usize = 256;
 
 impl Session {
     /// The next request to send, if one is due. Call it until it returns `None`.
@@ -57,6 +59,8 @@ impl Session {
                 self.send_at = None;
                 self.poll_established(now)
             }
+            // Over a websocket the lane is free before the reply is there.
+            State::Disconnecting { .. } if is_asked(&self.pending) => None,
             State::Disconnecting { n_sent, .. } => {
                 *n_sent += 1;
                 Some(self.transmit(now, vec![Request::Disconnect], None))
@@ -87,7 +91,7 @@ impl Session {
         }
         self.subscriptions
             .retain(|it| it.state != SubscriptionState::Unwanted);
-        if requests.is_empty() {
+        if requests.is_empty() && self.pending.len() < MOST_UNANSWERED {
             let n_publishes = self.publications.len().min(self.settings.max_batch.max(1));
             requests.extend(self.publications.drain(..n_publishes).map(Request::Publish));
         }
@@ -164,6 +168,7 @@ impl Session {
             epoch: self.epoch,
             sent: now,
             may_be_held: hold.is_some(),
+            n_delivered_before: self.n_delivered,
         };
         match lane {
             Lane::Connect => self.lane_connect = Some(in_flight),
@@ -231,6 +236,12 @@ fn handshake(message: MessageBuilder, connection_type: ConnectionType) -> Messag
         .string("version", VERSION)
         .string("minimumVersion", VERSION)
         .json("supportedConnectionTypes", &valid(&connection_types))
+}
+
+/// Whether a disconnect is under way.
+fn is_asked(pending: &[Pending]) -> bool {
+    let mut requests = pending.iter().map(|it| &it.request);
+    requests.any(|it| matches!(it, Request::Disconnect))
 }
 
 fn answer_at_once(message: MessageBuilder) -> MessageBuilder {

@@ -1,6 +1,7 @@
 //! Conversations between a session and a server, in simulated time.
 
 mod property;
+mod pushed;
 mod recovery;
 mod scenario;
 mod talk;

@@ -1,0 +1,87 @@
+//! The inputs of a transport whose replies come on their own, as they do over a websocket.
+
+use std::time::Instant;
+
+use crate::protocol::{ConnectionType, Message};
+
+use super::machine::{InFlight, Session, State};
+use super::pending::{Pending, Request};
+use super::{ExchangeId, Failure};
+
+impl Session {
+    /// A request has left. Its replies will come through
+    /// [`handle_messages`](Self::handle_messages), in any order and among other messages; the
+    /// send lane is free for the next request.
+    pub fn handle_sent(&mut self, now: Instant, exchange: ExchangeId) {
+        if self
+            .lane_send
+            .as_ref()
+            .is_some_and(|it| it.exchange == exchange)
+        {
+            self.lane_send = None;
+        }
+        let is_held = |it: &InFlight| it.exchange == exchange && it.may_be_held;
+        let hold = match &self.lane_connect {
+            Some(in_flight) if is_held(in_flight) => self.hold(),
+            Some(_) | None => Default::default(),
+        };
+        let deadline = now + self.settings.network_timeout + hold;
+        for pending in &mut self.pending {
+            if pending.exchange == exchange {
+                pending.deadline = Some(deadline);
+            }
+        }
+    }
+
+    /// Takes messages that came on their own.
+    pub fn handle_messages(&mut self, now: Instant, messages: Vec<Message>) {
+        for message in messages {
+            self.handle_message(now, message);
+        }
+        self.settle_connect(now);
+        self.finish_renewal(now);
+    }
+
+    /// The connection is gone: what left through it and has no reply will get none.
+    pub fn handle_disconnected(&mut self, now: Instant, failure: &Failure) {
+        self.lane_connect = None;
+        self.lane_send = None;
+        let is_connect = |it: &Pending| matches!(it.request, Request::Connect);
+        for pending in self.take_pending(is_connect) {
+            self.request_failed(now, pending, failure);
+        }
+        if let State::Established(established) = &self.state {
+            // One announcement is enough: the rest waits as long as the connect does.
+            self.send_at = self.send_at.or(established.connect_at);
+        }
+        for pending in self.take_pending(|_| true) {
+            self.request_failed(now, pending, failure);
+        }
+        self.finish_renewal(now);
+    }
+
+    /// Begins anew over another transport. Only before the first handshake has succeeded.
+    pub fn fall_back(&mut self, now: Instant, connection_type: ConnectionType) {
+        if self.was_established() || self.is_ended() {
+            return;
+        }
+        self.settings.connection_type = connection_type;
+        self.lane_send = None;
+        self.take_pending(|it| matches!(it.request, Request::Handshake));
+        self.state = State::Unconnected { handshake_at: now };
+    }
+
+    /// The connect keeps its lane until its reply is there, or will not come any more.
+    pub(super) fn settle_connect(&mut self, now: Instant) {
+        let is_over = |it: &mut InFlight| {
+            let is_its = |pending: &Pending| pending.exchange == it.exchange;
+            !self.pending.iter().any(is_its)
+        };
+        if let Some(in_flight) = self.lane_connect.take_if(is_over)
+            && in_flight.may_be_held
+            && in_flight.epoch == self.epoch
+        {
+            self.check_loop(now, &in_flight);
+        }
+    }
+}
