@@ -147,7 +147,9 @@ fn recorded_publish(address: SocketAddr) -> Result<Vec<u8>> {
     client.publish(channel.clone(), data);
     while let Some(notice) = client.next(Some(deadline())) {
         if let Notice::Exchanged {
-            messages, trace, ..
+            messages,
+            trace: Some(trace),
+            ..
         } = notice
             && messages.iter().any(|it| it.channel() == channel.as_str())
         {

@@ -65,15 +65,18 @@ impl<'p> Conversation<'p> {
                 Notice::Woken => return Ok(Some(Heard::Woken)),
                 Notice::Odd(finding) => self.tell_odd(&finding)?,
                 Notice::Sent { time, messages } => self.tell_sent(time, messages)?,
+                Notice::FellBack { error } => {
+                    let reason = format!("no websocket, long polling instead: {error}");
+                    self.tell_state(warning(reason))?;
+                }
                 Notice::Exchanged {
                     time,
                     messages,
                     trace,
                     error,
                 } => {
-                    http_heads(&trace)
-                        .iter()
-                        .for_each(|it| self.printer.http(it));
+                    let heads = trace.iter().flat_map(|it| http_heads(it));
+                    heads.for_each(|it| self.printer.http(&it));
                     if let Some(error) = error {
                         // Whatever was in it will not be answered.
                         self.sent.clear();
@@ -81,7 +84,7 @@ impl<'p> Conversation<'p> {
                             .note_in_traffic(&format!("exchange failed: {error}"));
                     }
                     self.tell_received(time, messages)?;
-                    self.last_trace = Some(trace);
+                    self.last_trace = trace.or_else(|| self.last_trace.take());
                 }
                 _ => {}
             }
@@ -126,10 +129,7 @@ impl<'p> Conversation<'p> {
             id,
             round_trip,
         };
-        Ok(self.printer.state(&StateRecord {
-            time: SystemTime::now(),
-            state,
-        })?)
+        self.tell_state(state)
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -218,11 +218,14 @@ impl<'p> Conversation<'p> {
             // The command itself tells of its messages.
             _ => return Ok(()),
         };
-        self.printer.state(&StateRecord {
+        self.tell_state(state)
+    }
+
+    fn tell_state(&mut self, state: State) -> Result<(), Stop> {
+        Ok(self.printer.state(&StateRecord {
             time: SystemTime::now(),
             state,
-        })?;
-        Ok(())
+        })?)
     }
 
     fn tell_odd(&mut self, finding: &Finding) -> Result<(), Stop> {
@@ -235,11 +238,7 @@ impl<'p> Conversation<'p> {
         match unreadable {
             Some(unreadable) => self.printer.unreadable(&unreadable)?,
             None => {
-                let state = warning(format!("odd message: {finding}"));
-                self.printer.state(&StateRecord {
-                    time: SystemTime::now(),
-                    state,
-                })?;
+                self.tell_state(warning(format!("odd message: {finding}")))?;
             }
         }
         Ok(())

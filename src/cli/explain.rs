@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bayeux::protocol::{Channel, ChannelPattern, Message};
 use bayeux::session::{End, Failure, LossReason, NoReply, Refusal};
-use bayeux::transport::{Endpoint, TransportError};
+use bayeux::transport::{Endpoint, TransportError, UpgradeRefusal};
 use serde_json::Value;
 
 use super::exit::{Exit, Stop, root};
@@ -245,8 +245,53 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         E::Closed { .. } | E::Cut { .. } => answered("broke the connection".to_owned())
             .cause(error)
             .hint("a crash or a proxy's limit? the server's log may tell"),
+        E::UpgradeRefused(refusal) => upgrade_refused(refusal, endpoint),
+        E::Subprotocol { .. } => answered("opens no websocket".to_owned())
+            .cause(error)
+            .hint("-H 'Sec-WebSocket-Protocol: NAME' asks for one; without it none is asked for"),
+        E::BadUpgrade { .. } => answered("opens no websocket".to_owned())
+            .cause(error)
+            .hint("something between changes the upgrade; -t long-polling does without"),
+        E::WebSocketClosed { .. } => answered("closed the websocket".to_owned())
+            .cause(error)
+            .hint("the server's log tells more; -t long-polling does without"),
+        E::WebSocketGone { .. } | E::WebSocketSilent { .. } => {
+            answered("broke the connection".to_owned())
+                .cause(error)
+                .hint("a crash or a proxy's limit? the server's log may tell")
+        }
+        E::FrameTooLarge { .. } => answered("sent more than --max-body".to_owned())
+            .cause(error)
+            .hint("--max-body 1GiB takes more"),
+        E::BinaryFrame { .. } | E::BadFrame { .. } => answered("does not speak Bayeux".to_owned())
+            .cause(error)
+            .hint("is this websocket the Bayeux endpoint's? -vv shows the headers of the upgrade"),
         _ => cannot_reach(endpoint).cause(root(error)),
     }
+}
+
+/// The status and the headers say who refused: the server, or what stands before it.
+fn upgrade_refused(refusal: &UpgradeRefusal, endpoint: &Endpoint) -> Stop {
+    let exit = match refusal.status {
+        401 => Exit::Unauthorised,
+        _ => Exit::Unreachable,
+    };
+    let hint = match refusal.status {
+        401 => "give credentials: -H 'Authorization: Bearer TOKEN'",
+        404 => "is this the endpoint's path, and has it a websocket? -t long-polling does without",
+        403 => "some servers want an -H 'Origin: URL' they know; -t long-polling does without",
+        502..=504 => "the proxy cannot reach the server behind it",
+        _ => {
+            "does a proxy pass the upgrade on (nginx: proxy_set_header Upgrade $http_upgrade)? \
+             -t long-polling does without"
+        }
+    };
+    Stop::new(
+        exit,
+        format!("{endpoint} refused the websocket: HTTP {}", refusal.status),
+    )
+    .cause(refusal)
+    .hint(hint)
 }
 
 /// A page is none, whatever its content type says.

@@ -7,7 +7,7 @@ use std::thread;
 use crate::session::{Lane, Transmit};
 use crate::transport::LongPolling;
 
-use super::Input;
+use super::driver::Input;
 
 /// Enough for an exchange through TLS; the default of 2 MiB is address space, not memory, but
 /// a load test has thousands of clients.

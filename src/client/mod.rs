@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod driver;
 mod lanes;
 mod settings;
 #[cfg(test)]
@@ -38,12 +39,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::protocol::{Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
-use crate::session::{Connects, Event, ExchangeId, PublishId, Session, Transmit};
-use crate::transport::{Exchange, LongPolling, Trace, TransportError};
-
-use lanes::Lanes;
-pub use settings::{Settings, Traffic};
+use crate::protocol::{Body, Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
+use crate::session::{Event, PublishId, Session, Stage, Transmit};
+use crate::transport::{
+    Connections, Exchange, Incoming, Settings as TransportSettings, Trace, TransportError,
+    Unopened, Wake,
+};
+use driver::{Driver, Input};
+pub use settings::{Fallback, Settings, Traffic};
 
 /// Something that the owner of a [`Client`] should know.
 #[derive(Debug)]
@@ -61,16 +64,22 @@ pub enum Notice {
         /// Its messages.
         messages: Vec<Message>,
     },
-    /// An exchange is over. Only with [`Traffic::Shown`].
+    /// An exchange is over, a websocket was opened or is gone, or messages came over it. Only
+    /// with [`Traffic::Shown`].
     Exchanged {
         /// When the response was complete, or the exchange failed.
         time: SystemTime,
-        /// The messages of the response.
+        /// The messages that came.
         messages: Vec<Message>,
-        /// What went over the wire.
-        trace: Box<Trace>,
+        /// What went over the wire in HTTP; nothing for what came over an open websocket.
+        trace: Option<Box<Trace>>,
         /// Why there is no response.
         error: Option<Arc<TransportError>>,
+    },
+    /// No websocket can be opened; the client goes on with long polling.
+    FellBack {
+        /// Why not.
+        error: Arc<TransportError>,
     },
     /// A [`Waker`] was used.
     Woken,
@@ -80,8 +89,10 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Client {
     session: Session,
-    transport: Arc<LongPolling>,
     driver: Driver,
+    /// For a fallback that may be needed.
+    spare: Option<Box<TransportSettings>>,
+    connections: Connections,
     traffic: Traffic,
     inbox: Receiver<Input>,
     poster: Sender<Input>,
@@ -92,22 +103,8 @@ pub struct Client {
 #[derive(Clone, Debug)]
 pub struct Waker {
     poster: Sender<Input>,
-    transport: Arc<LongPolling>,
-}
-
-#[derive(Debug)]
-enum Driver {
-    /// Exchanges are done where the client is asked for its next notice.
-    Inline,
-    /// Each lane has a thread.
-    Threads(Lanes),
-}
-
-/// What comes into the inbox.
-#[derive(Debug)]
-enum Input {
-    Exchanged(ExchangeId, Box<Exchange>),
-    Wake,
+    wake: Option<Wake>,
+    connections: Connections,
 }
 
 impl Client {
@@ -116,24 +113,21 @@ impl Client {
     /// # Errors
     /// When the settings cannot be used: a header that is none, for example.
     pub fn new(settings: Settings) -> Result<Self, TransportError> {
-        let transport = Arc::new(LongPolling::new(settings.transport)?);
         let (poster, inbox) = channel();
-        let driver = match settings.session.connects {
-            Connects::Never => Driver::Inline,
-            Connects::Held => Driver::Threads(Lanes::new(&transport, &poster)),
-        };
+        let driver = Driver::new(&settings, &poster)?;
+        let may_fall_back =
+            matches!(driver, Driver::Socket(_)) && settings.fallback == Fallback::LongPolling;
         let mut session = Session::new(settings.session);
         session.handshake(Instant::now());
-        let traffic = settings.traffic;
-        let notices = VecDeque::new();
         Ok(Self {
             session,
-            transport,
             driver,
-            traffic,
+            connections: settings.transport.connections.clone(),
+            spare: may_fall_back.then(|| Box::new(settings.transport)),
+            traffic: settings.traffic,
             inbox,
             poster,
-            notices,
+            notices: VecDeque::new(),
         })
     }
 
@@ -174,9 +168,13 @@ impl Client {
                 return Some(Notice::Event(event));
             }
             if self.session.poll_cancel().is_some() {
-                // Only the connect of a lost session is ever cancelled, while the other lane
-                // is free: no exchange that is still wanted is hurt.
-                self.transport.abort();
+                match &self.driver {
+                    // Only the connect of a lost session is ever cancelled, while the other
+                    // lane is free: no exchange that is still wanted is hurt.
+                    Driver::Inline(_) | Driver::Threads(_) => self.connections.abort(),
+                    // Its reply will answer nothing that anybody still asks.
+                    Driver::Socket(_) => {}
+                }
                 continue;
             }
             if let Some(transmit) = self.session.poll_transmit(Instant::now()) {
@@ -184,6 +182,9 @@ impl Client {
                 continue;
             }
             if self.session.is_ended() {
+                if let Driver::Socket(socket) = &mut self.driver {
+                    socket.close();
+                }
                 return None;
             }
             let wake_at = [self.session.poll_timeout(), deadline]
@@ -218,80 +219,188 @@ impl Client {
         self.session.is_ended()
     }
 
-    /// The transport, for what it knows of cookies.
-    pub fn transport(&self) -> &LongPolling {
-        &self.transport
-    }
-
     /// A handle to wake the owner with.
     pub fn waker(&self) -> Waker {
         Waker {
             poster: self.poster.clone(),
-            transport: Arc::clone(&self.transport),
+            wake: self.driver.wake(),
+            connections: self.connections.clone(),
         }
     }
 
     /// `until` bounds an exchange that is done right here.
     fn transmit(&mut self, transmit: Transmit, until: Option<Instant>) {
-        if self.traffic == Traffic::Shown {
-            let (time, messages) = (SystemTime::now(), transmit.messages.clone());
-            self.notices.push_back(Notice::Sent { time, messages });
+        if !matches!(self.driver, Driver::Socket(_)) {
+            self.tell_sent(&transmit);
         }
         match &mut self.driver {
+            // It is told once it has left.
+            Driver::Socket(socket) => socket.send(transmit),
             Driver::Threads(lanes) => lanes.send(transmit),
-            Driver::Inline => {
-                let exchange = self
-                    .transport
-                    .exchange(&transmit.messages, transmit.hold, until);
+            Driver::Inline(transport) => {
+                let exchange = transport.exchange(&transmit.messages, transmit.hold, until);
                 self.handle(Input::Exchanged(transmit.exchange, Box::new(exchange)));
             }
         }
     }
 
-    fn receive(&self, wake_at: Option<Instant>) -> Option<Input> {
-        let timeout = match wake_at {
-            Some(wake_at) => wake_at.saturating_duration_since(Instant::now()),
-            None => Duration::from_secs(3600),
-        };
-        // The client itself holds a sender, so the inbox is never disconnected.
-        self.inbox.recv_timeout(timeout).ok()
+    fn receive(&mut self, wake_at: Option<Instant>) -> Option<Input> {
+        match &mut self.driver {
+            Driver::Socket(socket) => {
+                // The client itself holds a sender, so the inbox is never disconnected.
+                let posted = self.inbox.try_recv().ok();
+                posted.or_else(|| socket.next(wake_at).map(Input::Socket))
+            }
+            Driver::Inline(_) | Driver::Threads(_) => {
+                let timeout = match wake_at {
+                    Some(wake_at) => wake_at.saturating_duration_since(Instant::now()),
+                    None => Duration::from_secs(3600),
+                };
+                self.inbox.recv_timeout(timeout).ok()
+            }
+        }
     }
 
     fn handle(&mut self, input: Input) {
-        let (id, exchange) = match input {
-            Input::Wake => return self.notices.push_back(Notice::Woken),
-            Input::Exchanged(id, exchange) => (id, *exchange),
-        };
-        let now = Instant::now();
-        let (messages, error) = match exchange.outcome {
-            Ok(body) => {
-                self.notices
-                    .extend(body.findings.into_iter().map(Notice::Odd));
-                let odd = body.messages.iter().flat_map(Message::findings);
-                self.notices.extend(odd.cloned().map(Notice::Odd));
-                (body.messages, None)
+        match input {
+            Input::Wake => self.notices.push_back(Notice::Woken),
+            Input::Exchanged(id, exchange) => {
+                let Exchange { outcome, trace } = *exchange;
+                let trace = Some(Box::new(trace));
+                match outcome {
+                    Ok(body) => {
+                        let messages = self.take_body(body, trace);
+                        self.session.handle_response(Instant::now(), id, messages);
+                    }
+                    Err(error) => {
+                        let error = self.tell_failed(error, trace);
+                        let failure = error.failure();
+                        self.session.handle_failure(Instant::now(), id, &failure);
+                    }
+                }
             }
-            Err(error) => (Vec::new(), Some(Arc::new(error))),
+            Input::Socket(incoming) => self.handle_incoming(incoming),
+        }
+    }
+
+    fn handle_incoming(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Sent(transmit) => {
+                self.tell_sent(&transmit);
+                self.session.handle_sent(Instant::now(), transmit.exchange);
+            }
+            Incoming::Messages(body) => {
+                let messages = self.take_body(body, None);
+                self.session.handle_messages(Instant::now(), messages);
+            }
+            Incoming::Opened {
+                trace,
+                refused: None,
+                ..
+            } => self.tell_exchanged(Vec::new(), Some(trace), None),
+            Incoming::Opened {
+                trace,
+                refused: Some(refused),
+                ..
+            } => self.handle_unopened(*refused, trace),
+            Incoming::Closed { error, unsent } => {
+                let error = self.tell_failed(error, None);
+                self.give_back(&unsent, &error);
+                let failure = error.failure();
+                self.session.handle_disconnected(Instant::now(), &failure);
+            }
+        }
+    }
+
+    fn handle_unopened(&mut self, refused: Unopened, trace: Box<Trace>) {
+        let Unopened {
+            error,
+            is_upgrade,
+            unsent,
+        } = refused;
+        let spare = self.spare.take_if(|_| is_upgrade && may_help(&error));
+        let error = self.tell_failed(error, Some(trace));
+        let polling = spare.and_then(|settings| {
+            let connects = self.session.connects();
+            Driver::polling(*settings, connects, &self.poster).ok()
+        });
+        let Some(polling) = polling.filter(|_| !self.session.was_established()) else {
+            return self.give_back(&unsent, &error);
         };
+        self.driver = polling;
+        self.notices.push_back(Notice::FellBack { error });
+        self.session
+            .fall_back(Instant::now(), ConnectionType::LongPolling);
+    }
+
+    /// Hands back what never left.
+    fn give_back(&mut self, unsent: &[Transmit], error: &Arc<TransportError>) {
+        let mut failure = error.failure();
+        failure.stage = Stage::Unsent;
+        for transmit in unsent {
+            self.session
+                .handle_failure(Instant::now(), transmit.exchange, &failure);
+        }
+    }
+
+    /// Tells of what is odd in a body, and of its messages.
+    fn take_body(&mut self, body: Body, trace: Option<Box<Trace>>) -> Vec<Message> {
+        self.notices
+            .extend(body.findings.into_iter().map(Notice::Odd));
+        let odd = body.messages.iter().flat_map(Message::findings);
+        self.notices.extend(odd.cloned().map(Notice::Odd));
+        if self.traffic == Traffic::Shown {
+            self.tell_exchanged(body.messages.clone(), trace, None);
+        }
+        body.messages
+    }
+
+    fn tell_sent(&mut self, transmit: &Transmit) {
+        if self.traffic == Traffic::Shown {
+            let (time, messages) = (SystemTime::now(), transmit.messages.clone());
+            self.notices.push_back(Notice::Sent { time, messages });
+        }
+    }
+
+    fn tell_failed(
+        &mut self,
+        error: TransportError,
+        trace: Option<Box<Trace>>,
+    ) -> Arc<TransportError> {
+        let error = Arc::new(error);
+        self.tell_exchanged(Vec::new(), trace, Some(Arc::clone(&error)));
+        error
+    }
+
+    fn tell_exchanged(
+        &mut self,
+        messages: Vec<Message>,
+        trace: Option<Box<Trace>>,
+        error: Option<Arc<TransportError>>,
+    ) {
         if self.traffic == Traffic::Shown {
             self.notices.push_back(Notice::Exchanged {
                 time: SystemTime::now(),
-                messages: messages.clone(),
-                trace: Box::new(exchange.trace),
-                error: error.clone(),
+                messages,
+                trace,
+                error,
             });
         }
-        match error {
-            None => self.session.handle_response(now, id, messages),
-            Some(error) => self.session.handle_failure(now, id, &error.failure()),
-        }
+    }
+}
+
+/// Whether long polling may work where the upgrade failed: credentials are wanted there as well.
+fn may_help(error: &TransportError) -> bool {
+    match error {
+        TransportError::UpgradeRefused(refusal) => !matches!(refusal.status, 401 | 407),
+        _ => true,
     }
 }
 
 impl Drop for Client {
     /// Lets go of a held connect, so that its thread ends.
     fn drop(&mut self) {
-        self.transport.abort();
+        self.connections.abort();
     }
 }
 
@@ -300,12 +409,15 @@ impl Waker {
     pub fn wake(&self) {
         // Nobody listens any more once the client is gone.
         let _ = self.poster.send(Input::Wake);
+        if let Some(wake) = &self.wake {
+            wake.wake();
+        }
     }
 
     /// Breaks off the exchanges that are under way, and wakes the owner. For a client that
     /// does its exchanges on its owner's thread this is the only way to be heard.
     pub fn break_off(&self) {
         self.wake();
-        self.transport.abort();
+        self.connections.abort();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::ConnectionType;
 use crate::session::{Connects, Extensions, Recovery, Settings as SessionSettings};
-use crate::transport::{Capture, Endpoint, Settings as TransportSettings};
+use crate::transport::{Capture, Connections, Endpoint, Settings as TransportSettings};
 
 /// The settings of a client.
 #[derive(Debug)]
@@ -14,8 +14,19 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Of its transport.
     pub transport: TransportSettings,
+    /// What happens when no websocket can be opened.
+    pub fallback: Fallback,
     /// Whether to tell of every request and response.
     pub traffic: Traffic,
+}
+
+/// What a client does when the server is there and does not let it open a websocket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fallback {
+    /// It goes on with long polling, and says so.
+    LongPolling,
+    /// It ends.
+    Never,
 }
 
 /// Whether a client tells of every request and response, beside what its session says.
@@ -28,13 +39,17 @@ pub enum Traffic {
 }
 
 impl Settings {
-    /// What suits most: connects are held, a lost session recovers, 10 s for connecting and
+    /// What suits most: the transport is the one of the URL's scheme, connects are held, a lost session recovers, 10 s for connecting and
     /// 10 s of patience with the network, no header, at most 64 MiB a response.
     pub fn new(endpoint: Endpoint) -> Self {
         let network_timeout = Duration::from_secs(10);
         Self {
             session: SessionSettings {
-                connection_type: ConnectionType::LongPolling,
+                connection_type: if endpoint.is_web_socket() {
+                    ConnectionType::WebSocket
+                } else {
+                    ConnectionType::LongPolling
+                },
                 connects: Connects::Held,
                 recovery: Recovery::Always,
                 first_handshake: Duration::ZERO,
@@ -51,7 +66,9 @@ impl Settings {
                 network_timeout,
                 max_body: 64 * 1024 * 1024,
                 capture: Capture::Nothing,
+                connections: Connections::default(),
             },
+            fallback: Fallback::LongPolling,
             traffic: Traffic::Hidden,
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::protocol::decode;
 use crate::server::{Server, Settings as ServerSettings};
-use crate::session::{End, Recovery};
+use crate::session::{Connects, End, Recovery};
 
 /// Nothing here takes long; a test that waits longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,7 +67,7 @@ fn a_one_shot_session_needs_no_thread() {
     let mut client = client(&server, Connects::Never);
     client.publish("/demo".parse().unwrap(), "1".parse().unwrap());
     until(&mut client, |it| matches!(it, Event::Acknowledged { .. }));
-    assert!(matches!(client.driver, Driver::Inline));
+    assert!(matches!(client.driver, Driver::Inline(_)));
     client.disconnect();
     until(&mut client, |it| {
         matches!(it, Event::Ended(End::Disconnected))

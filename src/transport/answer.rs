@@ -109,6 +109,18 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     )
 }
 
+/// Reads the text of a websocket's frame: one message or an array of them.
+pub(super) fn read_frame(text: &[u8]) -> Result<Body, TransportError> {
+    read_messages(&HeaderMap::new(), text).map_err(|error| match error {
+        TransportError::NotJson {
+            excerpt, reason, ..
+        } => TransportError::BadFrame {
+            reason: format!("{reason}: {excerpt}"),
+        },
+        error => error,
+    })
+}
+
 /// What an error of ureq means for the exchange in the ledger.
 pub(super) fn failure(error: ureq::Error, ledger: &Ledger) -> TransportError {
     use ureq::Error as E;
@@ -142,7 +154,7 @@ pub(super) fn failure(error: ureq::Error, ledger: &Ledger) -> TransportError {
     }
 }
 
-fn timeout(ledger: &Ledger) -> TransportError {
+pub(super) fn timeout(ledger: &Ledger) -> TransportError {
     match ledger.phase {
         Phase::Connecting => TransportError::ConnectTimeout {
             addresses: Vec::from_iter(ledger.trace.peer),
@@ -162,7 +174,7 @@ fn timeout(ledger: &Ledger) -> TransportError {
     }
 }
 
-fn io(error: std::io::Error, ledger: &Ledger) -> TransportError {
+pub(super) fn io(error: std::io::Error, ledger: &Ledger) -> TransportError {
     if let Some(error) = error.get_ref().and_then(|it| it.downcast_ref()) {
         return tls(error, ledger);
     }
@@ -206,7 +218,7 @@ fn tls(error: &rustls::Error, ledger: &Ledger) -> TransportError {
 }
 
 /// A response that does not begin as one of HTTP: a TLS alert, or another protocol's greeting.
-fn strange(ledger: &Ledger) -> Option<TransportError> {
+pub(super) fn strange(ledger: &Ledger) -> Option<TransportError> {
     match ledger.strange_opening.as_slice() {
         [] => None,
         [0x15, 0x03, ..] => Some(TransportError::PlainToTlsPort),
@@ -214,4 +226,24 @@ fn strange(ledger: &Ledger) -> Option<TransportError> {
             excerpt: Excerpt::of(opening),
         }),
     }
+}
+
+/// `Debug` of headers must not show what a cookie is.
+pub(super) fn mark_secrets(headers: &mut HeaderMap) {
+    if let header::Entry::Occupied(mut cookies) = headers.entry(header::SET_COOKIE) {
+        cookies.iter_mut().for_each(|it| it.set_sensitive(true));
+    }
+}
+
+/// The names of the cookies that a response sets.
+pub(super) fn cookie_names(headers: &HeaderMap) -> Vec<String> {
+    let cookies = headers.get_all(header::SET_COOKIE).into_iter();
+    let texts = cookies.map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let name = |it: &str| {
+        it.split_once('=')
+            .map_or(it, |(name, _)| name)
+            .trim()
+            .to_owned()
+    };
+    texts.map(|it| name(&it)).collect()
 }

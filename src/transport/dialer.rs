@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::connections::Connections;
 use super::resolver::Addresses;
-use super::sockets::Sockets;
 use super::wire::at_least_a_millisecond;
 use super::{Settings, TransportError, ledger};
 
@@ -14,7 +14,7 @@ use super::{Settings, TransportError, ledger};
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     pub(super) addresses: Addresses,
-    pub(super) sockets: Arc<Sockets>,
+    pub(super) connections: Connections,
     connect_timeout: Duration,
     network_timeout: Duration,
 }
@@ -30,10 +30,15 @@ impl Dialer {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             addresses: Addresses::of(&settings.endpoint),
-            sockets: Arc::default(),
+            connections: settings.connections.clone(),
             connect_timeout: settings.connect_timeout,
             network_timeout: settings.network_timeout,
         }
+    }
+
+    /// The addresses to connect to.
+    pub(super) fn resolve(&self) -> Result<Vec<SocketAddr>, TransportError> {
+        self.addresses.known_or_looked_up()
     }
 
     /// Connects to one of the addresses.
@@ -53,7 +58,7 @@ impl Dialer {
 
         let stream = Arc::new(stream);
         let epoch = ledger::with(|it| it.epoch).unwrap_or_default();
-        if !self.sockets.add(&stream, epoch) {
+        if !self.connections.add(&stream, epoch) {
             return Err(refused(io::ErrorKind::ConnectionAborted.into()));
         }
         Ok(Dialed { stream, peer })

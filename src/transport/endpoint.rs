@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use ureq::http::Uri;
+use ureq::http::uri::Scheme;
 
 /// Where a Bayeux server listens: scheme, host, port, path and query.
 ///
@@ -36,11 +37,8 @@ pub enum EndpointError {
     /// Nothing was given, or no host stands where one must.
     #[error("a URL needs a host, for example http://localhost:8080/cometd")]
     NoHost,
-    /// A scheme whose transport does not exist yet.
-    #[error("the WebSocket transport is not there yet, use http or https: {0}")]
-    WebSocket(String),
-    /// A scheme that is not of HTTP.
-    #[error("unknown scheme, use http or https: {0}")]
+    /// A scheme that is neither of HTTP nor of WebSocket.
+    #[error("unknown scheme, use http, https, ws or wss: {0}")]
     Scheme(String),
     /// A user name or a password stands before the host.
     #[error("credentials do not belong in a URL; send them in a header")]
@@ -82,7 +80,12 @@ impl Endpoint {
 
     /// Whether the connection is encrypted.
     pub fn is_tls(&self) -> bool {
-        self.url.starts_with("https:")
+        self.uri.scheme() == Some(&Scheme::HTTPS)
+    }
+
+    /// Whether the scheme is `ws` or `wss`.
+    pub fn is_web_socket(&self) -> bool {
+        self.url.starts_with("ws")
     }
 
     /// The whole URL, with the values of the query.
@@ -90,6 +93,7 @@ impl Endpoint {
         &self.url
     }
 
+    /// The URL for requests over HTTP, whatever the transport.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -119,7 +123,10 @@ impl FromStr for Endpoint {
             host if is_host(host) => host.to_ascii_lowercase(),
             _ => return Err(EndpointError::Malformed),
         };
-        let default_port = if scheme == "https" { 443 } else { 80 };
+        let (default_port, http) = match scheme {
+            "https" | "wss" => (443, "https"),
+            _ => (80, "http"),
+        };
         let port = port.unwrap_or(default_port);
 
         let mut url = format!("{scheme}://{host}");
@@ -131,7 +138,8 @@ impl FromStr for Endpoint {
             url.push('/');
         }
         url.push_str(path_and_query);
-        let uri: Uri = url.parse().map_err(|_| EndpointError::Malformed)?;
+        let uri = format!("{http}{}", &url[scheme.len()..]);
+        let uri: Uri = uri.parse().map_err(|_| EndpointError::Malformed)?;
         Ok(Self {
             host: host.trim_matches(['[', ']']).into(),
             url: url.into(),
@@ -179,7 +187,8 @@ fn split_scheme(text: &str) -> Result<(&'static str, &str), EndpointError> {
         _ if rest.starts_with(':') => Err(EndpointError::NoHost),
         "http" => Ok(("http", rest)),
         "https" => Ok(("https", rest)),
-        "ws" | "wss" => Err(EndpointError::WebSocket(scheme.to_owned())),
+        "ws" => Ok(("ws", rest)),
+        "wss" => Ok(("wss", rest)),
         _ => Err(EndpointError::Scheme(scheme.to_owned())),
     }
 }
@@ -246,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn web_sockets_have_the_ports_of_http() {
+        assert_eq!(url("WS://h:80/cometd"), "ws://h/cometd");
+        let endpoint: Endpoint = "wss://h/cometd?a=b".parse().unwrap();
+        assert!(endpoint.is_web_socket() && endpoint.is_tls());
+        assert_eq!(endpoint.port(), 443);
+        assert_eq!(endpoint.uri(), "https://h/cometd?a=b");
+        let endpoint: Endpoint = "ws.example.com/cometd".parse().unwrap();
+        assert!(!endpoint.is_web_socket() && !endpoint.is_tls());
+    }
+
+    #[test]
     fn the_parts_are_there() {
         let endpoint: Endpoint = "https://[2001:db8::1]/a?b".parse().unwrap();
         assert_eq!(endpoint.origin(), "https://[2001:db8::1]");
@@ -260,10 +280,6 @@ mod tests {
         assert_eq!(error("/cometd"), EndpointError::NoHost);
         assert_eq!(error("http:///cometd"), EndpointError::NoHost);
         assert_eq!(error("http://:8080/"), EndpointError::NoHost);
-        assert_eq!(
-            error("wss://h/cometd"),
-            EndpointError::WebSocket("wss".to_owned())
-        );
         assert_eq!(error("ftp://h/"), EndpointError::Scheme("ftp".to_owned()));
         assert_eq!(error("h:99999/"), EndpointError::Port("99999".to_owned()));
         assert_eq!(error("h:0"), EndpointError::Port("0".to_owned()));

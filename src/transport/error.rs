@@ -187,6 +187,59 @@ pub enum TransportError {
         /// How the body begins.
         excerpt: Excerpt,
     },
+    /// The server answered the upgrade to a websocket with another status than 101.
+    #[error("{0}")]
+    UpgradeRefused(Box<UpgradeRefusal>),
+    /// The subprotocols of client and server do not fit (RFC 6455 4.1).
+    #[error("the websocket's subprotocol: {reason}")]
+    Subprotocol {
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// The server answered the upgrade with status 101 and broke the rules beside it.
+    #[error("the upgrade to a websocket failed: {reason}")]
+    BadUpgrade {
+        /// The rule.
+        reason: String,
+    },
+    /// The server closed the websocket.
+    #[error("the server closed the websocket{}", close(.code, .reason))]
+    WebSocketClosed {
+        /// The code of its close frame (RFC 6455 7.4), if it gave one.
+        code: Option<u16>,
+        /// Its words, if it gave any.
+        reason: Excerpt,
+    },
+    /// The connection ended without a close frame.
+    #[error("the websocket's connection ended without a goodbye")]
+    WebSocketGone {
+        /// How the end showed.
+        source: Option<io::Error>,
+    },
+    /// Nothing came, not even an answer to a ping.
+    #[error("nothing came over the websocket for {}, not even an answer to a ping", seconds(.silence))]
+    WebSocketSilent {
+        /// For how long.
+        silence: Duration,
+    },
+    /// A message of a websocket is larger than the settings allow.
+    #[error("a message is larger than {limit} bytes")]
+    FrameTooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The server sent something binary, which Bayeux never is.
+    #[error("a binary frame of {length} bytes came over the websocket")]
+    BinaryFrame {
+        /// Its length.
+        length: usize,
+    },
+    /// A frame that breaks the rules of websockets or of JSON.
+    #[error("a bad frame came over the websocket: {reason}")]
+    BadFrame {
+        /// The rule, or how the text begins.
+        reason: String,
+    },
     /// Anything else that the HTTP library refused.
     #[error("the HTTP exchange failed")]
     Http {
@@ -195,6 +248,18 @@ pub enum TransportError {
         /// How far the request got.
         stage: Stage,
     },
+}
+
+/// How a server refused the upgrade to a websocket.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the upgrade to a websocket was answered by HTTP {status}{}{}", phrase(*.status), told(.headers, .excerpt))]
+pub struct UpgradeRefusal {
+    /// The status.
+    pub status: u16,
+    /// The headers that tell who refused, and why, free of secrets.
+    pub headers: Vec<(String, Excerpt)>,
+    /// How the body begins, as far as it came with the head.
+    pub excerpt: Excerpt,
 }
 
 impl TransportError {
@@ -207,7 +272,10 @@ impl TransportError {
             | Self::ConnectTimeout { .. }
             | Self::Certificate { .. }
             | Self::TlsCut { .. }
-            | Self::TlsToPlainPort => Stage::Unsent,
+            | Self::TlsToPlainPort
+            | Self::UpgradeRefused { .. }
+            | Self::Subprotocol { .. }
+            | Self::BadUpgrade { .. } => Stage::Unsent,
             Self::Tls { stage, .. }
             | Self::Send { stage, .. }
             | Self::Timeout { stage, .. }
@@ -225,7 +293,13 @@ impl TransportError {
             | Self::Redirect { .. }
             | Self::Empty
             | Self::NotJson { .. }
-            | Self::NotBayeux { .. } => Stage::Interrupted,
+            | Self::NotBayeux { .. }
+            | Self::WebSocketClosed { .. }
+            | Self::WebSocketGone { .. }
+            | Self::WebSocketSilent { .. }
+            | Self::FrameTooLarge { .. }
+            | Self::BinaryFrame { .. }
+            | Self::BadFrame { .. } => Stage::Interrupted,
         }
     }
 
@@ -247,6 +321,10 @@ impl TransportError {
             // The next response may be smaller, or have something in it.
             | Self::TooLarge { .. }
             | Self::Empty
+            | Self::WebSocketGone { .. }
+            | Self::WebSocketSilent { .. }
+            | Self::FrameTooLarge { .. }
+            | Self::BadFrame { .. }
             | Self::Http { .. } => false,
             Self::Certificate { .. }
             | Self::Tls { .. }
@@ -256,7 +334,14 @@ impl TransportError {
             | Self::BadHttp { .. }
             | Self::HeadTooLarge { .. }
             | Self::Redirect { .. }
-            | Self::NotBayeux { .. } => true,
+            | Self::NotBayeux { .. }
+            | Self::Subprotocol { .. }
+            | Self::BadUpgrade { .. }
+            | Self::BinaryFrame { .. } => true,
+            Self::UpgradeRefused(refusal) => {
+                refusal.status < 400 || is_permanent_status(refusal.status)
+            }
+            Self::WebSocketClosed { code, .. } => is_permanent_close(*code),
             Self::Status { status, .. } => is_permanent_status(*status),
             // A page instead of JSON stays one; JSON with a mistake in it passes.
             Self::NotJson { content_type, excerpt, .. } => {
@@ -303,6 +388,45 @@ fn is_permanent_status(status: u16) -> bool {
         400..=499 | 501 | 505 | 511 => true,
         _ => false,
     }
+}
+
+/// That what we send breaks a rule or a policy, will be so again (RFC 6455 7.4.1). A message
+/// too big (1009) concerns that message alone, and 1011 is a server's own trouble.
+fn is_permanent_close(code: Option<u16>) -> bool {
+    matches!(code, Some(1002 | 1003 | 1007 | 1008))
+}
+
+fn close(code: &Option<u16>, reason: &Excerpt) -> String {
+    let meaning = match code {
+        None | Some(1005) => "",
+        Some(1000) => " (normal closure)",
+        Some(1001) => " (going away)",
+        Some(1002) => " (protocol error)",
+        Some(1003) => " (unsupported data)",
+        Some(1007) => " (not valid text)",
+        Some(1008) => " (policy violation)",
+        Some(1009) => " (message too big)",
+        Some(1011) => " (internal error)",
+        Some(1012) => " (restarting)",
+        Some(1013) => " (try again later)",
+        Some(_) => "",
+    };
+    let code = code.map_or_else(|| " without a code".to_owned(), |it| format!(": {it}"));
+    let reason = reason.as_str().trim();
+    let words = if reason.is_empty() { "" } else { ": " };
+    format!("{code}{meaning}{words}{reason}")
+}
+
+fn told(headers: &[(String, Excerpt)], excerpt: &Excerpt) -> String {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"));
+    let body = Some(excerpt.to_string()).filter(|it| !it.trim().is_empty());
+    let texts: Vec<String> = headers.chain(body).collect();
+    if texts.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", texts.join(", "))
 }
 
 fn reason(error: &io::Error) -> String {

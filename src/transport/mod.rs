@@ -18,6 +18,7 @@
 //! Every layer notes what it does in the ledger of the exchange, a thread-local.
 
 mod answer;
+mod connections;
 mod cookies;
 mod dialer;
 mod endpoint;
@@ -29,19 +30,21 @@ mod long_polling;
 mod resolver;
 mod retry_after;
 mod secret;
-mod sockets;
 mod tap;
 mod trace;
+mod web_socket;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
+pub use connections::Connections;
 pub use cookies::Cookie;
 pub use endpoint::{Endpoint, EndpointError};
-pub use error::TransportError;
+pub use error::{TransportError, UpgradeRefusal};
 pub use excerpt::Excerpt;
 pub use header::{Header, HeaderError};
 pub use long_polling::{Exchange, LongPolling, Settings};
 pub use secret::Secret;
 pub use trace::{Capture, Plaintext, Trace};
+pub use web_socket::{Incoming, Unopened, Wake, WebSocket};

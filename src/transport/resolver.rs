@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -62,15 +62,22 @@ impl Addresses {
     }
 
     fn set(&self, addresses: Vec<SocketAddr>) {
-        *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
+        *self.known() = addresses;
     }
 
-    fn known(&self) -> ResolvedSocketAddrs {
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut addresses = self.empty();
-        // As many as fit into what ureq takes; nobody has more.
-        known.iter().take(16).for_each(|it| addresses.push(*it));
-        addresses
+    fn known(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The addresses, looked up if they are not known.
+    pub(super) fn known_or_looked_up(&self) -> Result<Vec<SocketAddr>, TransportError> {
+        let known = self.known().clone();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let found = self.look_up()?;
+        self.set(found.clone());
+        Ok(found)
     }
 
     /// The system's lookup cannot be interrupted, so it runs on a thread that is left behind
@@ -119,13 +126,12 @@ impl Resolver for Addresses {
         _: &Config,
         _: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let known = self.known();
-        if !known.is_empty() {
-            return Ok(known);
-        }
-        let found = self.look_up().map_err(TransportError::into_ureq)?;
-        self.set(found);
-        Ok(self.known())
+        let found = self.known_or_looked_up();
+        let found = found.map_err(TransportError::into_ureq)?;
+        let mut addresses = self.empty();
+        // As many as fit into what ureq takes; nobody has more.
+        found.iter().take(16).for_each(|it| addresses.push(*it));
+        Ok(addresses)
     }
 }
 

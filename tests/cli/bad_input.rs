@@ -555,7 +555,7 @@ fn a_url_that_is_none() {
     ----- stdout -----
     ----- stderr -----
     error: not a URL: ftp://example.com/
-    cause: unknown scheme, use http or https: ftp
+    cause: unknown scheme, use http, https, ws or wss: ftp
     hint: http://localhost:8080/cometd, or :8080/cometd for short
     ");
     snapshot!(bayeux(["hs", "http://ann:s3cret@example.com/"]).run(), @"

@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Capture, Exchange, LongPolling, Settings};
+use super::{Capture, Connections, Exchange, LongPolling, Settings};
 use crate::protocol::Message;
 
 /// Long enough for no test to reach it.
@@ -116,6 +116,7 @@ fn settings(url: &str) -> Settings {
         network_timeout: LONG,
         max_body: 1_000_000,
         capture: Capture::Nothing,
+        connections: Connections::default(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
@@ -15,10 +14,9 @@ use ureq::unversioned::transport::{Connector, RustlsConnector};
 use super::cookies::Cookies;
 use super::dialer::Dialer;
 use super::ledger::{self, Budget, Ledger};
-use super::sockets::Sockets;
 use super::tap::TapConnector;
 use super::wire::WireConnector;
-use super::{Capture, Cookie, Endpoint, Header, Trace, TransportError, answer};
+use super::{Capture, Connections, Cookie, Endpoint, Header, Trace, TransportError, answer};
 use crate::protocol::{Body, FindingKind, Message, encode};
 
 /// What a [`LongPolling`] needs to know.
@@ -37,6 +35,8 @@ pub struct Settings {
     pub max_body: u64,
     /// Whether traces have the text of requests and responses.
     pub capture: Capture,
+    /// Where open connections are entered, to be aborted from elsewhere.
+    pub connections: Connections,
 }
 
 /// A client of one endpoint: its idle connections and its cookies. Two threads may use it at
@@ -46,7 +46,6 @@ pub struct LongPolling {
     request: Request<()>,
     cookies: Cookies,
     settings: Settings,
-    sockets: Arc<Sockets>,
 }
 
 /// What came of [`LongPolling::exchange`].
@@ -74,6 +73,27 @@ const MAX_IDLE_FOR_PUBLISH: Duration = Duration::from_secs(4);
 /// that the connection stays.
 const MAX_ERROR_PAGE: u64 = 64 * 1024;
 
+impl Settings {
+    /// The headers that the user wants; cookies go into the jar instead.
+    pub(super) fn headers_of_user(&self, cookies: &Cookies) -> Result<HeaderMap, TransportError> {
+        let mut headers = HeaderMap::new();
+        for header in &self.headers {
+            if header.is_cookie() {
+                for pair in header.cookies() {
+                    cookies.add(pair).map_err(|it| TransportError::Http {
+                        source: it.into(),
+                        stage: crate::session::Stage::Unsent,
+                    })?;
+                }
+            } else {
+                let (name, value) = header.parts();
+                headers.append(name, value.clone());
+            }
+        }
+        Ok(headers)
+    }
+}
+
 impl LongPolling {
     /// Makes a client; nothing is sent yet.
     ///
@@ -81,7 +101,7 @@ impl LongPolling {
     /// When the headers cannot stand in one request together.
     pub fn new(settings: Settings) -> Result<Self, TransportError> {
         let dialer = Dialer::new(&settings);
-        let (addresses, sockets) = (dialer.addresses.clone(), Arc::clone(&dialer.sockets));
+        let addresses = dialer.addresses.clone();
         let config = Agent::config_builder()
             // No proxy from the environment. One will need another wire and other addresses.
             .proxy(None)
@@ -112,7 +132,6 @@ impl LongPolling {
             request,
             cookies,
             settings,
-            sockets,
         })
     }
 
@@ -141,7 +160,7 @@ impl LongPolling {
         } else {
             MAX_IDLE
         };
-        let epoch = self.sockets.epoch();
+        let epoch = self.settings.connections.epoch();
         Ledger::new(budget, max_idle, self.settings.capture, epoch).open();
         let response = self.post(encode(messages));
         let ledger = Ledger::close().expect("opened above, on this thread");
@@ -150,7 +169,7 @@ impl LongPolling {
             Ok((status, body)) => answer::read(status, &ledger.trace.headers, &body),
             Err(error) => Err(answer::failure(error, &ledger)),
         };
-        if self.sockets.epoch() != epoch && is_broken(&outcome) {
+        if self.settings.connections.epoch() != epoch && is_broken(&outcome) {
             outcome = Err(TransportError::Aborted {
                 stage: ledger.stage(),
             });
@@ -167,7 +186,7 @@ impl LongPolling {
     /// An exchange that is looking up a name or opening a connection goes on until that
     /// is done, at most for the connect timeout, and then ends as well.
     pub fn abort(&self) {
-        self.sockets.shut_down();
+        self.settings.connections.abort();
     }
 
     /// The cookies that would be sent, apart from those for other paths.
@@ -184,11 +203,11 @@ impl LongPolling {
         let (mut head, body) = self.agent.run(request)?.into_parts();
         let status = head.status;
         self.cookies.store(&head.headers);
-        mark_secrets(&mut head.headers);
+        answer::mark_secrets(&mut head.headers);
         ledger::with(|it| {
             it.receive_body();
             it.trace.status = Some(status.as_u16());
-            it.trace.cookies_set = cookie_names(&head.headers);
+            it.trace.cookies_set = answer::cookie_names(&head.headers);
             it.trace.headers = head.headers;
         });
 
@@ -234,19 +253,11 @@ fn request(settings: &Settings, cookies: &Cookies) -> Result<Request<()>, Transp
     headers.insert(header::CONTENT_TYPE, json);
     let name = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(name));
-    for header in settings.headers.iter().filter(|it| !it.is_cookie()) {
-        headers.remove(header.parts().0);
+    let of_user = settings.headers_of_user(cookies)?;
+    for name in of_user.keys() {
+        headers.remove(name);
     }
-    for header in &settings.headers {
-        if header.is_cookie() {
-            for pair in header.cookies() {
-                cookies.add(pair).map_err(|it| failed(it.into()))?;
-            }
-        } else {
-            let (name, value) = header.parts();
-            headers.append(name, value.clone());
-        }
-    }
+    headers.extend(of_user);
     Ok(request)
 }
 
@@ -260,23 +271,4 @@ fn is_broken(outcome: &Result<Body, TransportError>) -> bool {
             .any(|it| it.kind == FindingKind::Truncated),
         Err(_) => true,
     }
-}
-
-/// `Debug` of headers must not show what a cookie is.
-fn mark_secrets(headers: &mut HeaderMap) {
-    if let header::Entry::Occupied(mut cookies) = headers.entry(header::SET_COOKIE) {
-        cookies.iter_mut().for_each(|it| it.set_sensitive(true));
-    }
-}
-
-fn cookie_names(headers: &HeaderMap) -> Vec<String> {
-    let cookies = headers.get_all(header::SET_COOKIE).into_iter();
-    let texts = cookies.map(|it| String::from_utf8_lossy(it.as_bytes()));
-    let name = |it: &str| {
-        it.split_once('=')
-            .map_or(it, |(name, _)| name)
-            .trim()
-            .to_owned()
-    };
-    texts.map(|it| name(&it)).collect()
 }

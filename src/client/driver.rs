@@ -1,0 +1,66 @@
+//! How requests get to the transport, and what comes back into the client's loop.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use crate::protocol::ConnectionType;
+use crate::session::{Connects, ExchangeId};
+use crate::transport::{Exchange, Incoming, LongPolling, TransportError, Wake, WebSocket};
+
+use super::lanes::Lanes;
+use super::{Settings, TransportSettings};
+
+/// Who does the exchanges.
+#[derive(Debug)]
+pub(super) enum Driver {
+    /// The owner of the client, where it asks for its next notice.
+    Inline(Arc<LongPolling>),
+    /// Each lane has a thread.
+    Threads(Lanes),
+    /// The owner of the client, who sleeps on the socket.
+    Socket(Box<WebSocket>),
+}
+
+/// What comes into the inbox.
+#[derive(Debug)]
+pub(super) enum Input {
+    Exchanged(ExchangeId, Box<Exchange>),
+    Socket(Incoming),
+    Wake,
+}
+
+impl Driver {
+    pub(super) fn new(settings: &Settings, poster: &Sender<Input>) -> Result<Self, TransportError> {
+        match settings.session.connection_type {
+            ConnectionType::WebSocket => {
+                let socket = WebSocket::new(settings.transport.clone())?;
+                Ok(Self::Socket(Box::new(socket)))
+            }
+            ConnectionType::LongPolling | ConnectionType::CallbackPolling => Self::polling(
+                settings.transport.clone(),
+                settings.session.connects,
+                poster,
+            ),
+        }
+    }
+
+    pub(super) fn polling(
+        settings: TransportSettings,
+        connects: Connects,
+        poster: &Sender<Input>,
+    ) -> Result<Self, TransportError> {
+        let transport = Arc::new(LongPolling::new(settings)?);
+        Ok(match connects {
+            Connects::Never => Self::Inline(transport),
+            Connects::Held => Self::Threads(Lanes::new(&transport, poster)),
+        })
+    }
+
+    /// What wakes the owner where a post into the inbox does not.
+    pub(super) fn wake(&self) -> Option<Wake> {
+        match self {
+            Self::Socket(socket) => Some(socket.wake()),
+            Self::Inline(_) | Self::Threads(_) => None,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Opening a websocket: connection, TLS, and the upgrade (RFC 6455 4.1).
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use tungstenite::handshake::client::{Request, generate_key};
+use tungstenite::protocol::WebSocketConfig;
+use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::super::answer;
+use super::super::cookies::Cookies;
+use super::super::dialer::{Dialed, Dialer};
+use super::super::ledger::{self, Budget, Ledger};
+use super::super::{Settings, Trace, TransportError};
+use super::layers::Layers;
+use super::outcome;
+use super::stream::Stream;
+
+/// One read of the socket. tungstenite's default of 128 KiB is filled with zeros each time.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// An open websocket.
+pub(super) type Socket = tungstenite::WebSocket<Layers>;
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) outcome: Result<Box<Socket>, Refused>,
+    pub(super) time: SystemTime,
+    pub(super) trace: Box<Trace>,
+}
+
+/// Why there is no websocket.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) error: TransportError,
+    /// Whether the server was reached, and the upgrade is what failed.
+    pub(super) is_upgrade: bool,
+}
+
+/// Opens websockets to one endpoint.
+pub(super) struct Opener {
+    pub(super) settings: Settings,
+    pub(super) dialer: Dialer,
+    pub(super) cookies: Cookies,
+    headers: HeaderMap,
+}
+
+impl Opener {
+    /// # Errors
+    /// When the headers cannot stand in one request together.
+    pub(super) fn new(settings: Settings) -> Result<Self, TransportError> {
+        let cookies = Cookies::new(&settings.endpoint);
+        let mut headers = settings.headers_of_user(&cookies)?;
+        let name = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
+        headers
+            .entry(header::USER_AGENT)
+            .or_insert(HeaderValue::from_static(name));
+        Ok(Self {
+            dialer: Dialer::new(&settings),
+            cookies,
+            headers,
+            settings,
+        })
+    }
+
+    /// Opens a websocket; blocks for at most the connect timeout and the network timeout.
+    pub(super) fn open(&self) -> Opened {
+        let budget = Budget {
+            connect: self.settings.connect_timeout,
+            hold: Duration::ZERO,
+            network: self.settings.network_timeout,
+            until: None,
+        };
+        let epoch = self.dialer.connections.epoch();
+        Ledger::new(budget, Duration::ZERO, self.settings.capture, epoch).open();
+        let connected = self.connect();
+        let is_upgrade = connected.is_ok();
+        let upgraded = connected.and_then(|it| self.upgrade(it));
+        let ledger = Ledger::close().expect("opened above, on this thread");
+        let outcome = upgraded.map(Box::new).map_err(|failed| {
+            let error = match failed {
+                Failed::Transport(error) => error,
+                Failed::Io(error) => answer::io(error, &ledger),
+                Failed::Upgrade(error) => outcome::of_upgrade(*error, &ledger),
+            };
+            if self.dialer.connections.epoch() != epoch {
+                let stage = ledger.stage();
+                let error = TransportError::Aborted { stage };
+                return Refused {
+                    error,
+                    is_upgrade: false,
+                };
+            }
+            Refused { error, is_upgrade }
+        });
+        Opened {
+            outcome,
+            time: SystemTime::now(),
+            trace: Box::new(ledger.trace),
+        }
+    }
+
+    /// TCP, and TLS where the URL asks for it.
+    fn connect(&self) -> Result<Layers, Failed> {
+        let addresses = self.dialer.resolve()?;
+        let Dialed { stream, peer } = self.dialer.dial(&addresses)?;
+        ledger::with(|it| it.trace.peer = Some(peer));
+        Ok(Layers::plain(Stream::new(stream)))
+    }
+
+    fn upgrade(&self, layers: Layers) -> Result<Socket, Failed> {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_frame_size(usize::try_from(self.settings.max_body).ok())
+            .max_message_size(usize::try_from(self.settings.max_body).ok());
+        let request = self.request();
+        ledger::with(Ledger::await_response);
+        let upgraded = tungstenite::client::client_with_config(request, layers, Some(config));
+        let (mut socket, response) = upgraded.map_err(|error| match error {
+            tungstenite::HandshakeError::Failure(error) => Failed::Upgrade(Box::new(error)),
+            // The stream blocks, so that nothing is ever left half done.
+            tungstenite::HandshakeError::Interrupted(_) => {
+                Failed::Io(io::ErrorKind::TimedOut.into())
+            }
+        })?;
+        let status = response.status().as_u16();
+        let mut headers = response.into_parts().0.headers;
+        self.cookies.store(&headers);
+        answer::mark_secrets(&mut headers);
+        ledger::with(|it| {
+            it.trace.status = Some(status);
+            it.trace.cookies_set = answer::cookie_names(&headers);
+            it.trace.headers = headers;
+        });
+        socket.get_mut().opened()?;
+        Ok(socket)
+    }
+
+    fn request(&self) -> Request {
+        let endpoint = &self.settings.endpoint;
+        let uri = endpoint.uri();
+        let mut request = Request::new(());
+        // tungstenite wants the scheme of a websocket, and puts the rest on the wire.
+        let scheme = if endpoint.is_tls() { "wss" } else { "ws" };
+        let authority = uri.authority().map_or("", |it| it.as_str());
+        let target = uri.path_and_query().map_or("/", |it| it.as_str());
+        if let Ok(uri) = format!("{scheme}://{authority}{target}").parse() {
+            *request.uri_mut() = uri;
+        }
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        let upgrade = [
+            (header::HOST, authority.to_owned()),
+            (header::CONNECTION, "Upgrade".to_owned()),
+            (header::UPGRADE, "websocket".to_owned()),
+            (header::SEC_WEBSOCKET_VERSION, "13".to_owned()),
+            (header::SEC_WEBSOCKET_KEY, generate_key()),
+        ];
+        for (name, value) in upgrade {
+            insert(headers, name, &value);
+        }
+        if let Some(cookies) = self.cookies.header() {
+            headers.insert(header::COOKIE, cookies);
+        }
+        request
+    }
+}
+
+/// A host and a key are legal values; a user's `Host` header wins, as it does in curl.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if name == header::HOST && headers.contains_key(&name) {
+        return;
+    }
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Where it failed.
+enum Failed {
+    Transport(TransportError),
+    Io(io::Error),
+    Upgrade(Box<tungstenite::Error>),
+}
+
+impl From<TransportError> for Failed {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
