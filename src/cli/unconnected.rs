@@ -9,7 +9,7 @@ use bayeux::filter::Filter;
 use bayeux::protocol::{Channel, ConnectionType, Json, Message};
 use bayeux::recording::{Direction, MessageRecord};
 use bayeux::session::{Permanence, Stage};
-use bayeux::transport::{Endpoint, Exchange, LongPolling, TransportError};
+use bayeux::transport::{Endpoint, Exchange, Polling, TransportError};
 
 use super::conversation::{http_heads, record};
 use super::exit::{Exit, Stop};
@@ -38,7 +38,7 @@ impl Unconnected {
             .json_if("ext", settings.session.ext.publish.as_ref())
             .build();
         let is_shown = settings.traffic == Traffic::Shown;
-        let transport = LongPolling::new(settings.transport)
+        let transport = Polling::new(settings.transport)
             .map_err(|error| Stop::usage("cannot use these options").cause(error))?;
         let transport = Arc::new(transport);
         let under_way = Arc::clone(&transport);

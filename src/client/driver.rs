@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 
 use crate::protocol::ConnectionType;
 use crate::session::{Connects, ExchangeId};
-use crate::transport::{Exchange, Incoming, LongPolling, TransportError, Wake, WebSocket};
+use crate::transport::{Exchange, Incoming, Polling, TransportError, Wake, WebSocket};
 
 use super::lanes::Lanes;
 use super::{Settings, TransportSettings};
@@ -14,7 +14,7 @@ use super::{Settings, TransportSettings};
 #[derive(Debug)]
 pub(super) enum Driver {
     /// The owner of the client, where it asks for its next notice.
-    Inline(Arc<LongPolling>),
+    Inline(Arc<Polling>),
     /// Each lane has a thread.
     Threads(Lanes),
     /// The owner of the client, who sleeps on the socket.
@@ -49,7 +49,7 @@ impl Driver {
         connects: Connects,
         poster: &Sender<Input>,
     ) -> Result<Self, TransportError> {
-        let transport = Arc::new(LongPolling::new(settings)?);
+        let transport = Arc::new(Polling::new(settings)?);
         Ok(match connects {
             Connects::Never => Self::Inline(transport),
             Connects::Held => Self::Threads(Lanes::new(&transport, poster)),

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::session::{Lane, Transmit};
-use crate::transport::LongPolling;
+use crate::transport::Polling;
 
 use super::driver::Input;
 
@@ -23,13 +23,13 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 struct Thread {
     name: &'static str,
-    transport: Arc<LongPolling>,
+    transport: Arc<Polling>,
     inbox: Sender<Input>,
     jobs: Option<Sender<Transmit>>,
 }
 
 impl Lanes {
-    pub(super) fn new(transport: &Arc<LongPolling>, inbox: &Sender<Input>) -> Self {
+    pub(super) fn new(transport: &Arc<Polling>, inbox: &Sender<Input>) -> Self {
         let thread = |name| Thread {
             name,
             transport: Arc::clone(transport),
@@ -83,13 +83,13 @@ impl Thread {
 }
 
 /// Does one exchange after the other until the client is gone.
-fn work(jobs: &Receiver<Transmit>, transport: &LongPolling, inbox: &Sender<Input>) {
+fn work(jobs: &Receiver<Transmit>, transport: &Polling, inbox: &Sender<Input>) {
     for transmit in jobs {
         exchange(transmit, transport, inbox);
     }
 }
 
-fn exchange(transmit: Transmit, transport: &LongPolling, inbox: &Sender<Input>) {
+fn exchange(transmit: Transmit, transport: &Polling, inbox: &Sender<Input>) {
     let exchange = transport.exchange(&transmit.messages, transmit.hold, None);
     // Nobody listens any more once the client is gone.
     let _ = inbox.send(Input::Exchanged(transmit.exchange, Box::new(exchange)));

@@ -13,7 +13,7 @@ use url::Url;
 use super::header::is_legal_cookie;
 use super::{Endpoint, Secret};
 
-/// A cookie in a [`LongPolling`](super::LongPolling).
+/// A cookie in a [`Polling`](super::Polling).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Cookie {

@@ -1,12 +1,12 @@
 //! How messages get to a server and back: HTTP long polling, over [ureq].
 //!
-//! A [`LongPolling`] is one client of one [`Endpoint`], with its connections and its cookies.
-//! Its [`exchange`](LongPolling::exchange) blocks; the two lanes of a session call it from
+//! A [`Polling`] is one client of one [`Endpoint`], with its connections and its cookies.
+//! Its [`exchange`](Polling::exchange) blocks; the two lanes of a session call it from
 //! two threads. It never sends a request twice and follows no redirect: what to repeat is
 //! the session's decision, and [`TransportError`] says exactly how far a request got.
 //!
 //! ```text
-//! LongPolling   one POST: deadlines, body limit, what the response means
+//! Polling       one request: deadlines, body limit, what the response means
 //!   cookies     the jar
 //!   ureq        HTTP/1.1, chunked, gzip, the pool of idle connections
 //!     tap       plaintext bytes: capture, time of the first byte
@@ -26,7 +26,7 @@ mod error;
 mod excerpt;
 mod header;
 mod ledger;
-mod long_polling;
+mod polling;
 mod resolver;
 mod retry_after;
 mod secret;
@@ -44,7 +44,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::{TransportError, UpgradeRefusal};
 pub use excerpt::Excerpt;
 pub use header::{Header, HeaderError};
-pub use long_polling::{Exchange, LongPolling, Settings};
+pub use polling::{Exchange, Polling, Settings};
 pub use secret::Secret;
 pub use trace::{Capture, Plaintext, Trace};
 pub use web_socket::{Incoming, Unopened, Wake, WebSocket};

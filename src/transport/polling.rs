@@ -19,7 +19,7 @@ use super::wire::WireConnector;
 use super::{Capture, Connections, Cookie, Endpoint, Header, Trace, TransportError, answer};
 use crate::protocol::{Body, FindingKind, Message, encode};
 
-/// What a [`LongPolling`] needs to know.
+/// What a [`Polling`] needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where to send to.
@@ -41,14 +41,14 @@ pub struct Settings {
 
 /// A client of one endpoint: its idle connections and its cookies. Two threads may use it at
 /// once, as the two lanes of a session do.
-pub struct LongPolling {
+pub struct Polling {
     agent: Agent,
     request: Request<()>,
     cookies: Cookies,
     settings: Settings,
 }
 
-/// What came of [`LongPolling::exchange`].
+/// What came of [`Polling::exchange`].
 #[derive(Debug)]
 pub struct Exchange {
     /// The messages that came, or why none did.
@@ -94,7 +94,7 @@ impl Settings {
     }
 }
 
-impl LongPolling {
+impl Polling {
     /// Makes a client; nothing is sent yet.
     ///
     /// # Errors
@@ -229,9 +229,9 @@ impl LongPolling {
     }
 }
 
-impl fmt::Debug for LongPolling {
+impl fmt::Debug for Polling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LongPolling")
+        f.debug_struct("Polling")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Capture, Connections, Exchange, LongPolling, Settings};
+use super::{Capture, Connections, Exchange, Polling, Settings};
 use crate::protocol::Message;
 
 /// Long enough for no test to reach it.
@@ -120,8 +120,8 @@ fn settings(url: &str) -> Settings {
     }
 }
 
-fn client(url: &str) -> LongPolling {
-    LongPolling::new(settings(url)).unwrap()
+fn client(url: &str) -> Polling {
+    Polling::new(settings(url)).unwrap()
 }
 
 fn connect() -> Message {
@@ -133,7 +133,7 @@ fn publish() -> Message {
 }
 
 /// A connect that the server does not hold.
-fn exchange(client: &LongPolling) -> Exchange {
+fn exchange(client: &Polling) -> Exchange {
     client.exchange(&[connect()], Duration::ZERO, None)
 }
 
@@ -152,7 +152,7 @@ fn answered_with(
         peer.write(response);
         listener
     });
-    let client = LongPolling::new(change(settings(&server.url))).unwrap();
+    let client = Polling::new(change(settings(&server.url))).unwrap();
     let exchange = exchange(&client);
     server.finish().expect_no_other_connection();
     exchange
