@@ -34,6 +34,15 @@ pub enum FindingKind {
     TrailingText,
     /// The body was wrapped in a comment (`json-comment-filtered`, deprecated in Bayeux 1.0).
     CommentFiltered,
+    /// The response of a callback-polling request is JSON that calls no function.
+    NoCallback,
+    /// It calls another function than the request named.
+    OtherCallback {
+        /// Name of that function.
+        name: String,
+    },
+    /// Its call has no closing parenthesis.
+    OpenCallback,
     /// The message has no channel (Bayeux 1.0, "channel": MUST).
     MissingChannel,
     /// A field of the protocol has a type that the protocol does not give it.
@@ -59,6 +68,11 @@ impl fmt::Display for Finding {
             FindingKind::NotAnObject => write!(f, "message skipped, not an object")?,
             FindingKind::TrailingText => write!(f, "text after the last message")?,
             FindingKind::CommentFiltered => write!(f, "body is wrapped in a comment")?,
+            FindingKind::NoCallback => write!(f, "body calls no function")?,
+            FindingKind::OtherCallback { name } => {
+                write!(f, "body calls another function than asked for, {name:?}")?;
+            }
+            FindingKind::OpenCallback => write!(f, "call of the function does not end")?,
             FindingKind::MissingChannel => write!(f, "message without channel")?,
             FindingKind::WrongType { field } => write!(f, "field {field:?} has the wrong type")?,
             FindingKind::Duplicate { field } => write!(f, "field {field:?} stands twice")?,

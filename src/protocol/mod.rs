@@ -10,6 +10,7 @@
 mod advice;
 mod body;
 mod builder;
+mod callback;
 mod channel;
 mod connection_type;
 mod error_string;
@@ -21,6 +22,7 @@ mod message;
 pub use advice::{Advice, Reconnect};
 pub use body::{Body, DecodeError, decode, encode};
 pub use builder::MessageBuilder;
+pub use callback::{Callback, InvalidCallback, encoded_len};
 pub use channel::{Channel, ChannelError, ChannelPattern, GrammarNote};
 pub use connection_type::{ConnectionType, UnknownConnectionType};
 pub use error_string::ErrorString;

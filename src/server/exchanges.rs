@@ -216,6 +216,9 @@ fn readable(body: &[u8]) -> Result<Body, String> {
         | FindingKind::TrailingText => true,
         FindingKind::NotAnObject
         | FindingKind::CommentFiltered
+        | FindingKind::NoCallback
+        | FindingKind::OtherCallback { .. }
+        | FindingKind::OpenCallback
         | FindingKind::MissingChannel
         | FindingKind::WrongType { .. }
         | FindingKind::Duplicate { .. } => false,
