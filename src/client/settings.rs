@@ -60,6 +60,7 @@ impl Settings {
                 seed: RandomState::new().hash_one(()),
             },
             transport: TransportSettings {
+                connection_type: ConnectionType::LongPolling,
                 endpoint,
                 headers: Vec::new(),
                 connect_timeout: Duration::from_secs(10),

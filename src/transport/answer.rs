@@ -19,14 +19,19 @@ pub(super) fn read(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
+    decode: impl Fn(&[u8]) -> Result<Body, DecodeError>,
 ) -> Result<Body, TransportError> {
     match status {
-        StatusCode::OK => read_messages(headers, body),
+        StatusCode::OK => read_messages(headers, body, decode),
         _ => Err(refusal(status.as_u16(), headers, body)),
     }
 }
 
-fn read_messages(headers: &HeaderMap, bytes: &[u8]) -> Result<Body, TransportError> {
+fn read_messages(
+    headers: &HeaderMap,
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Result<Body, DecodeError>,
+) -> Result<Body, TransportError> {
     let not_json = |offset, reason| TransportError::NotJson {
         content_type: text(headers, &header::CONTENT_TYPE),
         excerpt: Excerpt::of_body(bytes),
@@ -111,7 +116,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// Reads the text of a websocket's frame: one message or an array of them.
 pub(super) fn read_frame(text: &[u8]) -> Result<Body, TransportError> {
-    read_messages(&HeaderMap::new(), text).map_err(|error| match error {
+    read_messages(&HeaderMap::new(), text, decode).map_err(|error| match error {
         TransportError::NotJson {
             excerpt, reason, ..
         } => TransportError::BadFrame {

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
+use super::TransportError;
+
 /// Where a Bayeux server listens: scheme, host, port, path and query.
 ///
 /// `Display` and `Debug` leave the values of the query out, since tokens are put there;
@@ -96,6 +98,16 @@ impl Endpoint {
     /// The URL for requests over HTTP, whatever the transport.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// The URL with more in its query.
+    pub(super) fn with_query(&self, more: &str) -> Result<Uri, TransportError> {
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}{more}", self.url);
+        let length = url.len();
+        // What is added is percent-encoded, so that nothing but its length can be wrong.
+        url.try_into()
+            .map_err(|_| TransportError::UrlTooLong { length })
     }
 }
 

@@ -72,6 +72,12 @@ pub enum TransportError {
     /// The URL says http and the server speaks TLS.
     #[error("the URL says http, and the server at this port speaks TLS")]
     PlainToTlsPort,
+    /// The messages make a longer URL than can be sent.
+    #[error("the request's URL would have {length} bytes")]
+    UrlTooLong {
+        /// Its length.
+        length: usize,
+    },
     /// The request could not be written to its end.
     #[error("cannot send the request: {}", reason(.source))]
     Send {
@@ -275,7 +281,8 @@ impl TransportError {
             | Self::TlsToPlainPort
             | Self::UpgradeRefused { .. }
             | Self::Subprotocol { .. }
-            | Self::BadUpgrade { .. } => Stage::Unsent,
+            | Self::BadUpgrade { .. }
+            | Self::UrlTooLong { .. } => Stage::Unsent,
             Self::Tls { stage, .. }
             | Self::Send { stage, .. }
             | Self::Timeout { stage, .. }
@@ -330,6 +337,7 @@ impl TransportError {
             | Self::Tls { .. }
             | Self::TlsToPlainPort
             | Self::PlainToTlsPort
+            | Self::UrlTooLong { .. }
             | Self::NotHttp { .. }
             | Self::BadHttp { .. }
             | Self::HeadTooLarge { .. }
@@ -345,7 +353,8 @@ impl TransportError {
             Self::Status { status, .. } => is_permanent_status(*status),
             // A page instead of JSON stays one; JSON with a mistake in it passes.
             Self::NotJson { content_type, excerpt, .. } => {
-                let is_json = content_type.as_deref().is_some_and(|it| it.contains("json"));
+                let is_meant = |it: &str| it.contains("json") || it.contains("javascript");
+                let is_json = content_type.as_deref().is_some_and(is_meant);
                 !is_json || excerpt.as_str().starts_with('<')
             }
         };

@@ -1,4 +1,4 @@
-//! How messages get to a server and back: HTTP long polling, over [ureq].
+//! How messages get to a server and back: long-polling and callback-polling over HTTP, with [ureq].
 //!
 //! A [`Polling`] is one client of one [`Endpoint`], with its connections and its cookies.
 //! Its [`exchange`](Polling::exchange) blocks; the two lanes of a session call it from

@@ -1,4 +1,5 @@
-//! The long-polling transport: one POST, one response.
+//! Polling over HTTP: one request, one response. Long-polling sends a POST with a body,
+//! callback-polling a GET with the messages in its query.
 
 use std::fmt;
 use std::io::Read;
@@ -17,11 +18,15 @@ use super::ledger::{self, Budget, Ledger};
 use super::tap::TapConnector;
 use super::wire::WireConnector;
 use super::{Capture, Connections, Cookie, Endpoint, Header, Trace, TransportError, answer};
-use crate::protocol::{Body, FindingKind, Message, encode};
+use crate::protocol::{
+    Body, Callback, ConnectionType, DecodeError, FindingKind, Message, decode, encode,
+};
 
 /// What a [`Polling`] needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// How: callback-polling, or else long-polling.
+    pub connection_type: ConnectionType,
     /// Where to send to.
     pub endpoint: Endpoint,
     /// Headers of every request; they replace those that bayeux sends of itself.
@@ -43,9 +48,19 @@ pub struct Settings {
 /// once, as the two lanes of a session do.
 pub struct Polling {
     agent: Agent,
+    form: Form,
     request: Request<()>,
     cookies: Cookies,
     settings: Settings,
+}
+
+/// Where a request has its messages.
+#[derive(Debug)]
+enum Form {
+    /// In the body.
+    Post,
+    /// In the query; its response calls this function.
+    Get(Callback),
 }
 
 /// What came of [`Polling::exchange`].
@@ -61,6 +76,8 @@ pub struct Exchange {
 const INPUT_BUFFER: usize = 16 * 1024;
 /// A request's head has to fit.
 const OUTPUT_BUFFER: usize = 8 * 1024;
+/// With the messages in it the head has to fit as well; the crate `http` takes 64 KiB of URL.
+const OUTPUT_BUFFER_FOR_QUERY: usize = 64 * 1024 + OUTPUT_BUFFER;
 
 /// How long an idle connection is kept. That the server closed it meanwhile shows in the probe.
 const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
@@ -100,6 +117,7 @@ impl Polling {
     /// # Errors
     /// When the headers cannot stand in one request together.
     pub fn new(settings: Settings) -> Result<Self, TransportError> {
+        let form = Form::of(settings.connection_type);
         let dialer = Dialer::new(&settings);
         let addresses = dialer.addresses.clone();
         let config = Agent::config_builder()
@@ -112,7 +130,10 @@ impl Polling {
             .user_agent(AutoHeaderValue::None)
             .max_idle_age(MAX_IDLE)
             .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
+            .output_buffer_size(match &form {
+                Form::Post => OUTPUT_BUFFER,
+                Form::Get(_) => OUTPUT_BUFFER_FOR_QUERY,
+            })
             // One less than the buffer, so that a full buffer is too large and not an end of file.
             .max_response_header_size(INPUT_BUFFER - 1)
             .tls_config(
@@ -126,16 +147,17 @@ impl Polling {
             .chain(TapConnector);
         let agent = Agent::with_parts(config, connector, addresses);
         let cookies = Cookies::new(&settings.endpoint);
-        let request = request(&settings, &cookies)?;
+        let request = request(&form, &settings, &cookies)?;
         Ok(Self {
             agent,
+            form,
             request,
             cookies,
             settings,
         })
     }
 
-    /// Sends messages as one array and waits for the response.
+    /// Sends messages in one request and waits for the response.
     ///
     /// `hold` is how long the server may rightly keep the response back: for its head the
     /// time is hold and network timeout, for the body it is the network timeout again, or
@@ -162,11 +184,14 @@ impl Polling {
         };
         let epoch = self.settings.connections.epoch();
         Ledger::new(budget, max_idle, self.settings.capture, epoch).open();
-        let response = self.post(encode(messages));
+        let response = self.send(messages);
         let ledger = Ledger::close().expect("opened above, on this thread");
 
         let mut outcome = match response {
-            Ok((status, body)) => answer::read(status, &ledger.trace.headers, &body),
+            Ok((status, body)) => {
+                let decode = |bytes: &[u8]| self.form.decode(bytes);
+                answer::read(status, &ledger.trace.headers, &body, decode)
+            }
             Err(error) => Err(answer::failure(error, &ledger)),
         };
         if self.settings.connections.epoch() != epoch && is_broken(&outcome) {
@@ -195,12 +220,21 @@ impl Polling {
     }
 
     /// Sends the request, and reads the response's status and body.
-    fn post(&self, text: String) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
-        let mut request = self.request.clone().map(|()| text);
+    fn send(&self, messages: &[Message]) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
+        let mut request = self.request.clone();
         if let Some(cookies) = self.cookies.header() {
             request.headers_mut().insert(header::COOKIE, cookies);
         }
-        let (mut head, body) = self.agent.run(request)?.into_parts();
+        let response = match &self.form {
+            Form::Post => self.agent.run(request.map(|()| encode(messages))),
+            Form::Get(callback) => {
+                let endpoint = &self.settings.endpoint;
+                let uri = endpoint.with_query(&callback.query(messages));
+                *request.uri_mut() = uri.map_err(TransportError::into_ureq)?;
+                self.agent.run(request)
+            }
+        };
+        let (mut head, body) = response?.into_parts();
         let status = head.status;
         self.cookies.store(&head.headers);
         answer::mark_secrets(&mut head.headers);
@@ -229,6 +263,22 @@ impl Polling {
     }
 }
 
+impl Form {
+    fn of(connection_type: ConnectionType) -> Self {
+        match connection_type {
+            ConnectionType::CallbackPolling => Self::Get(Callback::default()),
+            ConnectionType::LongPolling | ConnectionType::WebSocket => Self::Post,
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Body, DecodeError> {
+        match self {
+            Self::Post => decode(bytes),
+            Self::Get(callback) => callback.decode(bytes),
+        }
+    }
+}
+
 impl fmt::Debug for Polling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
@@ -237,20 +287,26 @@ impl fmt::Debug for Polling {
     }
 }
 
-/// The request without its body; every exchange sends a copy.
-fn request(settings: &Settings, cookies: &Cookies) -> Result<Request<()>, TransportError> {
+/// The request without its messages; every exchange sends a copy.
+fn request(
+    form: &Form,
+    settings: &Settings,
+    cookies: &Cookies,
+) -> Result<Request<()>, TransportError> {
     let uri = settings.endpoint.uri();
     let failed = |source| TransportError::Http {
         source,
         stage: crate::session::Stage::Unsent,
     };
-    let mut request = Request::post(uri.clone())
-        .body(())
-        .map_err(|it| failed(it.into()))?;
+    let builder = match form {
+        // Faye 1.4.3 answers HTTP 400 to any other type (docs of the protocol, "HTTP status").
+        Form::Post => Request::post(uri.clone())
+            .header(header::CONTENT_TYPE, "application/json;charset=UTF-8"),
+        // Two requests with the same ids, of two sessions without a client id, are the same URL.
+        Form::Get(_) => Request::get(uri.clone()).header(header::CACHE_CONTROL, "no-cache"),
+    };
+    let mut request = builder.body(()).map_err(|it| failed(it.into()))?;
     let headers = request.headers_mut();
-    // Faye 1.4.3 answers HTTP 400 to any other type (docs of the protocol, "HTTP status").
-    let json = HeaderValue::from_static("application/json;charset=UTF-8");
-    headers.insert(header::CONTENT_TYPE, json);
     let name = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(name));
     let of_user = settings.headers_of_user(cookies)?;
