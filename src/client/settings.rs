@@ -55,6 +55,7 @@ impl Settings {
                 first_handshake: Duration::ZERO,
                 network_timeout,
                 max_batch: 16,
+                max_encoded: None,
                 ext: Extensions::default(),
                 // Every RandomState has keys of its own.
                 seed: RandomState::new().hash_one(()),

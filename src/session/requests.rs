@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::{ConnectionType, Json, Message, MessageBuilder, VERSION};
+use crate::protocol::{ConnectionType, Json, Message, MessageBuilder, VERSION, encoded_len};
 
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request};
-use super::queue::SubscriptionState;
-use super::{ExchangeId, Lane, Transmit};
+use super::queue::{Subscription, SubscriptionState};
+use super::{Lane, Transmit};
 
 /// The answer to a connect with this advice comes at once: CometD, cometd-nodejs and Faye
 /// all honour it.
@@ -159,10 +159,29 @@ impl Session {
         let exchange = self.next_exchange();
         // Every caller has at least one request, and those of one call share their lane.
         let lane = requests.first().map_or(Lane::Send, Request::lane);
-        let messages = requests
+        let mut messages = Vec::new();
+        let mut room = Room::new(self.settings.max_encoded);
+        let mut requests = requests.into_iter();
+        let mut surplus = None;
+        for request in requests.by_ref() {
+            let (id, message) = self.message(&request, hold);
+            if !room.takes(&message) {
+                surplus = Some(request);
+                break;
+            }
+            self.pending.push(Pending {
+                id,
+                exchange,
+                epoch: self.epoch,
+                request,
+                deadline: None,
+            });
+            messages.push(message);
+        }
+        surplus
             .into_iter()
-            .map(|it| self.message(exchange, it, hold))
-            .collect();
+            .chain(requests)
+            .for_each(|it| self.put_back(it));
         let in_flight = InFlight {
             exchange,
             epoch: self.epoch,
@@ -182,13 +201,25 @@ impl Session {
         }
     }
 
-    /// Writes a request's message and remembers it until its reply comes.
-    fn message(
-        &mut self,
-        exchange: ExchangeId,
-        request: Request,
-        hold: Option<Duration>,
-    ) -> Message {
+    /// Leaves a request that has no room in the present one for the next.
+    fn put_back(&mut self, request: Request) {
+        match request {
+            Request::Publish(publication) => self.publish_again(publication),
+            Request::Subscribe(pattern) => {
+                self.set_subscription(pattern.as_str(), SubscriptionState::Wanted);
+            }
+            Request::Unsubscribe(pattern) => self.subscriptions.push(Subscription {
+                pattern,
+                state: SubscriptionState::Unwanted,
+                n_failed: 0,
+            }),
+            // Each is the first and only one of its request, and that one always has room.
+            Request::Handshake | Request::Connect | Request::Disconnect => {}
+        }
+    }
+
+    /// Writes a request's message, with an id.
+    fn message(&mut self, request: &Request, hold: Option<Duration>) -> (String, Message) {
         // Every message has an id: nothing else ties a reply to it on every server.
         let id = self.next_id();
         let message = Message::builder(request.channel()).id(&id);
@@ -197,7 +228,7 @@ impl Session {
             None => message,
         };
         let ext = &self.settings.ext;
-        let message = match &request {
+        let message = match request {
             Request::Handshake => handshake(message, self.settings.connection_type)
                 .json_if("ext", ext.handshake.as_ref()),
             Request::Connect => {
@@ -219,14 +250,35 @@ impl Session {
                 .json_if("ext", ext.publish.as_ref()),
             Request::Disconnect => message,
         };
-        self.pending.push(Pending {
-            id,
-            exchange,
-            epoch: self.epoch,
-            request,
-            deadline: None,
-        });
-        message.build()
+        (id, message.build())
+    }
+}
+
+/// What is left of the URL that a request's messages have to fit into.
+struct Room {
+    left: Option<usize>,
+    is_empty: bool,
+}
+
+impl Room {
+    fn new(max_encoded: Option<usize>) -> Self {
+        Self {
+            // The brackets.
+            left: max_encoded.map(|it| it.saturating_sub(encoded_len("[]"))),
+            is_empty: true,
+        }
+    }
+
+    /// Whether this message goes into the request; the first one always does.
+    fn takes(&mut self, message: &Message) -> bool {
+        let Some(left) = self.left else {
+            return true;
+        };
+        let length = encoded_len(message.raw()) + encoded_len(",");
+        let is_taken = length <= left || self.is_empty;
+        self.left = Some(left.saturating_sub(length));
+        self.is_empty = false;
+        is_taken
     }
 }
 

@@ -20,6 +20,10 @@ pub struct Settings {
     pub network_timeout: Duration,
     /// The most publishes that go into one request when several wait.
     pub max_batch: usize,
+    /// The most bytes that the messages of one request may have once they are
+    /// percent-encoded for a URL; a message that alone has more is sent alone. None where
+    /// messages travel otherwise.
+    pub max_encoded: Option<usize>,
     /// `ext` of the messages sent, by kind.
     pub ext: Extensions,
     /// Seeds the jitter of the back-off.

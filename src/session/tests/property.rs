@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::scenario::{failure, permanent, settings};
 use crate::protocol::{Message, meta};
-use crate::session::{Event, Lane, Session, Stage, Transmit};
+use crate::session::{Event, Lane, Session, Settings, Stage, Transmit};
 
 #[derive(Clone, Debug)]
 enum Input {
@@ -57,9 +57,9 @@ fn reply(asked: &Message, choice: u8) -> Option<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn any_order_of_inputs_keeps_the_invariants(inputs in proptest::collection::vec(input(), 1..80)) {
+    fn any_order_of_inputs_keeps_the_invariants(inputs in proptest::collection::vec(input(), 1..80), max_encoded in proptest::option::of(0..700_usize)) {
         let mut now = std::time::Instant::now();
-        let mut session = Session::new(settings());
+        let mut session = Session::new(Settings { max_encoded, ..settings() });
         session.handshake(now);
         let mut in_flight: Vec<Transmit> = Vec::new();
         let mut may_be_carried_out: HashMap<String, u32> = HashMap::new();

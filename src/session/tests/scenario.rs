@@ -30,6 +30,7 @@ pub(super) fn settings() -> Settings {
         first_handshake: Duration::ZERO,
         network_timeout: Duration::from_secs(10),
         max_batch: 16,
+        max_encoded: None,
         ext: Extensions::default(),
         seed: 7,
     }

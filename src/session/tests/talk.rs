@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scenario::*;
 use crate::protocol::meta;
-use crate::session::{Connects, Lane, Settings};
+use crate::session::{Connects, Lane, Settings, Stage};
 
 #[test]
 fn a_session_subscribes_then_connects_at_once_then_is_held() {
@@ -237,4 +237,50 @@ fn several_sessions_with_one_cookie_are_told_once() {
     scenario.expect_sent(["/meta/connect"]);
     scenario.server_replies([accepted(meta::CONNECT).advice(advice)]);
     scenario.expect_events(["multiple clients"]);
+}
+
+#[test]
+fn what_does_not_fit_into_one_url_is_sent_in_several_and_in_its_order() {
+    let mut scenario = Scenario::new(Settings {
+        max_encoded: Some(350),
+        ..settings()
+    });
+    for channel in ["/a", "/b", "/c", "/d"] {
+        scenario.session.subscribe(channel.parse().unwrap());
+    }
+    scenario.session.unsubscribe(&"/d".parse().unwrap());
+    let long = format!("\"{}\"", "x".repeat(600));
+    for data in ["1", "2", &long, "3", "4", "5"] {
+        scenario
+            .session
+            .publish("/demo".parse().unwrap(), data.parse().unwrap());
+    }
+    scenario.expect_sent(["/meta/handshake"]);
+    scenario.server_replies([handshake_accepted("one")]);
+    for expected in [
+        ["/meta/subscribe /a", "/meta/subscribe /b"],
+        ["/meta/subscribe /c", "/meta/unsubscribe /d"],
+    ] {
+        scenario.expect_sent(expected);
+        let accepted = expected.map(|it| accepted(it.split_once(' ').unwrap().0));
+        scenario.server_responds(Lane::Send, accepted);
+    }
+    scenario.expect_sent(["/demo", "/demo", "/meta/connect at once"]);
+    scenario.server_responds(Lane::Send, [accepted("/demo"), accepted("/demo")]);
+    scenario.expect_sent(["/demo"]);
+    assert_eq!(scenario.data_in_flight(), [long.as_str()]);
+    // A failure concerns the messages of its own request.
+    scenario.exchange_fails(Lane::Send, &permanent(Stage::Interrupted));
+    scenario.expect_sent(["/demo", "/demo", "/demo"]);
+    assert_eq!(scenario.data_in_flight(), ["3", "4", "5"]);
+    scenario.expect_events([
+        "handshaken",
+        "subscribed /a",
+        "subscribed /b",
+        "subscribed /c",
+        "unsubscribed /d",
+        "acknowledged 0",
+        "acknowledged 1",
+        "unacknowledged 2",
+    ]);
 }
