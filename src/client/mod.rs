@@ -319,18 +319,21 @@ impl Client {
             unsent,
         } = refused;
         let spare = self.spare.take_if(|_| is_upgrade && may_help(&error));
+        let connection_type = ConnectionType::LongPolling;
         let error = self.tell_failed(error, Some(trace));
         let polling = spare.and_then(|settings| {
-            let connects = self.session.connects();
-            Driver::polling(*settings, connects, &self.poster).ok()
+            let settings = TransportSettings {
+                connection_type,
+                ..*settings
+            };
+            Driver::polling(settings, self.session.connects(), &self.poster).ok()
         });
         let Some(polling) = polling.filter(|_| !self.session.was_established()) else {
             return self.give_back(&unsent, &error);
         };
         self.driver = polling;
         self.notices.push_back(Notice::FellBack { error });
-        self.session
-            .fall_back(Instant::now(), ConnectionType::LongPolling);
+        self.session.fall_back(Instant::now(), connection_type);
     }
 
     /// Hands back what never left.

@@ -43,13 +43,13 @@ impl Settings {
     /// 10 s of patience with the network, no header, at most 64 MiB a response.
     pub fn new(endpoint: Endpoint) -> Self {
         let network_timeout = Duration::from_secs(10);
+        let connection_type = match endpoint.is_web_socket() {
+            true => ConnectionType::WebSocket,
+            false => ConnectionType::LongPolling,
+        };
         Self {
             session: SessionSettings {
-                connection_type: if endpoint.is_web_socket() {
-                    ConnectionType::WebSocket
-                } else {
-                    ConnectionType::LongPolling
-                },
+                connection_type,
                 connects: Connects::Held,
                 recovery: Recovery::Always,
                 first_handshake: Duration::ZERO,
@@ -61,7 +61,7 @@ impl Settings {
                 seed: RandomState::new().hash_one(()),
             },
             transport: TransportSettings {
-                connection_type: ConnectionType::LongPolling,
+                connection_type,
                 endpoint,
                 headers: Vec::new(),
                 connect_timeout: Duration::from_secs(10),
