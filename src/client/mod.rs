@@ -235,7 +235,11 @@ impl Client {
         }
         match &mut self.driver {
             // It is told once it has left.
-            Driver::Socket(socket) => socket.send(transmit),
+            Driver::Socket(socket) => {
+                if let Some(sent) = socket.send(transmit) {
+                    self.handle(Input::Socket(Incoming::Sent(sent)));
+                }
+            }
             Driver::Threads(lanes) => lanes.send(transmit),
             Driver::Inline(transport) => {
                 let exchange = transport.exchange(&transmit.messages, transmit.hold, until);

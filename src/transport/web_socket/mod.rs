@@ -111,6 +111,8 @@ struct Open {
     socket: Box<Socket>,
     /// Whether the system did not take all that was written.
     is_writing: bool,
+    /// Whether anything came since the clock was looked at.
+    is_alive: bool,
     last_received: Instant,
     pinged: Option<Instant>,
     limit: u64,
@@ -137,9 +139,18 @@ impl WebSocket {
         })
     }
 
-    /// Takes a request to send; it leaves in [`next`](Self::next).
-    pub fn send(&mut self, transmit: Transmit) {
+    /// Takes a request to send. It comes back if it has left at once; else it leaves in
+    /// [`next`](Self::next).
+    pub fn send(&mut self, transmit: Transmit) -> Option<Transmit> {
+        if let State::Open(open) = &mut self.state
+            && self.outgoing.is_empty()
+            && matches!(open.transmit(&transmit), Ok(true))
+        {
+            return Some(transmit);
+        }
+        // What failed here will fail there again, where it can be told.
         self.outgoing.push_back(transmit);
+        None
     }
 
     /// Waits for what comes next. `None` means that the deadline has passed or that somebody
@@ -233,6 +244,7 @@ impl WebSocket {
                 self.state = State::Open(Open {
                     socket,
                     is_writing: false,
+                    is_alive: true,
                     last_received: Instant::now(),
                     pinged: None,
                     limit: self.opener.settings.max_body,
@@ -303,25 +315,21 @@ impl Open {
         if self.is_writing {
             self.is_writing = self.written(|socket| socket.flush())?;
         }
-        // A server that takes nothing gets nothing more.
-        if !self.is_writing
-            && let Some(transmit) = outgoing.pop_front()
+        if let Some(transmit) = outgoing.front()
+            && self.transmit(transmit)?
         {
-            let frame = Frame::text(encode(&transmit.messages));
-            self.is_writing = self.written(|socket| socket.send(frame))?;
-            return Ok(Some(Incoming::Sent(transmit)));
+            return Ok(outgoing.pop_front().map(Incoming::Sent));
         }
         loop {
             let frame = match self.socket.read() {
                 Ok(frame) => frame,
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.heartbeat()?;
+                    self.heartbeat(Instant::now())?;
                     return Ok(None);
                 }
                 Err(error) => return Err(outcome::of_socket(error, self.limit)),
             };
-            self.last_received = Instant::now();
-            self.pinged = None;
+            self.is_alive = true;
             match frame {
                 Frame::Text(text) => {
                     let body = answer::read_frame(text.as_bytes())?;
@@ -343,6 +351,16 @@ impl Open {
         }
     }
 
+    /// Writes a request; `false` as long as the server takes nothing.
+    fn transmit(&mut self, transmit: &Transmit) -> Result<bool, TransportError> {
+        if self.is_writing {
+            return Ok(false);
+        }
+        let frame = Frame::text(encode(&transmit.messages));
+        self.is_writing = self.written(|socket| socket.send(frame))?;
+        Ok(true)
+    }
+
     /// Whether something is left to be written.
     fn written(
         &mut self,
@@ -356,8 +374,11 @@ impl Open {
     }
 
     /// Pings a server that is silent, and gives up one that does not answer.
-    fn heartbeat(&mut self) -> Result<(), TransportError> {
-        let now = Instant::now();
+    fn heartbeat(&mut self, now: Instant) -> Result<(), TransportError> {
+        if std::mem::take(&mut self.is_alive) {
+            self.last_received = now;
+            self.pinged = None;
+        }
         match self.pinged {
             Some(pinged) if now >= pinged + self.network_timeout => {
                 Err(TransportError::WebSocketSilent {
