@@ -33,7 +33,7 @@ pub struct Callback(Box<str>);
 pub struct InvalidCallback;
 
 /// All but the unreserved characters (RFC 3986, 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')

@@ -22,6 +22,7 @@ mod message;
 pub use advice::{Advice, Reconnect};
 pub use body::{Body, DecodeError, decode, encode};
 pub use builder::MessageBuilder;
+pub(crate) use callback::ENCODED;
 pub use callback::{Callback, InvalidCallback, encoded_len};
 pub use channel::{Channel, ChannelError, ChannelPattern, GrammarNote};
 pub use connection_type::{ConnectionType, UnknownConnectionType};

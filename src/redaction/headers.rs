@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
+
 use super::credential::is_credential;
+use super::json::redact;
+use crate::protocol::ENCODED;
 
 /// Schemes whose name may be shown before the secret of an `Authorization`.
 const SCHEMES: [&str; 7] = [
@@ -57,7 +61,8 @@ fn cookie(pair: &str) -> String {
 }
 
 /// An address without the password of its user part and without the values of query
-/// parameters that are named like credentials.
+/// parameters that are named like credentials. In the messages of callback-polling it is the
+/// secrets that [`redact`] knows.
 ///
 /// ```
 /// use bayeux::redaction::redact_url;
@@ -76,7 +81,7 @@ pub fn redact_url(url: &str) -> Cow<'_, str> {
     let authority = &address[authority_start..authority_end];
     let user = authority.rsplit_once('@').map(|(user, _)| user);
     let password = user.and_then(|it| it.split_once(':'));
-    let has_secret = |query: &str| query.split('&').any(|it| secret_parameter(it).is_some());
+    let has_secret = |query: &str| query.split('&').any(|it| redacted_parameter(it).is_some());
     if password.is_none() && !query.is_some_and(has_secret) {
         return url.into();
     }
@@ -92,20 +97,29 @@ pub fn redact_url(url: &str) -> Cow<'_, str> {
     text.push_str(&address[authority_end..]);
     for (nth, parameter) in query.into_iter().flat_map(|it| it.split('&')).enumerate() {
         text.push(if nth == 0 { '?' } else { '&' });
-        match secret_parameter(parameter) {
-            Some(name) => {
-                text.push_str(name);
-                text.push_str("=***");
-            }
+        match redacted_parameter(parameter) {
+            Some(redacted) => text.push_str(&redacted),
             None => text.push_str(parameter),
         }
     }
     text.into()
 }
 
-fn secret_parameter(parameter: &str) -> Option<&str> {
-    let (name, _) = parameter.split_once('=')?;
-    is_credential(name).then_some(name)
+/// A parameter without its secret, if it has one.
+fn redacted_parameter(parameter: &str) -> Option<String> {
+    let (name, value) = parameter.split_once('=')?;
+    if name == "message" {
+        let messages = percent_decode_str(value).decode_utf8_lossy();
+        match redact(&messages) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(messages) => {
+                let messages = utf8_percent_encode(&messages, ENCODED);
+                Some(format!("message={messages}"))
+            }
+        }
+    } else {
+        is_credential(name).then(|| format!("{name}=***"))
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +167,20 @@ mod tests {
         }
         assert_eq!(redact_url("wss://a:b@c"), "wss://a:***@c");
         assert_eq!(redact_url("http://a:b:c@d/@e"), "http://a:***@d/@e");
+    }
+
+    #[test]
+    fn the_messages_in_a_query_are_redacted_as_messages_are() {
+        let message = |json: &str| {
+            let json = utf8_percent_encode(json, ENCODED);
+            format!("/cometd?jsonp=f&message={json}&x=1")
+        };
+        let secret = message(r#"[{"clientId":"abcdefgh","ext":{"token":"abc"},"data":"abc"}]"#);
+        let shown = message(r#"[{"clientId":"abcd…","ext":{"token":"***"},"data":"abc"}]"#);
+        assert_eq!(redact_url(&secret), shown);
+        let harmless = message(r#"[{"channel":"/a","data":{"token":"abc"}}]"#);
+        assert!(matches!(redact_url(&harmless), Cow::Borrowed(_)));
+        assert_eq!(redact_url("/cometd?message=hello"), "/cometd?message=hello");
     }
 
     proptest! {
