@@ -107,7 +107,7 @@ impl Serve {
 
 /// What the server's threads tell the one that owns the printer.
 enum Told {
-    Messages(SystemTime, Direction, Vec<Message>),
+    Messages(SystemTime, Direction, ConnectionType, Vec<Message>),
     Note(String),
     Stop,
 }
@@ -131,15 +131,21 @@ impl Reporter {
 
 impl Observer for Reporter {
     fn observe(&self, event: &Event<'_>) {
-        let messages = |direction, messages| Told::Messages(SystemTime::now(), direction, messages);
+        let now = SystemTime::now();
         let told = match event {
             Event::Received {
-                messages: received, ..
-            } => messages(Direction::In, received.to_vec()),
-            Event::Sent { messages: sent, .. } => messages(
-                Direction::Out,
-                sent.iter().map(|it| Message::clone(it)).collect(),
-            ),
+                connection_type,
+                messages,
+                ..
+            } => Told::Messages(now, Direction::In, *connection_type, messages.to_vec()),
+            Event::Sent {
+                connection_type,
+                messages,
+                ..
+            } => {
+                let messages = messages.iter().map(|it| Message::clone(it)).collect();
+                Told::Messages(now, Direction::Out, *connection_type, messages)
+            }
             Event::SessionClosed { client_id, reason } => {
                 let client_id = bayeux::redaction::shortened_client_id(client_id);
                 Told::Note(format!("session {client_id} ended: {reason}"))
@@ -167,14 +173,9 @@ impl Observer for Reporter {
 fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(), Stop> {
     for told in receiver {
         match told {
-            Told::Messages(time, direction, messages) => {
+            Told::Messages(time, direction, connection_type, messages) => {
                 for message in messages {
-                    printer.served(&record(
-                        time,
-                        direction,
-                        ConnectionType::LongPolling,
-                        message,
-                    ))?;
+                    printer.served(&record(time, direction, connection_type, message))?;
                 }
             }
             Told::Note(text) => printer.note(&text),

@@ -30,7 +30,11 @@ use self::requests::Connected;
 use self::sessions::{AdviceWanted, Session, SessionKey, Sessions};
 use self::subscriptions::Subscriptions;
 use super::{CloseReason, Settings};
-use crate::protocol::{Channel, Json, Message, meta};
+use crate::protocol::{Channel, ConnectionType, Json, Message, meta};
+
+/// The transports that the server has.
+const CONNECTION_TYPES: [ConnectionType; 2] =
+    [ConnectionType::LongPolling, ConnectionType::CallbackPolling];
 
 /// A request that waits for its response; unique within a broker.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -42,6 +46,8 @@ pub(super) struct Request<'a> {
     pub(super) messages: &'a [Message],
     /// How many elements of the request's array were no objects.
     pub(super) n_unreadable: usize,
+    /// The transport that carries it.
+    pub(super) connection_type: ConnectionType,
     /// The token of an `Authorization: Bearer` header.
     pub(super) bearer: Option<&'a str>,
 }

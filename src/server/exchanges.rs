@@ -151,23 +151,34 @@ impl Exchanges<'_> {
             }
         };
         let messages: &[Message] = &body.messages;
-        self.shared.observe(&Event::Received { peer, messages });
+        let connection_type = head.form.connection_type();
+        self.shared.observe(&Event::Received {
+            peer,
+            connection_type,
+            messages,
+        });
         let request = broker::Request {
             messages,
             n_unreadable: body.findings.len(),
+            connection_type,
             bearer: head.bearer.as_deref(),
         };
         let parked = Parked {
             connection: Arc::clone(self.connection),
             persistence: head.persistence,
+            form: head.form.clone(),
         };
         let (handled, fallout) = self.shared.handle(request, parked);
         match handled {
             Handled::Answer(messages) => {
                 let messages: &[Arc<Message>] = &messages;
-                self.shared.observe(&Event::Sent { peer, messages });
+                self.shared.observe(&Event::Sent {
+                    peer,
+                    connection_type,
+                    messages,
+                });
                 let text = encode(messages.iter().map(Arc::as_ref));
-                let response = response::json(&text, head.persistence);
+                let response = response::messages(&text, &head.form, head.persistence);
                 let written = self.connection.write(&response);
                 // Others get their messages, whether or not the one who published is there.
                 fallout.send(self.shared);

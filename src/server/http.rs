@@ -14,7 +14,8 @@ use ureq_proto::http::{self, HeaderMap, Method, StatusCode, Version, header};
 use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
-use super::response::{self, Persistence};
+use super::query::Query;
+use super::response::{self, Form, Persistence};
 
 /// Longest request head, and longest line of a chunked body.
 const MAX_HEAD: usize = 64 * 1024;
@@ -50,7 +51,7 @@ pub(super) enum Received {
     Refused(Refused),
 }
 
-/// A POST to the endpoint.
+/// Messages for the endpoint: a POST with them in its body, or a GET with them in its query.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Request {
     pub(super) head: Head,
@@ -61,6 +62,8 @@ pub(super) struct Request {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Head {
     pub(super) persistence: Persistence,
+    /// What the response has to look like.
+    pub(super) form: Form,
     /// The token of an `Authorization: Bearer` header.
     pub(super) bearer: Option<String>,
 }
@@ -139,28 +142,31 @@ impl Receiver {
         };
         self.input.drain(..used);
         self.searched = 0;
+        self.check(&request)?;
+        let query = self.query(&request)?;
+        let (form, body) = match query {
+            Some(Query { callback, messages }) => (Form::Call(callback), messages),
+            None => (Form::Json, Vec::new()),
+        };
         let head = Head {
             persistence: persistence(&request),
+            form,
             bearer: bearer(&request),
         };
-        self.check(&request)?;
         match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => {
                 self.check_length(reply.body_mode())?;
-                let body = Vec::new();
                 self.body(Box::new(Incoming { reply, head, body }))
             }
             Some(RecvRequestResult::Send100(reply)) => {
                 let mut line = [0; 64];
                 let (length, reply) = reply.accept(&mut line).map_err(bad_request)?;
                 self.check_length(reply.body_mode())?;
-                let body = Vec::new();
                 self.stage = Stage::Body(Box::new(Incoming { reply, head, body }));
                 // A client that did not wait for the line needs it all the same.
                 Ok(Received::Continue(line[..length].to_vec()))
             }
             Some(RecvRequestResult::ProvideResponse(_)) => {
-                let body = Vec::new();
                 Ok(Received::Request(Request { head, body }))
             }
             None => self.more_head(),
@@ -180,11 +186,15 @@ impl Receiver {
         let error = if !below.is_some_and(|it| it.is_empty() || it.starts_with('/')) {
             let reason = format!("nothing here; the endpoint is {}", self.limits.path);
             refused(StatusCode::NOT_FOUND, &reason)
-        } else if request.method() != Method::POST {
-            let reason = "this is a Bayeux endpoint; it takes POST with a JSON body";
-            refused(StatusCode::METHOD_NOT_ALLOWED, reason)
+        } else if !matches!(*request.method(), Method::GET | Method::POST) {
+            refused(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "GET and POST are known here",
+            )
         } else if let Some(error) = check_coding(request.headers()) {
             error
+        } else if request.method() == Method::GET {
+            return Ok(());
         } else if request.version() == Version::HTTP_11
             && !request.headers().contains_key(header::CONTENT_LENGTH)
             && !request.headers().contains_key(header::TRANSFER_ENCODING)
@@ -199,6 +209,25 @@ impl Receiver {
             method: request.method().clone(),
             ..error
         })
+    }
+
+    /// What a GET has in its query instead of a body.
+    fn query(&self, request: &http::Request<()>) -> Result<Option<Query>, Refused> {
+        if request.method() != Method::GET {
+            return Ok(None);
+        }
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let has_body = length.is_some_and(|it| it != "0")
+            || request.headers().contains_key(header::TRANSFER_ENCODING);
+        if has_body {
+            return Err(refused(StatusCode::BAD_REQUEST, "a GET has no body here"));
+        }
+        let query = Query::parse(request.uri().query().unwrap_or_default())
+            .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))?;
+        if query.messages.len() > self.limits.max_body {
+            return Err(self.body_too_long());
+        }
+        Ok(Some(query))
     }
 
     fn check_length(&self, mode: BodyMode) -> Result<(), Refused> {
@@ -399,6 +428,25 @@ mod tests {
     }
 
     #[test]
+    fn a_get_has_its_messages_in_the_query_and_may_come_in_two_pieces_cut_anywhere() {
+        for bytes in [
+            "GET /cometd/connect?jsonp=cb&message=%5b1%5d HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /cometd?message=[1]&jsonp=cb HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        ] {
+            for cut in 0..bytes.len() {
+                let mut receiver = receiver();
+                receiver.push(&bytes.as_bytes()[..cut]);
+                assert!(matches!(receiver.poll(), Received::NeedsMore), "{cut}");
+                receiver.push(&bytes.as_bytes()[cut..]);
+                let Request { head, body } = request(receiver.poll());
+                assert_eq!(body, b"[1]");
+                assert_eq!(head.form, Form::Call("cb".parse().unwrap()));
+                assert!(receiver.is_idle());
+            }
+        }
+    }
+
+    #[test]
     fn a_client_that_expects_100_continue_gets_it_before_its_body() {
         let (head, body) = HELLO.split_at(HELLO.len() - 5);
         let head = head.replace("Host: a", "Expect: 100-continue");
@@ -416,7 +464,14 @@ mod tests {
     #[test]
     fn what_is_no_post_to_the_endpoint_is_refused() {
         for (bytes, expected) in [
-            ("GET /cometd HTTP/1.1\r\n\r\n", 405),
+            ("GET /cometd HTTP/1.1\r\n\r\n", 400),
+            ("GET /cometd?message=[]&jsonp=a(b) HTTP/1.1\r\n\r\n", 400),
+            (
+                "GET /cometd?message=[] HTTP/1.1\r\nContent-Length: 1\r\n\r\n",
+                400,
+            ),
+            ("GET /?message=[] HTTP/1.1\r\n\r\n", 404),
+            ("PUT /cometd?message=[] HTTP/1.1\r\n\r\n", 405),
             ("HEAD /cometd HTTP/1.1\r\n\r\n", 405),
             ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
             ("POST /cometdx HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),

@@ -1,4 +1,5 @@
-//! A Bayeux server to embed: for tests, demonstrations and debugging, over long polling.
+//! A Bayeux server to embed: for tests, demonstrations and debugging, over long-polling and
+//! callback-polling.
 //!
 //! ```text
 //!   accept thread --> a thread for each connection: http -> broker -> http
@@ -9,6 +10,10 @@
 //! The broker decides everything and does no input or output. A held connect
 //! costs no wake-up: its thread is blocked reading, and whoever publishes writes the response.
 //! It is not meant for the open internet: there is no TLS and no limit to connections.
+//!
+//! Callback-polling is made to get around the same-origin rule: any page in a browser that
+//! reaches the server can publish to it and read from it, as with CometD and Faye. That is a
+//! reason to stay on loopback, and to ask for a token where the messages matter.
 
 mod broker;
 mod connection;
@@ -16,6 +21,7 @@ mod exchanges;
 mod http;
 mod listener;
 mod observer;
+mod query;
 mod response;
 mod settings;
 mod shared;

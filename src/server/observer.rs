@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::protocol::Message;
+use crate::protocol::{ConnectionType, Message};
 
 /// Is told what a server does. It is called on the server's threads, never under one of its
 /// locks; while it runs, the exchange that it is told about waits.
@@ -61,6 +61,8 @@ pub enum Event<'a> {
     Received {
         /// The other end of the connection.
         peer: SocketAddr,
+        /// The transport that carries it.
+        connection_type: ConnectionType,
         /// Its messages.
         messages: &'a [Message],
     },
@@ -68,6 +70,8 @@ pub enum Event<'a> {
     Sent {
         /// The other end of the connection.
         peer: SocketAddr,
+        /// The transport that carries it.
+        connection_type: ConnectionType,
         /// Its messages: deliveries first, replies last.
         messages: &'a [Arc<Message>],
     },

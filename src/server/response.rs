@@ -2,6 +2,8 @@
 
 use ureq_proto::http::StatusCode;
 
+use crate::protocol::{Callback, ConnectionType};
+
 /// What happens to a connection after a response (RFC 9112, 9.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Persistence {
@@ -13,13 +15,45 @@ pub(super) enum Persistence {
     Close,
 }
 
+/// What a response with messages looks like.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Form {
+    /// JSON, for long-polling.
+    Json,
+    /// A script that calls this function, for callback-polling.
+    Call(Callback),
+}
+
+impl Form {
+    /// The transport that has this form.
+    pub(super) fn connection_type(&self) -> ConnectionType {
+        match self {
+            Self::Json => ConnectionType::LongPolling,
+            Self::Call(_) => ConnectionType::CallbackPolling,
+        }
+    }
+}
+
 /// How the server names itself.
 const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
 
-/// A response with Bayeux messages.
-pub(super) fn json(messages: &str, persistence: Persistence) -> Vec<u8> {
-    let content_type = "application/json;charset=UTF-8";
-    response(StatusCode::OK, content_type, messages, persistence)
+/// A response with Bayeux messages, written as an array.
+pub(super) fn messages(array: &str, form: &Form, persistence: Persistence) -> Vec<u8> {
+    match form {
+        Form::Json => {
+            let content_type = "application/json;charset=UTF-8";
+            response(StatusCode::OK, content_type, array, persistence)
+        }
+        Form::Call(callback) => {
+            let content_type = "text/javascript;charset=UTF-8";
+            response(
+                StatusCode::OK,
+                content_type,
+                &callback.call(array),
+                persistence,
+            )
+        }
+    }
 }
 
 /// A response with one line for a human.
@@ -42,7 +76,7 @@ fn response(
     persistence: Persistence,
 ) -> Vec<u8> {
     let allow = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "Allow: POST\r\n",
+        StatusCode::METHOD_NOT_ALLOWED => "Allow: GET, POST\r\n",
         _ => "",
     };
     let connection = match persistence {
@@ -55,7 +89,7 @@ fn response(
     let code = status.as_str();
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\nServer: {SERVER}\r\n{allow}{connection}\r\n{body}"
+         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n{allow}{connection}\r\n{body}"
     )
     .into_bytes()
 }

@@ -8,7 +8,7 @@ use super::broker::{self, Broker, Handled, HoldId, SessionEvent};
 use super::connection::Connection;
 use super::http::Limits;
 use super::response;
-use super::response::Persistence;
+use super::response::{Form, Persistence};
 use super::{Event, Settings};
 use crate::protocol::{Channel, Json, Message, encode};
 
@@ -35,6 +35,7 @@ struct State {
 pub(super) struct Parked {
     pub(super) connection: Arc<Connection>,
     pub(super) persistence: Persistence,
+    pub(super) form: Form,
 }
 
 /// Responses to held connects that a change brought about; to be sent once the lock is free.
@@ -46,10 +47,11 @@ impl Fallout {
         for (parked, messages) in self.0 {
             shared.observe(&Event::Sent {
                 peer: parked.connection.peer,
+                connection_type: parked.form.connection_type(),
                 messages: &messages,
             });
             let text = encode(messages.iter().map(Arc::as_ref));
-            let response = response::json(&text, parked.persistence);
+            let response = response::messages(&text, &parked.form, parked.persistence);
             parked.connection.send(response, parked.persistence);
         }
     }

@@ -94,6 +94,11 @@ fn post(body: &str) -> String {
     )
 }
 
+fn get(callback: &str, body: &str) -> String {
+    let body = body.replace('\'', "%22");
+    format!("GET /cometd?jsonp={callback}&message={body} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
 fn connect(client_id: &str) -> String {
     format!(
         "[{{'channel':'/meta/connect','clientId':'{client_id}','connectionType':'long-polling'}}]"
@@ -248,7 +253,7 @@ fn what_is_no_request_for_us_is_refused_and_the_server_goes_on() {
         ..Settings::default()
     });
     for (bytes, status) in [
-        ("GET /cometd HTTP/1.1\r\n\r\n".to_owned(), 405),
+        ("GET /cometd HTTP/1.1\r\n\r\n".to_owned(), 400),
         (
             "PUT /cometd HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]".to_owned(),
             405,
@@ -442,4 +447,77 @@ fn a_path_needs_a_slash_and_the_root_takes_everything() {
     assert!(server.url().ends_with('/'));
     let mut client = Client::new(&server);
     assert_eq!(client.exchange("[]"), "[]");
+}
+
+#[test]
+fn callback_polling_and_long_polling_share_the_broker() {
+    let server = bind(Settings::default());
+    let (mut poster, _) = Client::held(&server, "/demo");
+    let mut getter = Client::new(&server);
+    getter.write(&get(
+        "cb",
+        "[{'channel':'/meta/handshake','supportedConnectionTypes':['callback-polling']}]",
+    ));
+    let handshake = getter.response();
+    assert_eq!(handshake.status, 200);
+    assert!(
+        handshake
+            .head
+            .contains("Content-Type: text/javascript;charset=UTF-8\r\n")
+    );
+    assert!(
+        handshake
+            .head
+            .contains("X-Content-Type-Options: nosniff\r\n")
+    );
+    assert!(
+        handshake
+            .body
+            .starts_with("/**/cb([{'channel':'/meta/handshake',")
+    );
+    assert!(handshake.body.ends_with("}]);"));
+    let client_id = handshake.body.split("'clientId':'").nth(1).unwrap();
+    let client_id = client_id.split('\'').next().unwrap().to_owned();
+    for body in [connect(&client_id), subscribe(&client_id, "/demo")] {
+        getter.write(&get("cb", &body));
+        assert_eq!(getter.response().status, 200);
+    }
+    // Held; the response calls the function that this request named.
+    getter.write(&get("cb2", &connect(&client_id)));
+    let (mut publisher, publisher_id) = Client::connected(&server);
+    publisher.write(&get("cb", &publish(&publisher_id, "'%E2%80%A8'")));
+    assert_eq!(publisher.response().status, 200);
+    let delivery = poster.response().body;
+    assert!(
+        delivery.starts_with("[{'channel':'/demo','data':'\u{2028}'}"),
+        "{delivery}"
+    );
+    let delivery = getter.response().body;
+    assert!(
+        delivery.starts_with("/**/cb2([{'channel':'/demo','data':'\\u2028'}"),
+        "{delivery}"
+    );
+}
+
+#[test]
+fn a_get_that_is_no_callback_polling_is_refused() {
+    let (server, events) = observed(Settings::default());
+    for (request, reason) in [
+        (
+            get("alert(1)", "[]"),
+            "jsonp is refused: a callback is named with 1 to 64 letters, digits, `.`, `_` or `-`",
+        ),
+        (get("cb", "[{'a"), "message skipped, cut off at byte 1"),
+        (
+            "GET /cometd HTTP/1.1\r\n\r\n".to_owned(),
+            "this is a Bayeux endpoint; it takes POST with JSON, or GET with jsonp and message",
+        ),
+    ] {
+        let mut client = Client::new(&server);
+        client.write(&request);
+        let response = client.response();
+        assert_eq!((response.status, response.body.trim_end()), (400, reason));
+        assert!(response.head.contains("Content-Type: text/plain"));
+        assert_eq!(events.recv().unwrap(), format!("refused 400: {reason}"));
+    }
 }

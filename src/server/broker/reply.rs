@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::protocol::{Json, Message, MessageBuilder, VERSION, meta};
 use crate::server::Settings;
+use crate::server::broker::CONNECTION_TYPES;
 
 /// Why a message was not carried out, in the words of CometD 5 and later wherever it has one
 /// for the case (Bayeux 1.0, "error": code, arguments, text).
@@ -90,10 +91,11 @@ pub(super) fn unreadable() -> Message {
 }
 
 pub(super) fn handshaken(request: &Message, client_id: &str, advice: &Json) -> Message {
+    let types = CONNECTION_TYPES.map(|it| format!("\"{it}\"")).join(",");
     reply_to(request, true)
         .string("version", VERSION)
         .string("minimumVersion", VERSION)
-        .json("supportedConnectionTypes", &literal(r#"["long-polling"]"#))
+        .json("supportedConnectionTypes", &literal(&format!("[{types}]")))
         .client_id(client_id)
         .json("advice", advice)
         .build()

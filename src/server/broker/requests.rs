@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::reply::{self, Refusal};
 use super::sessions::{AdviceWanted, Held, SessionKey};
-use super::{Broker, HoldId, SessionEvent, Turn, later};
+use super::{Broker, CONNECTION_TYPES, HoldId, SessionEvent, Turn, later};
 use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json, Message, meta};
 use crate::server::{CloseReason, UnconnectedPublish};
 
@@ -64,7 +64,9 @@ impl Broker {
             }
         }
         if let Some(types) = connection_types(message)
-            && !types.iter().any(|it| it == "long-polling")
+            && !types
+                .iter()
+                .any(|it| CONNECTION_TYPES.iter().any(|known| known.as_str() == it))
         {
             return Err(Refusal::ConnectionTypes(types.join(",")));
         }
@@ -96,7 +98,7 @@ impl Broker {
         // 500, Faye 1.4.3 never.
         self.release_held(now, key);
         turn.sender.get_or_insert(key);
-        let timeout = self.hold_timeout(message);
+        let timeout = self.hold_timeout(turn.request.connection_type, message);
         let wants_advice = message.advice().is_some();
         let Some(session) = self.sessions.get_mut(key) else {
             return Connected::refused(message);
@@ -242,11 +244,11 @@ impl Broker {
 
     /// How long this connect may be held: as the client asked, but no more than twice as long
     /// as the settings say.
-    fn hold_timeout(&self, connect: &Message) -> Duration {
+    fn hold_timeout(&self, connection_type: ConnectionType, connect: &Message) -> Duration {
         let configured = self.settings.timeout;
         let asked = connect
             .advice()
-            .and_then(|advice| Advice::parse(advice, ConnectionType::LongPolling))
+            .and_then(|advice| Advice::parse(advice, connection_type))
             .and_then(|advice| advice.timeout);
         match asked {
             Some(asked) => asked.min(configured.saturating_mul(2)),

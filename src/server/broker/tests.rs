@@ -52,6 +52,7 @@ impl Scenario {
         let request = Request {
             messages: &body.messages,
             n_unreadable: body.findings.len(),
+            connection_type: ConnectionType::LongPolling,
             bearer: None,
         };
         self.broker.handle(self.now, request)
@@ -118,7 +119,7 @@ fn a_handshake_reply_has_all_the_fields_of_the_specification() {
     assert_eq!(
         scenario.request("[{'channel':'/meta/handshake','id':1,'version':'1.0','supportedConnectionTypes':['x','long-polling']}]"),
         "{'channel':'/meta/handshake','id':1,'successful':true,'version':'1.0','minimumVersion':'1.0',\
-         'supportedConnectionTypes':['long-polling'],'clientId':'c1',\
+         'supportedConnectionTypes':['long-polling','callback-polling'],'clientId':'c1',\
          'advice':{'reconnect':'retry','interval':0,'timeout':30000,'maxInterval':10000}}"
     );
     assert_eq!(scenario.events(), [SessionEvent::Opened("c1".into())]);
@@ -505,6 +506,7 @@ fn a_handshake_has_to_show_the_token_where_one_is_required() {
     let request = Request {
         messages: &messages,
         n_unreadable: 0,
+        connection_type: ConnectionType::LongPolling,
         bearer: Some("secret"),
     };
     scenario.broker.handle(scenario.now, request);
