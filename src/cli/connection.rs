@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use bayeux::client::{Client, Settings, Traffic};
-use bayeux::protocol::Json;
+use bayeux::client::{Client, Fallback, Settings, Traffic};
+use bayeux::protocol::{ConnectionType, Json};
 use bayeux::recording::{self, Recorder};
 use bayeux::redaction::Secrets;
 use bayeux::session::{Connects, Extensions};
@@ -28,6 +28,20 @@ pub(crate) struct ConnectionArgs {
     /// publish. JSON is an object, or @FILE with one.
     #[arg(long, value_name = "[KIND=]JSON")]
     ext: Vec<String>,
+
+    /// How messages travel: long-polling, websocket or callback-polling. The URL's scheme says
+    /// it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling
+    /// where the server opens none.
+    #[arg(
+        short,
+        long,
+        value_name = "TYPE",
+        value_parser = values::connection_type(),
+        env = "BAYEUX_TRANSPORT",
+        hide_env_values = true,
+        hide_possible_values = true
+    )]
+    transport: Option<ConnectionType>,
 
     /// Keep trying the first handshake for this long while the server cannot be reached.
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
@@ -68,6 +82,11 @@ impl ConnectionArgs {
     /// The settings that these options make.
     pub(crate) fn settings(&self, endpoint: &Endpoint, wanted: Wanted) -> Result<Settings, Stop> {
         let mut settings = Settings::new(endpoint.clone());
+        if let Some(connection_type) = self.transport {
+            settings = settings.over(connection_type);
+            // Who asks for a websocket wants nothing else.
+            settings.fallback = Fallback::Never;
+        }
         settings.transport.headers = self.headers()?;
         settings.transport.connect_timeout = self.connect_timeout;
         settings.transport.network_timeout = self.network_timeout;
@@ -79,6 +98,16 @@ impl ConnectionArgs {
         settings.session.ext = self.extensions()?;
         settings.traffic = wanted.traffic;
         Ok(settings)
+    }
+
+    /// The transport for what a websocket cannot do: one request and its response.
+    pub(crate) fn polling(&self) -> ConnectionType {
+        match self.transport {
+            Some(ConnectionType::CallbackPolling) => ConnectionType::CallbackPolling,
+            Some(ConnectionType::LongPolling | ConnectionType::WebSocket) | None => {
+                ConnectionType::LongPolling
+            }
+        }
     }
 
     /// Opens the recording, before anything is sent.

@@ -157,6 +157,9 @@ impl<'p> Conversation<'p> {
     fn tell(&mut self, event: &Event) -> Result<(), Stop> {
         let state = match event {
             Event::Handshaken { reply } => {
+                if self.established.is_none() {
+                    self.check_connection_type(reply);
+                }
                 self.established = Some(Instant::now());
                 State::Handshaken {
                     transport: self.client.connection_type().to_string(),
@@ -226,6 +229,22 @@ impl<'p> Conversation<'p> {
             time: SystemTime::now(),
             state,
         })?)
+    }
+
+    /// A transport that the server does not offer may work all the same, so it is tried.
+    fn check_connection_type(&mut self, reply: &Message) {
+        let offered: Option<Vec<String>> = reply
+            .get("supportedConnectionTypes")
+            .and_then(|it| serde_json::from_str(it).ok());
+        let ours = self.client.connection_type().as_str();
+        if let Some(offered) = offered.filter(|it| !it.iter().any(|it| it == ours)) {
+            let offered = match offered.as_slice() {
+                [] => "nothing".to_owned(),
+                offered => offered.join(", "),
+            };
+            let text = format!("the server does not offer {ours}, it offers {offered}");
+            self.printer.warning(&text);
+        }
     }
 
     fn tell_odd(&mut self, finding: &Finding) -> Result<(), Stop> {

@@ -1,19 +1,21 @@
 //! The curl command that does the same handshake.
 
-use bayeux::protocol::{Json, Message, VERSION, meta};
+use bayeux::protocol::{ConnectionType, Json, Message, VERSION, meta};
 use bayeux::redaction::{Secrets, redact, redact_header, redact_url};
 use bayeux::transport::Endpoint;
 
 use super::connection::ConnectionArgs;
 use super::exit::Stop;
 
-/// One POST, to be pasted into a shell.
+/// One request, to be pasted into a shell.
 pub(crate) fn handshake(
     endpoint: &Endpoint,
     connection: &ConnectionArgs,
     secrets: Secrets,
 ) -> Result<String, Stop> {
-    let types: Json = r#"["long-polling"]"#.parse().expect("written here as valid JSON");
+    let connection_type = connection.polling();
+    let types = format!("[{}]", Json::string(connection_type.as_str()));
+    let types: Json = types.parse().expect("written here as valid JSON");
     let extensions = connection.extensions()?;
     let message = Message::builder(meta::HANDSHAKE)
         .id("1")
@@ -29,13 +31,23 @@ pub(crate) fn handshake(
         redact(message.raw())
     };
     let url = if is_shown {
-        endpoint.expose().into()
+        endpoint.over_http()
     } else {
-        redact_url(endpoint.expose())
+        redact_url(&endpoint.over_http()).into_owned()
     };
     // The jar: CometD takes no further message from a client that loses its cookie.
     let mut command = "curl -sS -c cookies.txt -b cookies.txt".to_owned();
-    command.push_str(" \\\n  -H 'Content-Type: application/json;charset=UTF-8'");
+    let (before, data) = match connection_type {
+        ConnectionType::CallbackPolling => (
+            " \\\n  -G -d jsonp=jsonpcallback",
+            format!("--data-urlencode {}", quoted(&format!("message=[{body}]"))),
+        ),
+        ConnectionType::LongPolling | ConnectionType::WebSocket => (
+            " \\\n  -H 'Content-Type: application/json;charset=UTF-8'",
+            format!("-d {}", quoted(&format!("[{body}]"))),
+        ),
+    };
+    command.push_str(before);
     for header in connection.headers()? {
         let (name, value) = (header.name(), header.expose());
         let value = if is_shown {
@@ -48,11 +60,7 @@ pub(crate) fn handshake(
             quoted(&format!("{name}: {value}"))
         ));
     }
-    command.push_str(&format!(
-        " \\\n  -d {} \\\n  {}",
-        quoted(&format!("[{body}]")),
-        quoted(&url)
-    ));
+    command.push_str(&format!(" \\\n  {data} \\\n  {}", quoted(&url)));
     Ok(command)
 }
 

@@ -120,6 +120,9 @@ pub(crate) fn publish_rejected(channel: &Channel, reply: &Message) -> Stop {
 pub(crate) fn outcome_unknown(channel: &Channel, failure: &Failure) -> Stop {
     let stop = match transport_error(failure) {
         Some(TransportError::Status {
+            status: 414 | 431, ..
+        }) => Stop::new(Exit::Refused, format!("publish to {channel} refused")).hint(NO_LIMIT),
+        Some(TransportError::Status {
             status: 400..=499, ..
         }) => Stop::new(Exit::Refused, format!("publish to {channel} refused")),
         _ => Stop::new(
@@ -188,6 +191,9 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
                 .cause(error)
                 .hint(format!("try {https}"))
         }
+        E::UrlTooLong { .. } => Stop::usage("the message is too long for callback-polling")
+            .cause(error)
+            .hint(NO_LIMIT),
         E::Status {
             status,
             content_type,
@@ -293,6 +299,8 @@ fn upgrade_refused(refusal: &UpgradeRefusal, endpoint: &Endpoint) -> Stop {
     .cause(refusal)
     .hint(hint)
 }
+/// What helps where a URL is too long.
+const NO_LIMIT: &str = "-t long-polling sends messages in a body, which may be longer than a URL";
 
 /// A page is none, whatever its content type says.
 fn is_meant_as_json(content_type: Option<&str>, excerpt: &str) -> bool {
@@ -305,8 +313,9 @@ fn status_hint(status: u16, endpoint: &Endpoint) -> String {
         403 => "these credentials, or none, are not allowed here; see -H",
         404 | 405 => return path_hint(endpoint),
         407 => "a proxy on the way wants credentials",
-        400 | 415 => "is this a Bayeux endpoint? servers answer this to a body they cannot read",
+        400 | 415 => "is this a Bayeux endpoint, and does it know this transport? see -t",
         413 => "the message is too large for the server",
+        414 | 431 => NO_LIMIT,
         429 | 503 => "the server is busy or starting; `--retry 30s` waits for it",
         502 | 504 => "the proxy cannot reach the server behind it",
         _ => "the server's log tells more; -vv shows the response's headers",

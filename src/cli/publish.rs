@@ -122,6 +122,7 @@ impl Publish {
                 filter,
                 timeout,
             };
+            let settings = settings.over(self.connection.polling());
             return request.publish(settings, &endpoint, printer);
         }
         let mut client = ConnectionArgs::client(settings)?;

@@ -1,4 +1,4 @@
-//! Publishing without a session: one POST (Bayeux 1.0, "Unconnected operation"). Faye takes
+//! Publishing without a session: one request (Bayeux 1.0, "Unconnected operation"). Faye takes
 //! it; CometD and cometd-nodejs refuse it as an unknown session.
 
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Settings, Traffic};
 use bayeux::filter::Filter;
-use bayeux::protocol::{Channel, ConnectionType, Json, Message};
-use bayeux::recording::{Direction, MessageRecord};
+use bayeux::protocol::{Channel, Json, Message};
+use bayeux::recording::Direction;
 use bayeux::session::{Permanence, Stage};
 use bayeux::transport::{Endpoint, Exchange, Polling, TransportError};
 
@@ -38,6 +38,9 @@ impl Unconnected {
             .json_if("ext", settings.session.ext.publish.as_ref())
             .build();
         let is_shown = settings.traffic == Traffic::Shown;
+        let connection_type = settings.transport.connection_type;
+        let shown =
+            |direction, message| record(SystemTime::now(), direction, connection_type, message);
         let transport = Polling::new(settings.transport)
             .map_err(|error| Stop::usage("cannot use these options").cause(error))?;
         let transport = Arc::new(transport);
@@ -103,14 +106,4 @@ impl Unconnected {
             }
         }
     }
-}
-
-/// A message of this moment for the printer.
-fn shown(direction: Direction, message: Message) -> MessageRecord {
-    record(
-        SystemTime::now(),
-        direction,
-        ConnectionType::LongPolling,
-        message,
-    )
 }

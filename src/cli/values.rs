@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bayeux::protocol::ConnectionType;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 /// Nobody waits longer, and a time this far away can still be calculated.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -50,6 +53,17 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
         Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
         Ok(_) | Err(_) => Err("a rate is a number above 0, in messages a second".to_owned()),
     }
+}
+
+/// The name of a transport, as it stands in a handshake; clap proposes and completes it.
+pub(crate) fn connection_type() -> impl TypedValueParser<Value = ConnectionType> {
+    let known = [
+        ConnectionType::LongPolling,
+        ConnectionType::WebSocket,
+        ConnectionType::CallbackPolling,
+    ];
+    PossibleValuesParser::new(known.map(ConnectionType::as_str))
+        .try_map(|name| name.parse::<ConnectionType>())
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

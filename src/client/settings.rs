@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use crate::protocol::ConnectionType;
+use crate::protocol::{Callback, ConnectionType, encoded_len};
 use crate::session::{Connects, Extensions, Recovery, Settings as SessionSettings};
 use crate::transport::{Capture, Connections, Endpoint, Settings as TransportSettings};
 
@@ -38,9 +38,14 @@ pub enum Traffic {
     Shown,
 }
 
+/// The longest URL that a batch of messages may make, as with cometd.js: servers and what
+/// stands before them take 4 to 8 KiB, browsers of old took 2 KB.
+const LONGEST_URL: usize = 2000;
+
 impl Settings {
-    /// What suits most: the transport is the one of the URL's scheme, connects are held, a lost session recovers, 10 s for connecting and
-    /// 10 s of patience with the network, no header, at most 64 MiB a response.
+    /// What suits most: the transport is that of the URL's scheme, connects are held, a lost
+    /// session recovers, 10 s for connecting and 10 s of patience with the network, no header,
+    /// at most 64 MiB a response.
     pub fn new(endpoint: Endpoint) -> Self {
         let network_timeout = Duration::from_secs(10);
         let connection_type = match endpoint.is_web_socket() {
@@ -73,5 +78,20 @@ impl Settings {
             fallback: Fallback::LongPolling,
             traffic: Traffic::Hidden,
         }
+    }
+
+    /// The same over this transport, whatever the URL's scheme.
+    pub fn over(mut self, connection_type: ConnectionType) -> Self {
+        self.session.connection_type = connection_type;
+        self.transport.connection_type = connection_type;
+        self.session.max_encoded = match connection_type {
+            ConnectionType::CallbackPolling => {
+                let query = Callback::default().query([]).len() - encoded_len("[]");
+                let used = self.transport.endpoint.expose().len() + 1 + query;
+                Some(LONGEST_URL.saturating_sub(used))
+            }
+            ConnectionType::LongPolling | ConnectionType::WebSocket => None,
+        };
+        self
     }
 }

@@ -212,3 +212,31 @@ fn read_request(stream: &mut impl Read) -> Option<String> {
         }
     }
 }
+
+/// More than fits into one URL, over both lanes, and everything arrives in its order.
+#[test]
+fn callback_polling_splits_what_is_too_long_for_one_url() {
+    let server = Server::bind("127.0.0.1:0", ServerSettings::default()).unwrap();
+    let settings = Settings::new(server.url().parse().unwrap());
+    let mut client = Client::new(settings.over(ConnectionType::CallbackPolling)).unwrap();
+    client.subscribe("/demo".parse().unwrap());
+    let data: Vec<String> = (0..40)
+        .map(|n| format!("\"{n} {}\"", "é ".repeat(n * 20)))
+        .collect();
+    for data in &data {
+        client.publish("/demo".parse().unwrap(), data.parse().unwrap());
+    }
+    let (mut received, mut n_acknowledged) = (Vec::new(), 0);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while received.len() < data.len() || n_acknowledged < data.len() {
+        match client.next(Some(deadline)).expect("not all came") {
+            Notice::Event(Event::Received { message }) => {
+                received.push(message.data().unwrap().to_owned());
+            }
+            Notice::Event(Event::Acknowledged { .. }) => n_acknowledged += 1,
+            Notice::Odd(finding) => panic!("{finding}"),
+            _ => {}
+        }
+    }
+    assert_eq!(received, data);
+}

@@ -95,6 +95,11 @@ impl Endpoint {
         &self.url
     }
 
+    /// The whole URL for requests over HTTP: `http` for `ws`, `https` for `wss`.
+    pub fn over_http(&self) -> String {
+        self.uri.to_string()
+    }
+
     /// The URL for requests over HTTP, whatever the transport.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri

@@ -136,7 +136,7 @@ fn a_status_whose_body_tells_why() {
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 400 (application/json, 31 B), not Bayeux
     cause: {"error": "tenant is\nlocked"}
-    hint: is this a Bayeux endpoint? servers answer this to a body they cannot read
+    hint: is this a Bayeux endpoint, and does it know this transport? see -t
     "#);
 }
 

@@ -22,3 +22,4 @@ mod serve;
 mod signals;
 mod subscribe;
 mod terminal;
+mod transport;
