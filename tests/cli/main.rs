@@ -23,3 +23,4 @@ mod signals;
 mod subscribe;
 mod terminal;
 mod transport;
+mod web_socket;

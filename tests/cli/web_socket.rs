@@ -1,0 +1,374 @@
+//! Websockets, and servers that open them badly, speak badly over them or go without a word.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use serde_json::{Value, json};
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Message, WebSocket};
+
+use crate::hostile::{self, Hostile, good};
+use crate::program::{bayeux, snapshot};
+
+/// A server for one connection after the other; the URL of its websocket.
+fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/cometd", listener.local_addr().unwrap());
+    thread::spawn(move || listener.incoming().for_each(|it| serve(it.unwrap())));
+    url
+}
+
+/// Answers the upgrade with this.
+fn refusing(response: &'static str) -> String {
+    listen(move |mut stream| {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request);
+        let _ = stream.write_all(response.as_bytes());
+    })
+}
+
+/// Opens the websocket, answers handshakes, and does this with what comes after.
+fn talking(misbehave: impl Fn(&mut WebSocket<TcpStream>, &Value) + Send + 'static) -> String {
+    listen(move |stream| {
+        let Ok(mut socket) = tungstenite::accept(stream) else {
+            return;
+        };
+        while let Ok(frame) = socket.read() {
+            let Message::Text(text) = frame else { continue };
+            for request in serde_json::from_str::<Vec<Value>>(&text).unwrap() {
+                match request["channel"].as_str() {
+                    Some("/meta/handshake") => say(&mut socket, &json!([accepted(&request)])),
+                    _ => misbehave(&mut socket, &request),
+                }
+            }
+        }
+    })
+}
+
+/// A successful reply of a server that has websockets.
+fn accepted(request: &Value) -> Value {
+    let mut reply = hostile::accepted(request);
+    if request["channel"] == "/meta/handshake" {
+        reply["supportedConnectionTypes"] = json!(["websocket"]);
+    }
+    reply
+}
+
+fn say(socket: &mut WebSocket<TcpStream>, messages: &Value) {
+    let _ = socket.send(Message::text(messages.to_string()));
+}
+
+fn close(socket: &mut WebSocket<TcpStream>, code: u16, reason: &'static str) {
+    let _ = socket.close(Some(CloseFrame {
+        code: CloseCode::from(code),
+        reason: reason.into(),
+    }));
+}
+
+#[test]
+fn a_subprotocol_that_the_server_does_not_take() {
+    let url = listen(|stream| drop(tungstenite::accept(stream)));
+    let asking = bayeux(["hs", &url, "-t", "websocket"]).args(&["-H", "Sec-WebSocket-Protocol: x"]);
+    snapshot!(asking.run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd opens no websocket
+    cause: the websocket's subprotocol: the server takes none of those asked for
+    hint: -H 'Sec-WebSocket-Protocol: NAME' asks for one; without it none is asked for
+    ");
+}
+
+#[test]
+fn an_upgrade_answered_with_200_is_explained() {
+    let url = refusing(
+        "HTTP/1.1 200 OK\r\nServer: pages\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<h1>hi</h1>\r\n",
+    );
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 200
+    cause: the upgrade to a websocket was answered by HTTP 200 OK (server: pages, content-type: text/html, <h1>hi</h1>)
+    hint: does a proxy pass the upgrade on (nginx: proxy_set_header Upgrade $http_upgrade)? -t long-polling does without
+    ");
+}
+
+#[test]
+fn an_upgrade_answered_with_400_is_explained() {
+    let url = refusing("HTTP/1.1 400 Bad Request\r\nServer: amb\r\nContent-Length: 0\r\n\r\n");
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 400
+    cause: the upgrade to a websocket was answered by HTTP 400 Bad Request (server: amb)
+    hint: does a proxy pass the upgrade on (nginx: proxy_set_header Upgrade $http_upgrade)? -t long-polling does without
+    ");
+}
+
+#[test]
+fn an_upgrade_answered_with_401_wants_credentials() {
+    let url = refusing(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n",
+    );
+    snapshot!(bayeux(["hs", &url]).run(), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 401
+    cause: the upgrade to a websocket was answered by HTTP 401 Unauthorized (www-authenticate: Bearer)
+    hint: give credentials: -H 'Authorization: Bearer TOKEN'
+    ");
+}
+
+#[test]
+fn an_upgrade_answered_with_403_is_explained() {
+    let url = refusing("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 403
+    cause: the upgrade to a websocket was answered by HTTP 403 Forbidden
+    hint: some servers want an -H 'Origin: URL' they know; -t long-polling does without
+    ");
+}
+
+#[test]
+fn an_upgrade_answered_with_404_is_explained() {
+    let url = refusing("HTTP/1.1 404 Not Found\r\nVia: 1.1 edge\r\nContent-Length: 0\r\n\r\n");
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 404
+    cause: the upgrade to a websocket was answered by HTTP 404 Not Found (via: 1.1 edge)
+    hint: is this the endpoint's path, and has it a websocket? -t long-polling does without
+    ");
+}
+
+#[test]
+fn an_upgrade_answered_with_502_is_explained() {
+    let url = refusing("HTTP/1.1 502 Bad Gateway\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n");
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 502
+    cause: the upgrade to a websocket was answered by HTTP 502 Bad Gateway (server: nginx)
+    hint: the proxy cannot reach the server behind it
+    ");
+}
+
+#[test]
+fn an_upgrade_that_is_no_http() {
+    let url = refusing("SSH-2.0-OpenSSH_9.2\r\n");
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd does not speak Bayeux
+    cause: the response is not HTTP: SSH-2.0-OpenSSH_9.2
+    hint: is this the endpoint's path? -vv shows the response's headers
+    ");
+}
+
+#[test]
+fn an_upgrade_that_is_cut_off() {
+    let url = refusing("HTTP/1.1 101 Switching");
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd broke the connection
+    cause: the response is cut off after 22 bytes
+    hint: a crash or a proxy's limit? the server's log may tell
+    ");
+}
+
+#[test]
+fn an_upgrade_with_a_wrong_key() {
+    let url = refusing(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
+    );
+    snapshot!(bayeux(["hs", &url, "-t", "websocket"]).run(), @r#"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd opens no websocket
+    cause: the upgrade to a websocket failed: WebSocket protocol error: Key mismatch in "Sec-WebSocket-Accept" header
+    hint: something between changes the upgrade; -t long-polling does without
+    "#);
+}
+
+#[test]
+fn a_server_without_websockets_is_spoken_to_by_long_polling() {
+    let server = Hostile::conversation(good);
+    let url = server.url().replacen("http:", "ws:", 1);
+    snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    warning: no websocket, long polling instead: the server closed the connection without a response
+    ~ 1 message published, 1 acknowledged in [duration]
+    ");
+}
+
+#[test]
+fn a_websocket_that_was_asked_for_has_no_substitute() {
+    let server = Hostile::conversation(good);
+    let pub_over_websocket = ["pub", &server.url(), "/demo", "1", "-t", "websocket"];
+    assert_eq!(bayeux(pub_over_websocket).run().code(), Some(3));
+}
+
+#[test]
+fn a_text_frame_that_is_no_json() {
+    let url = talking(|socket, _| {
+        let _ = socket.send(Message::text("\u{1b}[2Jhello"));
+    });
+    snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /demo: outcome unknown
+    cause: a bad frame came over the websocket: expected an array of messages: �[2Jhello
+    hint: it may have been delivered, so it was not sent again
+    ");
+}
+
+#[test]
+fn a_binary_frame() {
+    let url = talking(|socket, _| {
+        let _ = socket.send(Message::binary(vec![0; 7]));
+    });
+    snapshot!(bayeux(["sub", &url, "/demo", "-n", "1"]).run(), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: session lost after [duration]: a binary frame of 7 bytes came over the websocket
+    hint: it answered before: was it stopped or replaced? -vv shows the headers of its answers
+    ");
+}
+
+#[test]
+fn a_frame_larger_than_max_body() {
+    let url = talking(|socket, _| say(socket, &json!(["x".repeat(5000)])));
+    snapshot!(bayeux(["pub", &url, "/demo", "1", "--max-body", "4KiB"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /demo: outcome unknown
+    cause: a message is larger than 4096 bytes
+    hint: it may have been delivered, so it was not sent again
+    ");
+}
+
+#[test]
+fn a_close_with_1011_in_the_middle_of_a_publish() {
+    let url = talking(|socket, _| close(socket, 1011, "boom"));
+    snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /demo: outcome unknown
+    cause: the server closed the websocket: 1011 (internal error): boom
+    hint: it may have been delivered, so it was not sent again
+    ");
+}
+
+#[test]
+fn a_close_for_a_policy_ends_a_tail() {
+    let url = talking(|socket, request| match request["channel"].as_str() {
+        Some("/meta/connect") => close(socket, 1008, "not \u{7}you"),
+        _ => say(socket, &json!([accepted(request)])),
+    });
+    snapshot!(bayeux(["sub", &url, "/demo"]).run(), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    ~ subscribed to /demo
+    ~ 0 messages received in [duration]
+    error: session lost after [duration]: the server closed the websocket: 1008 (policy violation): not �you
+    hint: it answered before: was it stopped or replaced? -vv shows the headers of its answers
+    ");
+}
+
+#[test]
+fn a_server_that_goes_without_a_word_during_a_publish() {
+    let url = talking(|socket, _| drop(socket.get_ref().shutdown(std::net::Shutdown::Both)));
+    snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /demo: outcome unknown
+    cause: the websocket's connection ended without a goodbye
+    hint: it may have been delivered, so it was not sent again
+    ");
+}
+
+#[test]
+fn a_socket_that_ends_is_opened_again_and_the_session_goes_on() {
+    let url = talking(|socket, request| match request["channel"].as_str() {
+        Some("/meta/connect") if request.get("advice").is_none() => {
+            say(
+                socket,
+                &json!([{ "channel": "/demo", "data": request["id"] }]),
+            );
+            close(socket, 1001, "restarting");
+        }
+        _ => say(socket, &json!([accepted(request)])),
+    });
+    snapshot!(bayeux(["sub", &url, "/demo", "-n", "2", "-o", "data"]).run(), @r#"
+    exit: 0
+    ----- stdout -----
+    "4"
+    "6"
+    ----- stderr -----
+    ~ subscribed to /demo
+    ~ reconnecting in [duration] (attempt 1): the server closed the websocket: 1001 (going away): restarting
+    ~ connected again after [duration], same session
+    ~ 2 messages received in [duration]
+    "#);
+}
+
+#[test]
+fn a_server_that_takes_the_upgrade_and_never_answers() {
+    let url = listen(|stream| {
+        thread::spawn(move || {
+            let mut rest = Vec::new();
+            let mut stream = stream;
+            let _ = stream.read_to_end(&mut rest);
+        });
+    });
+    let patience = ["--network-timeout", "300ms", "-t", "websocket"];
+    snapshot!(bayeux(["hs", &url]).args(&patience).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: ws://127.0.0.1:[port]/cometd does not answer
+    cause: no response within [duration]
+    hint: --network-timeout waits longer
+    ");
+}
+
+#[test]
+fn a_server_that_disconnects_the_session() {
+    let url = talking(|socket, request| match request["channel"].as_str() {
+        Some("/meta/connect") if request.get("advice").is_none() => {
+            say(socket, &json!([{ "channel": "/meta/disconnect" }]));
+        }
+        _ => say(socket, &json!([accepted(request)])),
+    });
+    snapshot!(bayeux(["sub", &url, "/demo"]).run(), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    ~ subscribed to /demo
+    ~ 0 messages received in [duration]
+    error: session lost after [duration]: the server disconnected the session
+    hint: the server's own code or an operator did this; see its log
+    ");
+}
