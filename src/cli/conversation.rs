@@ -25,6 +25,8 @@ pub(crate) struct Conversation<'p> {
     established: Option<Instant>,
     /// When each message left, by its id.
     sent: HashMap<String, SystemTime>,
+    /// The id of the last message that was published, where traffic is told.
+    last_published: Option<String>,
     n_lost_sessions: u64,
     last_trace: Option<Box<Trace>>,
 }
@@ -47,6 +49,7 @@ impl<'p> Conversation<'p> {
             endpoint,
             established: None,
             sent: HashMap::new(),
+            last_published: None,
             n_lost_sessions: 0,
             last_trace: None,
         }
@@ -115,6 +118,11 @@ impl<'p> Conversation<'p> {
     /// What the last exchange looked like on the wire, where traffic is told.
     pub(crate) fn last_trace(&self) -> Option<&Trace> {
         self.last_trace.as_deref()
+    }
+
+    /// The id of the message that was published last, where traffic is told.
+    pub(crate) fn last_published(&self) -> Option<&str> {
+        self.last_published.as_deref()
     }
 
     /// Tells of an acknowledgement.
@@ -265,6 +273,9 @@ impl<'p> Conversation<'p> {
 
     fn tell_sent(&mut self, time: SystemTime, messages: Vec<Message>) -> Result<(), Stop> {
         for message in messages {
+            if !message.channel().starts_with("/meta/") {
+                self.last_published = message.id().map(str::to_owned);
+            }
             self.sent
                 .extend(message.id().map(|id| (id.to_owned(), time)));
             let record = self.record(time, Direction::Out, message);

@@ -1,5 +1,6 @@
 //! The command line: one definition for parser, help, man page and completions.
 
+mod call;
 mod completions;
 mod connection;
 mod conversation;
@@ -7,6 +8,7 @@ mod curl;
 mod data;
 mod demo;
 mod exit;
+mod expected;
 mod explain;
 mod flavour;
 mod handshake;
@@ -89,6 +91,7 @@ pub(crate) struct Cli {
 /// The subcommands, alphabetically.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Call(call::Call),
     Completions(completions::Completions),
     Demo(demo::Demo),
     #[command(visible_alias = "hs")]
@@ -108,11 +111,14 @@ pub(crate) fn run() -> u8 {
         Err(error) => return usage(&error),
     };
     let mut settings = cli.output.settings();
-    if matches!(cli.command, Command::Demo(_)) {
-        settings.view.get_or_insert(View::Pretty);
+    match cli.command {
+        Command::Demo(_) => settings.view = settings.view.or(Some(View::Pretty)),
+        Command::Call(_) => settings.view = settings.view.or(Some(View::Data)),
+        _ => {}
     }
     let mut printer = Printer::new(settings);
     let outcome = match cli.command {
+        Command::Call(command) => command.run(&cli.output, &mut printer),
         Command::Completions(command) => command.run(&mut printer),
         Command::Demo(command) => command.run(&mut printer),
         Command::Handshake(command) => command.run(&cli.output, &mut printer),

@@ -9,6 +9,7 @@ use super::connection::{ConnectionArgs, Wanted};
 use super::conversation::Conversation;
 use super::data::{self, Form};
 use super::exit::Stop;
+use super::expected::{Expected, Goal};
 use super::handshake::compile;
 use super::lines::Lines;
 use super::operands::Operands;
@@ -125,7 +126,7 @@ impl Publish {
             let settings = settings.over(self.connection.polling());
             return request.publish(settings, &endpoint, printer);
         }
-        let mut client = ConnectionArgs::client(settings)?;
+        let client = ConnectionArgs::client(settings)?;
         let waker = client.waker();
         let signals = Signals::listen(
             move || {
@@ -145,14 +146,15 @@ impl Publish {
             },
             None => Supply::Lines(Lines::start(client.waker(), form)?),
         };
-        if let Some(expect) = &self.expect {
-            client.subscribe(expect.clone());
-        }
+        let expected = self.expect.map(|pattern| Expected {
+            pattern,
+            goal: Goal::Return,
+        });
         let task = Task {
             channel,
             supply,
             rate: self.rate,
-            expect: self.expect,
+            expected,
             filter,
         };
         let conversation = Conversation::new(client, endpoint, printer);

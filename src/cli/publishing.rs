@@ -1,16 +1,17 @@
-//! What `bayeux publish` does: sends messages as fast as it may and follows each to its end.
+//! What `bayeux publish` and `bayeux call` do: send messages as fast as they may and follow each
+//! to its end.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use bayeux::filter::Filter;
-use bayeux::protocol::{Channel, ChannelPattern, Json, Message};
+use bayeux::protocol::{Channel, Json, Message};
 use bayeux::session::{Event, PublishId, Stage};
-use serde_json::Value;
 
 use super::conversation::{Conversation, Heard};
 use super::exit::{Exit, Stop};
+use super::expected::{Awaited, Expected, Goal};
 use super::explain;
 use super::handshake::too_late;
 use super::lines::{Line, Lines};
@@ -36,6 +37,9 @@ struct Count {
     n_rejected: u64,
     n_unknown: u64,
     n_unreadable: u64,
+    /// Messages on the channel of what has to come.
+    n_received: u64,
+    /// Those of them that had to come.
     n_returned: u64,
 }
 
@@ -45,16 +49,10 @@ struct Unanswered {
     sent: Instant,
 }
 
-/// Data that is awaited on the channel of `--expect`.
-struct Awaited {
-    data: Option<Value>,
-    sent: Instant,
-}
-
 pub(super) struct Publishing<'p> {
     conversation: Conversation<'p>,
     task: Task,
-    /// Whether publishing may begin: with `--expect` not before its subscription is confirmed.
+    /// Whether publishing may begin: not before the subscription that it needs is confirmed.
     is_ready: bool,
     started: Instant,
     /// When the first message was published.
@@ -73,12 +71,15 @@ pub(super) struct Task {
     pub(super) channel: Channel,
     pub(super) supply: Supply,
     pub(super) rate: Option<f64>,
-    pub(super) expect: Option<ChannelPattern>,
+    pub(super) expected: Option<Expected>,
     pub(super) filter: Option<Filter>,
 }
 
 impl<'p> Publishing<'p> {
-    pub(super) fn new(conversation: Conversation<'p>, task: Task) -> Self {
+    pub(super) fn new(mut conversation: Conversation<'p>, task: Task) -> Self {
+        if let Some(expected) = task.expected.as_ref().filter(|it| it.needs_subscription()) {
+            conversation.client.subscribe(expected.pattern.clone());
+        }
         Self {
             conversation,
             task,
@@ -113,7 +114,7 @@ impl<'p> Publishing<'p> {
         loop {
             let supply_at = self.publish_what_is_due()?;
             let is_done = supply_at == Due::Never
-                && self.unanswered.is_empty()
+                && (self.unanswered.is_empty() || self.is_answered())
                 && (self.awaited.is_empty() || self.first_refusal.is_some());
             if is_done && self.is_ready {
                 return Ok(());
@@ -189,12 +190,9 @@ impl<'p> Publishing<'p> {
         self.first_at.get_or_insert(sent);
         self.next_at = self.task.rate.map(|rate| next_at(self.next_at, sent, rate));
         self.count.n_published += 1;
-        if self.task.expect.is_some() {
-            let data = match &self.task.filter {
-                Some(_) => None,
-                None => serde_json::from_str(data.as_str()).ok(),
-            };
-            self.awaited.push(Awaited { data, sent });
+        if let Some(expected) = &self.task.expected {
+            let has_filter = self.task.filter.is_some();
+            self.awaited.push(expected.awaited(&data, has_filter, sent));
         }
         let publish = self
             .conversation
@@ -205,7 +203,7 @@ impl<'p> Publishing<'p> {
 
     fn take(&mut self, event: Event) -> Result<(), Stop> {
         match event {
-            Event::Handshaken { .. } if self.task.expect.is_none() => self.is_ready = true,
+            Event::Handshaken { .. } => self.is_ready |= !self.needs_subscription(),
             Event::Subscribed { .. } => self.is_ready = true,
             Event::SubscribeRefused { pattern, refusal } => {
                 return Err(explain::subscribe_refused(&pattern, &refusal));
@@ -265,7 +263,7 @@ impl<'p> Publishing<'p> {
 
     fn filter_reply(&mut self, reply: &Message) -> Result<(), Stop> {
         match &self.task.filter {
-            Some(filter) if self.task.expect.is_none() => {
+            Some(filter) if self.task.expected.is_none() => {
                 let outputs = filter
                     .apply(reply.raw())
                     .map_err(|error| Stop::usage("--jq fails on the reply").cause(error))?;
@@ -275,66 +273,122 @@ impl<'p> Publishing<'p> {
         }
     }
 
-    /// A message on the channel of `--expect`: the one that was published, or another.
+    /// A message that may be one that has to come.
     fn received(&mut self, message: Message) -> Result<(), Stop> {
+        let Some(expected) = &self.task.expected else {
+            let record = self.conversation.received(message);
+            return Ok(self.conversation.printer.traffic(&record, None)?);
+        };
+        let goal = expected.goal;
+        let is_from_there = expected.is_from_there(&message, self.conversation.last_published());
+        self.count.n_received += u64::from(is_from_there);
         let outputs = match self.task.filter.as_ref().map(|it| it.apply(message.raw())) {
-            Some(Ok(outputs)) => outputs,
+            Some(Ok(outputs)) => Some(outputs),
             Some(Err(error)) => {
                 if !std::mem::replace(&mut self.is_filter_error_told, true) {
                     self.conversation.printer.warning(&format!("--jq: {error}"));
                 }
-                Vec::new()
+                Some(Vec::new())
             }
-            None => Vec::new(),
+            None => None,
         };
-        let data = message
-            .data()
-            .and_then(|it| serde_json::from_str::<Value>(it).ok());
-        let is_awaited = |it: &Awaited| match self.task.filter {
-            Some(_) => !outputs.is_empty(),
-            None => it.data.is_some() && it.data == data,
-        };
-        let found = self.awaited.iter().position(is_awaited);
+        let passes = is_from_there && outputs.as_ref().is_none_or(|it| !it.is_empty());
+        let found = self
+            .awaited
+            .iter()
+            .position(|it| passes && it.is_met_by(&message));
         let record = self.conversation.received(message);
         let Some(found) = found else {
             return Ok(self.conversation.printer.traffic(&record, None)?);
         };
-        let awaited = self.awaited.remove(found);
-        self.count.n_returned += 1;
-        if self.task.filter.is_some() {
-            self.conversation.printer.traffic(&record, None)?;
-            self.conversation.printer.filtered(&outputs)?;
-        } else {
-            self.conversation.printer.delivery(&record)?;
-        }
+        let awaited = &mut self.awaited[found];
+        awaited.n_left -= 1;
         let round_trip = words::duration(awaited.sent.elapsed());
+        if awaited.n_left == 0 {
+            self.awaited.remove(found);
+        }
+        self.count.n_returned += 1;
+        match outputs {
+            Some(outputs) => {
+                self.conversation.printer.traffic(&record, None)?;
+                self.conversation.printer.filtered(&outputs)?;
+            }
+            None => self.conversation.printer.delivery(&record)?,
+        }
+        let came = match goal {
+            Goal::Return => "came back",
+            Goal::Answers(_) => "answered",
+        };
         let channel = record.message.channel();
         self.conversation
             .printer
-            .note(&format!("came back on {channel}, round trip {round_trip}"));
+            .note(&format!("{came} on {channel}, round trip {round_trip}"));
         Ok(())
     }
 
+    /// Whether an answer shows that the message arrived, acknowledged or not.
+    fn is_answered(&self) -> bool {
+        let goal = self.task.expected.as_ref().map(|it| it.goal);
+        matches!(goal, Some(Goal::Answers(_))) && self.count.n_returned > 0
+    }
+
+    fn needs_subscription(&self) -> bool {
+        let expected = self.task.expected.as_ref();
+        expected.is_some_and(Expected::needs_subscription)
+    }
+
     fn too_late(&self, timeout: Duration) -> Stop {
-        match &self.task.expect {
-            Some(expect) if self.is_ready && self.unanswered.is_empty() => Stop::new(
-                Exit::Timeout,
-                format!(
-                    "the message did not come back on {expect} within {} ({} of {})",
-                    words::duration(timeout),
-                    self.count.n_returned,
-                    self.count.n_published,
-                ),
-            )
-            .hint("it was acknowledged; does the server deliver to the publisher itself?"),
+        match &self.task.expected {
+            Some(expected) if self.is_ready && self.unanswered.is_empty() => {
+                self.nothing_came(expected, timeout)
+            }
             Some(_) | None => too_late(timeout, &self.conversation),
         }
+    }
+
+    /// The message was acknowledged, and what has to come did not.
+    fn nothing_came(&self, expected: &Expected, timeout: Duration) -> Stop {
+        let Expected { pattern, goal } = expected;
+        let timeout = words::duration(timeout);
+        let Count {
+            n_published,
+            n_received,
+            n_returned,
+            ..
+        } = self.count;
+        let stop = |error: String| Stop::new(Exit::Timeout, error);
+        let hint = match goal {
+            Goal::Return => "it was acknowledged; does the server deliver to the publisher itself?",
+            Goal::Answers(_) if self.task.filter.is_some() && n_received > 0 => {
+                "drop --jq to see what arrives"
+            }
+            Goal::Answers(_) if n_returned > 0 => "-v shows what else the server sends",
+            Goal::Answers(_) if expected.needs_subscription() => {
+                "the message was acknowledged: does somebody answer it there? see --reply"
+            }
+            Goal::Answers(_) => {
+                "every server acknowledges a publish to a service channel that nobody handles"
+            }
+        };
+        match goal {
+            Goal::Return => stop(format!(
+                "the message did not come back on {pattern} within {timeout} ({n_returned} of {n_published})"
+            )),
+            Goal::Answers(_) if self.task.filter.is_some() => stop(format!(
+                "no answer matching --jq within {timeout} on {pattern} ({n_received} received, {n_returned} matched)"
+            )),
+            Goal::Answers(1) => stop(format!("no answer on {pattern} within {timeout}")),
+            Goal::Answers(count) => stop(format!(
+                "{n_returned} of {count} answers on {pattern} within {timeout}"
+            )),
+        }
+        .hint(hint)
     }
 
     fn finish(mut self, outcome: Result<(), Stop>) -> Result<(), Stop> {
         self.conversation.printer.end_progress();
         let n_open = self.unanswered.len() as u64;
-        if n_open > 0 {
+        if n_open > 0 && !self.is_answered() {
             let messages = words::count(n_open, "message");
             let text = format!("{messages} without acknowledgement may have been delivered");
             self.conversation.printer.warning(&text);
@@ -350,8 +404,10 @@ impl<'p> Publishing<'p> {
             n_unreadable,
             ..
         } = self.count;
-        // A lone message that was refused has its error to tell of it.
-        if n_published > 1 || n_acknowledged > 0 {
+        // A lone message that was refused has its error to tell of it, and one that was
+        // answered its answer.
+        let wants_answers = matches!(&self.task.expected, Some(it) if it.goal != Goal::Return);
+        if (n_published > 1 || n_acknowledged > 0) && !wants_answers {
             let messages = if n_published == 1 {
                 "message"
             } else {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod call;
 mod exit_status;
 mod false_green;
 mod handshake;
