@@ -163,13 +163,14 @@ impl Wire {
         Ok(())
     }
 
-    /// A server that refuses a large request answers and closes before it has read it all:
-    /// the answer says more than our broken pipe, so it is read before the error is told.
+    /// A server that refuses a large request answers and closes before it has read it all,
+    /// and one that misses a client certificate sends an alert: either says more than our
+    /// broken pipe, so it is read before the error is told.
     fn break_off(&mut self, error: io::Error) -> Result<(), ureq::Error> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         let is_anything_sent = ledger::with(|it| {
             it.is_send_broken = true;
-            it.request_sent > 0
+            it.trace.bytes_sent > 0
         });
         if is_timeout(&error) {
             return Err(ureq::Error::Timeout(ureq::Timeout::SendBody));
