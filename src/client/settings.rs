@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::{Callback, ConnectionType, encoded_len};
 use crate::session::{Connects, Extensions, Recovery, Settings as SessionSettings};
-use crate::transport::{Capture, Connections, Endpoint, Settings as TransportSettings};
+use crate::transport::{Capture, Connections, Endpoint, Settings as TransportSettings, Tls};
 
 /// The settings of a client.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ impl Settings {
             transport: TransportSettings {
                 connection_type,
                 endpoint,
+                tls: Tls::default(),
                 headers: Vec::new(),
                 connect_timeout: Duration::from_secs(10),
                 network_timeout,

@@ -76,6 +76,9 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> TransportError {
     if status == 400 && is_complaint_about_plain_http(body) {
         return TransportError::PlainToTlsPort;
     }
+    if status == 400 && is_complaint_about_no_certificate(body) {
+        return TransportError::ClientCertificateWanted;
+    }
     let retry_after = text(headers, &header::RETRY_AFTER);
     let retry_after = retry_after.and_then(|it| retry_after::parse(&it, SystemTime::now()));
     match headers.get(header::LOCATION) {
@@ -106,6 +109,12 @@ fn is_complaint_about_plain_http(body: &[u8]) -> bool {
     text.contains("plain HTTP") || text.contains("HTTP request to an HTTPS server")
 }
 
+/// nginx completes the TLS handshake without a client certificate that it needs, and then says
+/// "400 No required SSL certificate was sent".
+fn is_complaint_about_no_certificate(body: &[u8]) -> bool {
+    String::from_utf8_lossy(body).contains("No required SSL certificate was sent")
+}
+
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(
         Excerpt::of(headers.get(name)?.as_bytes())
@@ -132,7 +141,6 @@ pub(super) fn failure(error: ureq::Error, ledger: &Ledger) -> TransportError {
 
     match error {
         E::Timeout(_) => timeout(ledger),
-        E::Rustls(error) => tls(&error, ledger),
         E::Io(error) => io(error, ledger),
         E::Decompress(_, source) => match source.kind() {
             std::io::ErrorKind::UnexpectedEof => cut(ledger),
@@ -180,9 +188,6 @@ pub(super) fn timeout(ledger: &Ledger) -> TransportError {
 }
 
 pub(super) fn io(error: std::io::Error, ledger: &Ledger) -> TransportError {
-    if let Some(error) = error.get_ref().and_then(|it| it.downcast_ref()) {
-        return tls(error, ledger);
-    }
     match ledger.phase {
         Phase::Connecting if ledger.trace.peer.is_some() => {
             TransportError::TlsCut { source: error }
@@ -204,21 +209,6 @@ pub(super) fn io(error: std::io::Error, ledger: &Ledger) -> TransportError {
 fn cut(ledger: &Ledger) -> TransportError {
     TransportError::Cut {
         received: ledger.response_received,
-    }
-}
-
-fn tls(error: &rustls::Error, ledger: &Ledger) -> TransportError {
-    match error {
-        rustls::Error::InvalidMessage(_) if ledger.phase == Phase::Connecting => {
-            TransportError::TlsToPlainPort
-        }
-        rustls::Error::InvalidCertificate(reason) => TransportError::Certificate {
-            reason: reason.to_string(),
-        },
-        error => TransportError::Tls {
-            reason: error.to_string(),
-            stage: ledger.stage(),
-        },
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::excerpt::Excerpt;
+use super::tls::CertificateProblem;
 use crate::session::{Failure, Permanence, Stage};
 
 /// Why an exchange brought no Bayeux messages. Texts of a server are cut short and free of
@@ -47,11 +48,23 @@ pub enum TransportError {
         after: Duration,
     },
     /// The server's certificate is not trusted, or is another host's.
-    #[error("the server's certificate is not accepted: {reason}")]
+    #[error("the server's certificate is not accepted: {problem}")]
     Certificate {
-        /// The verifier's reason.
+        /// What is wrong with it.
+        problem: CertificateProblem,
+    },
+    /// The server wants a certificate of its clients, and there is none for it.
+    #[error("the server wants a client certificate")]
+    ClientCertificateWanted,
+    /// The server does not take the certificate that it was given.
+    #[error("the server does not accept the client certificate: {reason}")]
+    ClientCertificateRefused {
+        /// What it has against it.
         reason: String,
     },
+    /// The server speaks no version of TLS that this program does.
+    #[error("the server speaks neither TLS 1.2 nor TLS 1.3")]
+    TlsVersion,
     /// TLS failed for another reason than the certificate.
     #[error("TLS failed: {reason}")]
     Tls {
@@ -277,6 +290,11 @@ impl TransportError {
             | Self::Connect { .. }
             | Self::ConnectTimeout { .. }
             | Self::Certificate { .. }
+            // Under TLS 1.3 a request may follow our certificate at once. A server reads none
+            // of it before it has accepted that.
+            | Self::ClientCertificateWanted
+            | Self::ClientCertificateRefused { .. }
+            | Self::TlsVersion
             | Self::TlsCut { .. }
             | Self::TlsToPlainPort
             | Self::UpgradeRefused { .. }
@@ -334,7 +352,9 @@ impl TransportError {
             | Self::BadFrame { .. }
             | Self::Http { .. } => false,
             Self::Certificate { .. }
-            | Self::Tls { .. }
+            | Self::ClientCertificateWanted
+            | Self::ClientCertificateRefused { .. }
+            | Self::TlsVersion
             | Self::TlsToPlainPort
             | Self::PlainToTlsPort
             | Self::UrlTooLong { .. }
@@ -350,6 +370,8 @@ impl TransportError {
                 refusal.status < 400 || is_permanent_status(refusal.status)
             }
             Self::WebSocketClosed { code, .. } => is_permanent_close(*code),
+            // Later it is a damaged connection, and the next one may be sound.
+            Self::Tls { stage, .. } => *stage == Stage::Unsent,
             Self::Status { status, .. } => is_permanent_status(*status),
             // A page instead of JSON stays one; JSON with a mistake in it passes.
             Self::NotJson { content_type, excerpt, .. } => {

@@ -10,7 +10,7 @@
 //!   cookies     the jar
 //!   ureq        HTTP/1.1, chunked, gzip, the pool of idle connections
 //!     tap       plaintext bytes: capture, time of the first byte
-//!     rustls    for https
+//!     tls       for https, over rustls
 //!     wire      the socket: one write a request, deadlines, probe
 //!     dialer    connecting, abort
 //! ```
@@ -31,6 +31,7 @@ mod resolver;
 mod retry_after;
 mod secret;
 mod tap;
+mod tls;
 mod trace;
 mod web_socket;
 mod wire;
@@ -46,5 +47,9 @@ pub use excerpt::Excerpt;
 pub use header::{Header, HeaderError};
 pub use polling::{Exchange, Polling, Settings};
 pub use secret::Secret;
+pub use tls::{
+    CertificateChain, CertificateProblem, ClientIdentity, PemError, PrivateKey, Root, Tls,
+    Untrusted, Verification,
+};
 pub use trace::{Capture, Plaintext, Trace};
 pub use web_socket::{Incoming, Unopened, Wake, WebSocket};

@@ -9,15 +9,15 @@ use ureq::Agent;
 use ureq::config::AutoHeaderValue;
 use ureq::http::header::{self, HeaderMap, HeaderValue};
 use ureq::http::{Request, StatusCode};
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::{Connector, RustlsConnector};
+use ureq::unversioned::transport::Connector;
 
 use super::cookies::Cookies;
 use super::dialer::Dialer;
 use super::ledger::{self, Budget, Ledger};
 use super::tap::TapConnector;
+use super::tls::TlsConnector;
 use super::wire::WireConnector;
-use super::{Capture, Connections, Cookie, Endpoint, Header, Trace, TransportError, answer};
+use super::{Capture, Connections, Cookie, Endpoint, Header, Tls, Trace, TransportError, answer};
 use crate::protocol::{
     Body, Callback, ConnectionType, DecodeError, FindingKind, Message, decode, encode,
 };
@@ -29,6 +29,8 @@ pub struct Settings {
     pub connection_type: ConnectionType,
     /// Where to send to.
     pub endpoint: Endpoint,
+    /// Whom to trust and who we are, where the endpoint's scheme is encrypted.
+    pub tls: Tls,
     /// Headers of every request; they replace those that bayeux sends of itself.
     pub headers: Vec<Header>,
     /// The longest time for name lookup, TCP and TLS together.
@@ -136,15 +138,12 @@ impl Polling {
             })
             // One less than the buffer, so that a full buffer is too large and not an end of file.
             .max_response_header_size(INPUT_BUFFER - 1)
-            .tls_config(
-                TlsConfig::builder()
-                    .root_certs(RootCerts::PlatformVerifier)
-                    .build(),
-            )
             .build();
-        let connector = WireConnector(dialer)
-            .chain(RustlsConnector::default())
-            .chain(TapConnector);
+        let tls = TlsConnector {
+            tls: settings.tls.clone(),
+            endpoint: settings.endpoint.clone(),
+        };
+        let connector = WireConnector(dialer).chain(tls).chain(TapConnector);
         let agent = Agent::with_parts(config, connector, addresses);
         let cookies = Cookies::new(&settings.endpoint);
         let request = request(&form, &settings, &cookies)?;

@@ -1,8 +1,13 @@
 //! The transport against small servers that send canned bytes.
 
 mod answers;
+#[path = "../../../tests/cli/authority.rs"]
+mod authority;
 mod callback;
 mod connections;
+mod tls;
+#[path = "../../../tests/cli/tls_relay.rs"]
+mod tls_relay;
 mod traffic;
 
 use std::io::{ErrorKind, Read, Write};
@@ -10,7 +15,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Capture, Connections, Exchange, Polling, Settings};
+use super::{Capture, Connections, Exchange, Polling, Settings, Tls};
 use crate::protocol::{ConnectionType, Message};
 
 /// Long enough for no test to reach it.
@@ -84,6 +89,12 @@ impl Peer {
         self.write(ok(body));
     }
 
+    /// Reads until the client leaves, whatever it sends until then.
+    fn expect_end_of_anything(mut self) {
+        // A reset is an end as well.
+        let _ = self.0.read_to_end(&mut Vec::new());
+    }
+
     /// Reads until the client leaves.
     fn expect_end(mut self) {
         let mut rest = Vec::new();
@@ -116,6 +127,7 @@ fn settings(url: &str) -> Settings {
     Settings {
         connection_type: ConnectionType::LongPolling,
         endpoint: url.parse().unwrap(),
+        tls: Tls::default(),
         headers: Vec::new(),
         connect_timeout: LONG,
         network_timeout: LONG,
