@@ -13,6 +13,7 @@ use bayeux::transport::{Capture, Endpoint, Header};
 
 use super::exit::{Stop, root};
 use super::output_args::OutputArgs;
+use super::tls_args::TlsArgs;
 use super::values;
 use crate::output::Printer;
 
@@ -62,6 +63,9 @@ pub(crate) struct ConnectionArgs {
     /// Record every message both ways, one JSON line each.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     record: Option<PathBuf>,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 /// What is asked of a client beside its connection.
@@ -88,6 +92,7 @@ impl ConnectionArgs {
             settings.fallback = Fallback::Never;
         }
         settings.transport.headers = self.headers()?;
+        settings.transport.tls = self.tls.tls(endpoint)?;
         settings.transport.connect_timeout = self.connect_timeout;
         settings.transport.network_timeout = self.network_timeout;
         settings.transport.max_body = self.max_body;
@@ -110,13 +115,14 @@ impl ConnectionArgs {
         }
     }
 
-    /// Opens the recording, before anything is sent.
+    /// Opens the recording and says what is dangerous, before anything is sent.
     pub(crate) fn record(
         &self,
         endpoint: &Endpoint,
         secrets: Secrets,
         printer: &mut Printer,
     ) -> Result<(), Stop> {
+        self.tls.warn(endpoint, printer);
         let Some(path) = &self.record else {
             return Ok(());
         };
@@ -138,6 +144,11 @@ impl ConnectionArgs {
             Some(_) => Traffic::Shown,
             None => output.traffic(),
         }
+    }
+
+    /// The options of TLS.
+    pub(crate) fn tls(&self) -> &TlsArgs {
+        &self.tls
     }
 
     /// The headers, those in files included.

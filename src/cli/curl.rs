@@ -37,6 +37,12 @@ pub(crate) fn handshake(
     };
     // The jar: CometD takes no further message from a client that loses its cookie.
     let mut command = "curl -sS -c cookies.txt -b cookies.txt".to_owned();
+    for (option, file) in connection.tls().curl_options() {
+        command.push_str(&format!(" {option}"));
+        if let Some(file) = file {
+            command.push_str(&format!(" {}", quoted(&file.display().to_string())));
+        }
+    }
     let (before, data) = match connection_type {
         ConnectionType::CallbackPolling => (
             " \\\n  -G -d jsonp=jsonpcallback",

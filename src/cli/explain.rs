@@ -8,6 +8,7 @@ use bayeux::transport::{Endpoint, TransportError, UpgradeRefusal};
 use serde_json::Value;
 
 use super::exit::{Exit, Stop, root};
+use super::tls_hint::tls_hint;
 use crate::output::words;
 
 /// What the explanation of an end needs to know beside it.
@@ -176,9 +177,14 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         E::ConnectTimeout { .. } => cannot_reach(endpoint)
             .cause(error)
             .hint("a firewall that drops packets? --connect-timeout waits longer"),
-        E::Certificate { .. } | E::Tls { .. } | E::TlsCut { .. } => cannot_reach(endpoint)
+        E::Certificate { .. }
+        | E::ClientCertificateWanted
+        | E::ClientCertificateRefused { .. }
+        | E::TlsVersion
+        | E::Tls { .. }
+        | E::TlsCut { .. } => cannot_reach(endpoint)
             .cause(error)
-            .hint("is this the right host, and its clock right?"),
+            .hint(tls_hint(error, endpoint)),
         E::TlsToPlainPort => {
             let http = endpoint.to_string().replacen("https:", "http:", 1);
             cannot_reach(endpoint)

@@ -21,6 +21,8 @@ mod publishing;
 mod serve;
 mod signals;
 mod subscribe;
+mod tls_args;
+mod tls_hint;
 mod unconnected;
 mod values;
 

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authority;
 mod bad_input;
 mod call;
 mod exit_status;
@@ -23,5 +24,7 @@ mod serve;
 mod signals;
 mod subscribe;
 mod terminal;
+mod tls;
+mod tls_relay;
 mod transport;
 mod web_socket;
