@@ -9,8 +9,10 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
+use crate::authority::{Dates, self_signed};
 use crate::hostile::{self, Hostile, good};
-use crate::program::{bayeux, snapshot};
+use crate::program::{bayeux, empty_folder, snapshot};
+use crate::tls_relay::TlsRelay;
 
 /// A server for one connection after the other; the URL of its websocket.
 fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> String {
@@ -351,6 +353,49 @@ fn a_server_that_takes_the_upgrade_and_never_answers() {
     error: ws://127.0.0.1:[port]/cometd does not answer
     cause: no response within [duration]
     hint: --network-timeout waits longer
+    ");
+}
+
+/// The URL of a server behind TLS, and a file with its certificate.
+fn over_tls(name: &str, url: &str) -> (String, String, TlsRelay) {
+    let identity = self_signed("127.0.0.1", Dates::Now);
+    let relay = TlsRelay::new(&url.replacen("ws:", "http:", 1), identity.server());
+    let file = empty_folder(&format!("wss-{name}")).join("ca.pem");
+    std::fs::write(&file, &identity.certificates).unwrap();
+    let url = relay.url("127.0.0.1").replacen("https:", "wss:", 1);
+    (url, file.to_str().unwrap().to_owned(), relay)
+}
+
+#[test]
+fn a_websocket_behind_tls() {
+    let (url, cacert, _relay) = over_tls(
+        "good",
+        &talking(|socket, request| match request["channel"].as_str() {
+            Some("/meta/connect") if request.get("advice").is_none() => {
+                for n in 0..500 {
+                    say(socket, &json!([{ "channel": "/demo", "data": n }]));
+                }
+            }
+            _ => say(socket, &json!([accepted(request)])),
+        }),
+    );
+    let outcome = bayeux(["sub", &url, "/demo", "-n", "500", "-o", "data"])
+        .args(&["--cacert", &cacert])
+        .run();
+    let all: String = (0..500).map(|n| format!("{n}\n")).collect();
+    assert_eq!((outcome.code(), outcome.stdout()), (Some(0), all));
+}
+
+#[test]
+fn a_websocket_behind_tls_whose_certificate_is_not_trusted() {
+    let (url, _, _relay) = over_tls("untrusted", &talking(|_, _| {}));
+    snapshot!(bayeux(["sub", &url, "/demo"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot reach wss://127.0.0.1:[port]/cometd
+    cause: the server's certificate is not accepted: it is self-signed
+    hint: if it is the right one: openssl s_client -connect 127.0.0.1:[port] </dev/null | openssl x509 >ca.pem, then --cacert ca.pem
     ");
 }
 

@@ -36,7 +36,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message as Frame};
 
 use super::answer;
-use super::{Cookie, Settings, Trace, TransportError};
+use super::{Cookie, Settings, Tls, Trace, TransportError};
 use crate::protocol::{Body, encode};
 use crate::session::{Stage, Transmit};
 use opening::{Opened, Opener, Refused, Socket};
@@ -115,6 +115,7 @@ struct Open {
     is_alive: bool,
     last_received: Instant,
     pinged: Option<Instant>,
+    tls: Tls,
     limit: u64,
     network_timeout: Duration,
 }
@@ -190,7 +191,11 @@ impl WebSocket {
                 }
                 // Woken, perhaps by the thread that opens the socket: the next call will see.
                 Ok(_) => return None,
-                Err(source) => return Some(self.closed(outcome::of_socket(source.into(), 0))),
+                Err(source) => {
+                    return Some(self.closed(TransportError::WebSocketGone {
+                        source: Some(source),
+                    }));
+                }
             }
         }
     }
@@ -247,6 +252,7 @@ impl WebSocket {
                     is_alive: true,
                     last_received: Instant::now(),
                     pinged: None,
+                    tls: self.opener.settings.tls.clone(),
                     limit: self.opener.settings.max_body,
                     network_timeout: self.opener.settings.network_timeout,
                 });
@@ -327,7 +333,7 @@ impl Open {
                     self.heartbeat(Instant::now())?;
                     return Ok(None);
                 }
-                Err(error) => return Err(outcome::of_socket(error, self.limit)),
+                Err(error) => return Err(outcome::of_socket(error, &self.tls, self.limit)),
             };
             self.is_alive = true;
             match frame {
@@ -369,7 +375,7 @@ impl Open {
         match write(&mut self.socket) {
             Ok(()) => Ok(false),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-            Err(error) => Err(outcome::of_socket(error, self.limit)),
+            Err(error) => Err(outcome::of_socket(error, &self.tls, self.limit)),
         }
     }
 

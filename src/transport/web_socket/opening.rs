@@ -1,8 +1,9 @@
 //! Opening a websocket: connection, TLS, and the upgrade (RFC 6455 4.1).
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use rustls::ClientConnection;
 use tungstenite::handshake::client::{Request, generate_key};
 use tungstenite::protocol::WebSocketConfig;
 use ureq::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -11,10 +12,12 @@ use super::super::answer;
 use super::super::cookies::Cookies;
 use super::super::dialer::{Dialed, Dialer};
 use super::super::ledger::{self, Budget, Ledger};
+use super::super::tls::server_name;
 use super::super::{Settings, Trace, TransportError};
 use super::layers::Layers;
 use super::outcome;
 use super::stream::Stream;
+use crate::session::Stage;
 
 /// One read of the socket. tungstenite's default of 128 KiB is filled with zeros each time.
 const READ_BUFFER: usize = 4 * 1024;
@@ -81,8 +84,8 @@ impl Opener {
         let outcome = upgraded.map(Box::new).map_err(|failed| {
             let error = match failed {
                 Failed::Transport(error) => error,
-                Failed::Io(error) => answer::io(error, &ledger),
-                Failed::Upgrade(error) => outcome::of_upgrade(*error, &ledger),
+                Failed::Io(error) => outcome::of_io(error, &self.settings.tls, &ledger),
+                Failed::Upgrade(error) => outcome::of_upgrade(*error, &self.settings.tls, &ledger),
             };
             if self.dialer.connections.epoch() != epoch {
                 let stage = ledger.stage();
@@ -106,7 +109,25 @@ impl Opener {
         let addresses = self.dialer.resolve()?;
         let Dialed { stream, peer } = self.dialer.dial(&addresses)?;
         ledger::with(|it| it.trace.peer = Some(peer));
-        Ok(Layers::plain(Stream::new(stream)))
+        let stream = Stream::new(stream);
+        if !self.settings.endpoint.is_tls() {
+            return Ok(Layers::plain(stream));
+        }
+        self.shake_hands(stream)
+    }
+
+    fn shake_hands(&self, mut stream: Stream) -> Result<Layers, Failed> {
+        let started = Instant::now();
+        let name = server_name(&self.settings.endpoint).map_err(TransportError::from)?;
+        let config = self.settings.tls.config().map_err(TransportError::from)?;
+        let mut connection = ClientConnection::new(config, name)
+            .map_err(|it| self.settings.tls.failure(&it, Stage::Unsent))?;
+        connection.complete_io(&mut stream)?;
+        ledger::with(|it| {
+            it.trace.is_tls = true;
+            it.trace.handshake = Some(started.elapsed());
+        });
+        Ok(Layers::tls(connection, stream))
     }
 
     fn upgrade(&self, layers: Layers) -> Result<Socket, Failed> {

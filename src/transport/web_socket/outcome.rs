@@ -10,7 +10,8 @@ use ureq::http::header::HeaderName;
 use super::super::answer;
 use super::super::excerpt::Excerpt;
 use super::super::ledger::Ledger;
-use super::super::{TransportError, UpgradeRefusal};
+use super::super::{Tls, TransportError, UpgradeRefusal};
+use crate::session::Stage;
 
 /// Headers of a refusal that say who refused and why; the rest is noise.
 const TELLING: [&str; 6] = [
@@ -23,7 +24,7 @@ const TELLING: [&str; 6] = [
 ];
 
 /// Why an upgrade failed.
-pub(super) fn of_upgrade(error: Error, ledger: &Ledger) -> TransportError {
+pub(super) fn of_upgrade(error: Error, tls: &Tls, ledger: &Ledger) -> TransportError {
     match error {
         Error::Http(response) => {
             let (head, body) = response.into_parts();
@@ -46,8 +47,7 @@ pub(super) fn of_upgrade(error: Error, ledger: &Ledger) -> TransportError {
         Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             answer::io(io::ErrorKind::UnexpectedEof.into(), ledger)
         }
-        Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => answer::timeout(ledger),
-        Error::Io(error) => answer::io(error, ledger),
+        Error::Io(error) => of_io(error, tls, ledger),
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
             TransportError::Subprotocol {
                 reason: match error {
@@ -72,8 +72,18 @@ pub(super) fn of_upgrade(error: Error, ledger: &Ledger) -> TransportError {
     }
 }
 
+/// Why the connection failed before the websocket was open.
+pub(super) fn of_io(error: io::Error, tls: &Tls, ledger: &Ledger) -> TransportError {
+    let by_tls = error.get_ref().and_then(|it| it.downcast_ref());
+    match by_tls {
+        Some(error) => tls.failure(error, ledger.stage()),
+        None if error.kind() == io::ErrorKind::TimedOut => answer::timeout(ledger),
+        None => answer::io(error, ledger),
+    }
+}
+
 /// Why an open websocket is of no use any more.
-pub(super) fn of_socket(error: Error, limit: u64) -> TransportError {
+pub(super) fn of_socket(error: Error, tls: &Tls, limit: u64) -> TransportError {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => {
             TransportError::FrameTooLarge { limit }
@@ -86,8 +96,11 @@ pub(super) fn of_socket(error: Error, limit: u64) -> TransportError {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             TransportError::WebSocketGone { source: None }
         }
-        Error::Io(source) => TransportError::WebSocketGone {
-            source: Some(source),
+        Error::Io(source) => match source.get_ref().and_then(|it| it.downcast_ref()) {
+            Some(error) => tls.failure(error, Stage::Interrupted),
+            None => TransportError::WebSocketGone {
+                source: Some(source),
+            },
         },
         error => TransportError::BadFrame {
             reason: Excerpt::of(error.to_string().as_bytes())
