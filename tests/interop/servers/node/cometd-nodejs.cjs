@@ -17,6 +17,20 @@ const sessions = new Set();
 bayeux.addListener('sessionAdded', (session) => sessions.add(session));
 bayeux.addListener('sessionRemoved', (session) => sessions.delete(session));
 
+/** What happens with the messages that clients publish on this channel. */
+const service = (name, answer) => {
+  bayeux.createServerChannel(name).addListener('message', (session, channel, message, callback) => {
+    answer(session, message);
+    callback();
+  });
+};
+service('/service/echo', (session, message) => session.deliver(null, message.channel, message.data));
+// As the Java server answers remote calls: with the id of the message.
+service('/service/call', (session, message) =>
+  session._deliver(null, { channel: message.channel, id: message.id, data: message.data }));
+service('/requests', (session, message) =>
+  bayeux.createServerChannel(message.data.response).publish(null, message.data));
+
 const server = http.createServer((request, response) => {
   // The server's public way, `session.disconnect()`, would tell the client.
   const forget = (session) => bayeux._removeServerSession(session, true);

@@ -11,6 +11,10 @@ bayeux.addExtension({
   incoming(message, callback) {
     const target = message.channel === '/meta/subscribe' ? message.subscription : message.channel;
     if ([].concat(target).some(denied)) message.error = '403::denied';
+    // The public way, `bayeux.getClient()`, would be one more session.
+    if (message.channel === '/requests') {
+      bayeux._server._engine.publish({ channel: message.data.response, data: message.data });
+    }
     callback(message);
   },
 });

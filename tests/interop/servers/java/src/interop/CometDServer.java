@@ -6,11 +6,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.function.BiConsumer;
 
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.cometd.bayeux.ChannelId;
+import org.cometd.bayeux.Promise;
 import org.cometd.bayeux.server.BayeuxServer;
 import org.cometd.bayeux.server.ServerChannel;
 import org.cometd.bayeux.server.ServerMessage;
@@ -56,6 +58,20 @@ public final class CometDServer {
         bayeux.addExtension(new AcknowledgedMessagesExtension());
         bayeux.addExtension(new TimesyncExtension());
         bayeux.setSecurityPolicy(new Policy());
+        service(bayeux, "/service/echo", (session, message) ->
+            session.deliver(null, message.getChannel(), message.getData(), Promise.noop()));
+        // As CometD's own remote calls are answered: with the id of the message.
+        service(bayeux, "/service/call", (session, message) -> {
+            ServerMessage.Mutable answer = bayeux.newMessage();
+            answer.setChannel(message.getChannel());
+            answer.setId(message.getId());
+            answer.setData(message.getData());
+            session.deliver(null, answer, Promise.noop());
+        });
+        service(bayeux, "/requests", (session, message) -> {
+            String channel = String.valueOf(message.getDataAsMap().get("response"));
+            bayeux.createChannelIfAbsent(channel).getReference().publish(null, message.getData(), Promise.noop());
+        });
 
         ServletContextHandler context = new ServletContextHandler("/");
         context.getServletContext().setAttribute(BayeuxServer.ATTRIBUTE, bayeux);
@@ -78,6 +94,18 @@ public final class CometDServer {
         Files.writeString(written, "http://127.0.0.1:" + connector.getLocalPort() + PATH + "\n");
         Files.move(written, ready, StandardCopyOption.ATOMIC_MOVE);
         server.join();
+    }
+
+    /** What happens with the messages that clients publish on this channel. */
+    private static void service(BayeuxServerImpl bayeux, String name, BiConsumer<ServerSession, ServerMessage> service) {
+        ServerChannel channel = bayeux.createChannelIfAbsent(name, it -> it.setPersistent(true)).getReference();
+        channel.addListener(new ServerChannel.MessageListener() {
+            @Override
+            public boolean onMessage(ServerSession session, ServerChannel channel, ServerMessage.Mutable message) {
+                service.accept(session, message);
+                return true;
+            }
+        });
     }
 
     private static void answer(HttpServletResponse response, String json) throws IOException {
