@@ -3,11 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::fields::{Fields, Key, Reader, Span, Text};
-use super::{ErrorString, Finding, JsonError, MessageBuilder, meta};
+use super::fields::{Fields, Reader, Span, Text};
+use super::{ErrorString, Finding, JsonError, MessageBuilder, member, meta};
 
 /// A message, either received or built.
 ///
@@ -142,30 +139,7 @@ impl Message {
 
     /// Any field as raw JSON; the last one where it stands twice.
     pub fn get(&self, name: &str) -> Option<&str> {
-        struct Find<'n> {
-            name: &'n str,
-        }
-        impl<'de> Visitor<'de> for Find<'_> {
-            type Value = Option<&'de RawValue>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut found = None;
-                while let Some(key) = map.next_key::<Key<'de>>()? {
-                    let value = map.next_value()?;
-                    if key.0 == self.name {
-                        found = Some(value);
-                    }
-                }
-                Ok(found)
-            }
-        }
-        let mut json = serde_json::Deserializer::from_str(&self.raw);
-        let found = json.deserialize_map(Find { name }).ok()?;
-        found.map(RawValue::get)
+        member(&self.raw, name)
     }
 
     /// Whether this is a reply on this meta channel.

@@ -17,6 +17,7 @@ mod error_string;
 mod fields;
 mod finding;
 mod json;
+mod member;
 mod message;
 
 pub use advice::{Advice, Reconnect};
@@ -29,6 +30,7 @@ pub use connection_type::{ConnectionType, UnknownConnectionType};
 pub use error_string::ErrorString;
 pub use finding::{Finding, FindingKind};
 pub use json::{Json, JsonError, Token, TokenKind, tokens};
+pub use member::{member, members};
 pub use message::{Kind, Message};
 
 /// The channels of the protocol itself (Bayeux 1.0, "Meta Channels").
