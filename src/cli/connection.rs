@@ -5,13 +5,14 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use bayeux::client::{Client, Fallback, Settings, Traffic};
-use bayeux::protocol::{ConnectionType, Json};
+use bayeux::protocol::ConnectionType;
 use bayeux::recording::{self, Recorder};
 use bayeux::redaction::Secrets;
-use bayeux::session::{Connects, Extensions};
+use bayeux::session::Connects;
 use bayeux::transport::{Capture, Endpoint, Header};
 
 use super::exit::{Stop, root};
+use super::extension_args::ExtensionArgs;
 use super::output_args::OutputArgs;
 use super::tls_args::TlsArgs;
 use super::values;
@@ -25,10 +26,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(short = 'H', long, value_name = "HEADER")]
     header: Vec<String>,
 
-    /// Send this `ext` with a KIND of message: handshake (default), connect, subscribe or
-    /// publish. JSON is an object, or @FILE with one.
-    #[arg(long, value_name = "[KIND=]JSON")]
-    ext: Vec<String>,
+    #[command(flatten)]
+    pub(crate) extensions: ExtensionArgs,
 
     /// How messages travel: long-polling, websocket or callback-polling. The URL's scheme says
     /// it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling
@@ -100,7 +99,7 @@ impl ConnectionArgs {
         settings.session.network_timeout = self.network_timeout;
         settings.session.first_handshake = self.retry;
         settings.session.connects = wanted.connects;
-        settings.session.ext = self.extensions()?;
+        settings.session.extensions = self.extensions.extensions()?;
         settings.traffic = wanted.traffic;
         Ok(settings)
     }
@@ -168,35 +167,6 @@ impl ConnectionArgs {
         }
         Ok(headers)
     }
-
-    /// The `ext` of each kind of message.
-    pub(crate) fn extensions(&self) -> Result<Extensions, Stop> {
-        let mut extensions = Extensions::default();
-        for text in &self.ext {
-            let (kind, text) = match text.split_once('=') {
-                Some((kind, text)) if !kind.contains(['{', '@']) => (kind, text),
-                Some(_) | None => ("handshake", text.as_str()),
-            };
-            let slot = match kind {
-                "handshake" => &mut extensions.handshake,
-                "connect" => &mut extensions.connect,
-                "subscribe" => &mut extensions.subscribe,
-                "publish" => &mut extensions.publish,
-                _ => {
-                    return Err(
-                        Stop::usage(format!("--ext: no such kind of message: {kind}"))
-                            .hint("handshake, connect, subscribe or publish"),
-                    );
-                }
-            };
-            let text = match text.strip_prefix('@') {
-                Some(path) => read_file(path)?,
-                None => text.to_owned(),
-            };
-            *slot = Some(extension(&text)?);
-        }
-        Ok(extensions)
-    }
 }
 
 /// The value of a header is never part of an error: it may be a secret.
@@ -208,23 +178,7 @@ fn header(text: &str, source: &str) -> Result<Header, Stop> {
     })
 }
 
-fn extension(text: &str) -> Result<Json, Stop> {
-    let not_an_object = || {
-        Stop::usage("--ext: not a JSON object")
-            .hint("--ext '{\"token\":\"...\"}', or --ext subscribe=@FILE")
-    };
-    let json: Json = text
-        .trim()
-        .parse()
-        .map_err(|error| not_an_object().cause(error))?;
-    if json.as_str().starts_with('{') {
-        Ok(json)
-    } else {
-        Err(not_an_object())
-    }
-}
-
-fn read_file(path: &str) -> Result<String, Stop> {
+pub(crate) fn read_file(path: &str) -> Result<String, Stop> {
     std::fs::read_to_string(path).map_err(|error| {
         Stop::usage(format!("cannot read {path}")).cause(super::exit::plain(&error))
     })

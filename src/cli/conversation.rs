@@ -208,6 +208,7 @@ impl<'p> Conversation<'p> {
                 gap,
                 n_restored,
                 n_subscriptions,
+                ..
             } => State::SessionRenewed {
                 gap: *gap,
                 n_restored: *n_restored,

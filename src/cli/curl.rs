@@ -1,7 +1,10 @@
 //! The curl command that does the same handshake.
 
+use std::time::Instant;
+
 use bayeux::protocol::{ConnectionType, Json, Message, VERSION, meta};
 use bayeux::redaction::{Secrets, redact, redact_header, redact_url};
+use bayeux::session::extension::{self, Outgoing};
 use bayeux::transport::Endpoint;
 
 use super::connection::ConnectionArgs;
@@ -16,13 +19,14 @@ pub(crate) fn handshake(
     let connection_type = connection.polling();
     let types = format!("[{}]", Json::string(connection_type.as_str()));
     let types: Json = types.parse().expect("written here as valid JSON");
-    let extensions = connection.extensions()?;
+    let mut extensions = connection.extensions.extensions()?;
+    let ext = extension::members(&mut extensions, Instant::now(), Outgoing::Handshake);
     let message = Message::builder(meta::HANDSHAKE)
         .id("1")
         .string("version", VERSION)
         .string("minimumVersion", VERSION)
         .json("supportedConnectionTypes", &types)
-        .json_if("ext", extensions.handshake.as_ref())
+        .json_if("ext", ext.to_json().as_ref())
         .build();
     let is_shown = secrets == Secrets::Shown;
     let body = if is_shown {

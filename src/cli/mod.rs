@@ -10,6 +10,7 @@ mod demo;
 mod exit;
 mod expected;
 mod explain;
+mod extension_args;
 mod flavour;
 mod handshake;
 mod lines;

@@ -8,6 +8,7 @@ use bayeux::client::{Settings, Traffic};
 use bayeux::filter::Filter;
 use bayeux::protocol::{Channel, Json, Message};
 use bayeux::recording::Direction;
+use bayeux::session::extension::{self, Outgoing};
 use bayeux::session::{Permanence, Stage};
 use bayeux::transport::{Endpoint, Exchange, Polling, TransportError};
 
@@ -28,14 +29,17 @@ pub(super) struct Unconnected {
 impl Unconnected {
     pub(super) fn publish(
         self,
-        settings: Settings,
+        mut settings: Settings,
         endpoint: &Endpoint,
         printer: &mut Printer,
     ) -> Result<(), Stop> {
+        let extensions = &mut settings.session.extensions;
+        let publish = Outgoing::Publish(&self.channel);
+        let ext = extension::members(extensions, Instant::now(), publish);
         let message = Message::builder(self.channel.as_str())
             .id("1")
             .json("data", &self.data)
-            .json_if("ext", settings.session.ext.publish.as_ref())
+            .json_if("ext", ext.to_json().as_ref())
             .build();
         let is_shown = settings.traffic == Traffic::Shown;
         let connection_type = settings.transport.connection_type;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::protocol::{Callback, ConnectionType, encoded_len};
-use crate::session::{Connects, Extensions, Recovery, Settings as SessionSettings};
+use crate::session::{Connects, Recovery, Settings as SessionSettings};
 use crate::transport::{Capture, Connections, Endpoint, Settings as TransportSettings, Tls};
 
 /// The settings of a client.
@@ -61,7 +61,7 @@ impl Settings {
                 network_timeout,
                 max_batch: 16,
                 max_encoded: None,
-                ext: Extensions::default(),
+                extensions: Vec::new(),
                 // Every RandomState has keys of its own.
                 seed: RandomState::new().hash_one(()),
             },

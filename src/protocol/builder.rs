@@ -67,6 +67,11 @@ impl MessageBuilder {
         }
     }
 
+    /// Adds a field whose value is valid JSON by the way it was made.
+    pub(crate) fn raw(self, name: &str, json: &str) -> Self {
+        self.field(name, |raw| raw.push_str(json))
+    }
+
     /// Ends the message.
     pub fn build(mut self) -> Message {
         self.raw.push('}');

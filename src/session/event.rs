@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::protocol::{ChannelPattern, Message};
 
 use super::Failure;
+use super::extension::{ReplayFrom, ReplayId};
 
 /// A message that is being published; unique within a session.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -42,6 +43,12 @@ pub enum Event {
     /// Somebody published a message that this session is subscribed to, or the server
     /// answers on a service channel.
     Received {
+        /// The message.
+        message: Message,
+    },
+    /// A delivery that was [received](Self::Received) before: the connect that it came with
+    /// failed, so that the server sent it again. Only with the ack extension.
+    Duplicate {
         /// The message.
         message: Message,
     },
@@ -98,6 +105,32 @@ pub enum Event {
         n_restored: usize,
         /// Subscriptions asked for.
         n_subscriptions: usize,
+        /// What the server was asked to replay.
+        replays: Vec<Replayed>,
+    },
+    /// The server does not keep events back to the one that a subscription asked for, and the
+    /// subscription starts elsewhere instead.
+    ReplayRefused {
+        /// What is subscribed to.
+        pattern: ChannelPattern,
+        /// The id that was asked for.
+        id: ReplayId,
+        /// Where it starts instead.
+        instead: ReplayFrom,
+        /// The refusal.
+        reply: Message,
+    },
+    /// The server accepted a handshake, and does not know an extension that it offered.
+    ExtensionUnknown {
+        /// The member of `ext` that it did not answer.
+        name: &'static str,
+    },
+    /// The timesync extension compared the clocks once more.
+    Synchronised {
+        /// How long a message takes to the server or back, in milliseconds.
+        lag: i64,
+        /// How far the server's clock is ahead, in milliseconds.
+        offset: i64,
     },
     /// A reply that answers nothing that was asked.
     Unmatched {
@@ -114,6 +147,15 @@ pub enum Event {
     },
     /// The session has ended. Nothing follows.
     Ended(End),
+}
+
+/// A subscription that continues behind an event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replayed {
+    /// What is subscribed to.
+    pub pattern: ChannelPattern,
+    /// The last event that was handed out.
+    pub from: ReplayId,
 }
 
 /// How a subscribe was refused.

@@ -30,6 +30,11 @@ impl Session {
             Request::Handshake if self.is_leaving => self.end(End::Disconnected),
             Request::Handshake if is_permanent => self.end(End::Unreachable(failure.clone())),
             Request::Handshake => self.handshake_failed(now, failure),
+            Request::Connect
+                if is_current && !is_permanent && self.is_session_doubtful(failure) =>
+            {
+                self.lose(now, LossReason::Silence(failure.clone()));
+            }
             Request::Connect if is_current => self.connect_failed(now, failure),
             Request::Subscribe(pattern) if is_current => {
                 if is_permanent {
@@ -70,12 +75,23 @@ impl Session {
         }
     }
 
+    /// Whether the session is of no more use: its connect left and its response broke off, and
+    /// what was in that comes again in a new session only.
+    fn is_session_doubtful(&self, failure: &Failure) -> bool {
+        let is_broken = failure.stage != Stage::Unsent && !failure.cause.is::<NoReply>();
+        let mut extensions = self.settings.extensions.iter();
+        is_broken && extensions.any(|it| it.needs_new_session())
+    }
+
     pub(super) fn connect_failed(&mut self, now: Instant, failure: &Failure) {
         if !matches!(self.state, State::Established(_)) {
             return;
         }
         if failure.permanence == Permanence::Permanent {
             return self.end(End::Unreachable(failure.clone()));
+        }
+        for extension in &mut self.settings.extensions {
+            extension.connect_failed();
         }
         let lifetime = self.lifetime();
         let silence = now.saturating_duration_since(self.last_alive.unwrap_or(now));
@@ -206,7 +222,7 @@ impl Session {
 }
 
 /// How long the server asked to be left alone.
-fn patience(failure: &Failure) -> Duration {
+pub(super) fn patience(failure: &Failure) -> Duration {
     failure
         .retry_after
         .unwrap_or_default()

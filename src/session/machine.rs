@@ -7,6 +7,7 @@ use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json};
 
 use super::backoff::Backoff;
 use super::event::{End, Event, LossReason, PublishId};
+use super::failures::patience;
 use super::guard::{HandshakeGuard, LoopGuard};
 use super::pending::Pending;
 use super::queue::{Publication, Subscription, SubscriptionState};
@@ -302,7 +303,7 @@ impl Session {
         }
         let advised = match &reason {
             LossReason::Reply(reply) => reply.advice().and(self.advice.interval),
-            LossReason::Silence(_) => None,
+            LossReason::Silence(failure) => Some(patience(failure)),
         };
         self.events.push_back(Event::SessionLost { reason, age });
         self.forget_subscriptions();

@@ -22,6 +22,7 @@
 mod backoff;
 mod event;
 mod exchange;
+pub mod extension;
 mod failures;
 mod guard;
 mod machine;
@@ -34,10 +35,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use event::{End, Event, LossReason, PublishId, Refusal};
+pub use event::{End, Event, LossReason, PublishId, Refusal, Replayed};
 pub use exchange::{ExchangeId, Failure, Lane, Permanence, Stage, Transmit};
 pub use machine::Session;
-pub use settings::{Connects, Extensions, Recovery, Settings};
+pub use settings::{Connects, Recovery, Settings};
 
 /// No reply came to a message, although its response did.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

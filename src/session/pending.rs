@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::protocol::{ChannelPattern, Message, meta};
 
+use super::extension::Outgoing;
 use super::queue::Publication;
 use super::{ExchangeId, Lane};
 
@@ -39,6 +40,18 @@ impl Request {
             Self::Unsubscribe(_) => meta::UNSUBSCRIBE,
             Self::Publish(publication) => publication.channel.as_str(),
             Self::Disconnect => meta::DISCONNECT,
+        }
+    }
+
+    /// What the extensions see of it.
+    pub(super) fn outgoing(&self) -> Outgoing<'_> {
+        match self {
+            Self::Handshake => Outgoing::Handshake,
+            Self::Connect => Outgoing::Connect,
+            Self::Subscribe(pattern) => Outgoing::Subscribe(pattern),
+            Self::Unsubscribe(pattern) => Outgoing::Unsubscribe(pattern),
+            Self::Publish(publication) => Outgoing::Publish(&publication.channel),
+            Self::Disconnect => Outgoing::Disconnect,
         }
     }
 

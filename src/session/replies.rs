@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use crate::protocol::{Advice, Kind, Message, Reconnect};
 
-use super::event::{End, Event, LossReason, Refusal};
+use super::event::{End, Event, LossReason, Refusal, Replayed};
+use super::extension::Delivery;
 use super::failures::no_reply;
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request, take_answered};
@@ -56,7 +57,7 @@ impl Session {
             Kind::Delivery => {
                 self.n_delivered += 1;
                 self.last_alive = Some(now);
-                self.events.push_back(Event::Received { message });
+                self.delivered(message);
             }
             Kind::Reply => match take_answered(&mut self.pending, &message) {
                 Some(pending) => self.replied(now, pending, message),
@@ -70,6 +71,19 @@ impl Session {
             }
             Kind::Meta => self.events.push_back(Event::Unmatched { message }),
         }
+    }
+
+    fn delivered(&mut self, message: Message) {
+        let mut delivery = Delivery::New;
+        for extension in &mut self.settings.extensions {
+            if extension.delivered(&message) == Delivery::Duplicate {
+                delivery = Delivery::Duplicate;
+            }
+        }
+        self.events.push_back(match delivery {
+            Delivery::New => Event::Received { message },
+            Delivery::Duplicate => Event::Duplicate { message },
+        });
     }
 
     fn take_advice(&mut self, raw: &str) {
@@ -91,6 +105,12 @@ impl Session {
         let is_successful = reply.successful() == Some(true);
         if is_successful {
             self.last_alive = Some(now);
+        }
+        // What the server says about a lost session no longer matters to anybody.
+        if is_current {
+            let extensions = self.settings.extensions.iter_mut();
+            self.events
+                .extend(extensions.filter_map(|it| it.replied(now, &reply)));
         }
         if matches!(pending.request, Request::Handshake) {
             self.handshakes.handshake_answered(now);
@@ -124,7 +144,15 @@ impl Session {
             }
             Request::Subscribe(pattern) => {
                 let is_transient = reply.error().is_some_and(|it| it.is_transient());
-                if !is_transient || !self.subscribe_again(now, pattern.as_str()) {
+                let mut extensions = self.settings.extensions.iter_mut();
+                let remedy = match is_transient {
+                    true => None,
+                    false => extensions.find_map(|it| it.subscribe_refused(&pattern, &reply)),
+                };
+                if let Some(event) = remedy {
+                    self.set_subscription(pattern.as_str(), SubscriptionState::Wanted);
+                    self.events.push_back(event);
+                } else if !is_transient || !self.subscribe_again(now, pattern.as_str()) {
                     self.set_subscription(pattern.as_str(), SubscriptionState::Refused);
                     let refusal = Refusal::Reply(reply);
                     self.events
@@ -334,8 +362,26 @@ impl Session {
                     .filter(|it| is_confirmed(it.state))
                     .count(),
                 n_subscriptions: self.subscriptions.len(),
+                replays: self.replays(),
             });
         }
+    }
+
+    /// The confirmed subscriptions that continue where they were.
+    fn replays(&self) -> Vec<Replayed> {
+        let confirmed = self
+            .subscriptions
+            .iter()
+            .filter(|it| it.state == SubscriptionState::Confirmed);
+        let replayed = |it: &Subscription| {
+            let mut extensions = self.settings.extensions.iter();
+            let from = extensions.find_map(|extension| extension.replays_from(&it.pattern))?;
+            Some(Replayed {
+                pattern: it.pattern.clone(),
+                from: from.clone(),
+            })
+        };
+        confirmed.filter_map(replayed).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{ConnectionType, Json, Message, MessageBuilder, VERSION, encoded_len};
 
+use super::extension;
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request};
 use super::queue::{Subscription, SubscriptionState};
@@ -164,7 +165,7 @@ impl Session {
         let mut requests = requests.into_iter();
         let mut surplus = None;
         for request in requests.by_ref() {
-            let (id, message) = self.message(&request, hold);
+            let (id, message) = self.message(now, &request, hold);
             if !room.takes(&message) {
                 surplus = Some(request);
                 break;
@@ -179,6 +180,7 @@ impl Session {
             messages.push(message);
         }
         surplus
+            .into_iter()
             .into_iter()
             .chain(requests)
             .for_each(|it| self.put_back(it));
@@ -219,7 +221,12 @@ impl Session {
     }
 
     /// Writes a request's message, with an id.
-    fn message(&mut self, request: &Request, hold: Option<Duration>) -> (String, Message) {
+    fn message(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        hold: Option<Duration>,
+    ) -> (String, Message) {
         // Every message has an id: nothing else ties a reply to it on every server.
         let id = self.next_id();
         let message = Message::builder(request.channel()).id(&id);
@@ -227,29 +234,25 @@ impl Session {
             Some(client_id) => message.client_id(client_id),
             None => message,
         };
-        let ext = &self.settings.ext;
         let message = match request {
-            Request::Handshake => handshake(message, self.settings.connection_type)
-                .json_if("ext", ext.handshake.as_ref()),
+            Request::Handshake => handshake(message, self.settings.connection_type),
             Request::Connect => {
                 let message =
                     message.string("connectionType", self.settings.connection_type.as_str());
-                let message = if hold.is_none() {
+                if hold.is_none() {
                     answer_at_once(message)
                 } else {
                     message
-                };
-                message.json_if("ext", ext.connect.as_ref())
+                }
             }
-            Request::Subscribe(pattern) => message
-                .string("subscription", pattern.as_str())
-                .json_if("ext", ext.subscribe.as_ref()),
-            Request::Unsubscribe(pattern) => message.string("subscription", pattern.as_str()),
-            Request::Publish(publication) => message
-                .json("data", &publication.data)
-                .json_if("ext", ext.publish.as_ref()),
+            Request::Subscribe(pattern) | Request::Unsubscribe(pattern) => {
+                message.string("subscription", pattern.as_str())
+            }
+            Request::Publish(publication) => message.json("data", &publication.data),
             Request::Disconnect => message,
         };
+        let extensions = &mut self.settings.extensions;
+        let message = extension::members(extensions, now, request.outgoing()).write(message);
         (id, message.build())
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::protocol::{ConnectionType, Json};
+use super::extension::Extension;
+use crate::protocol::ConnectionType;
 
 /// The settings of a session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// The connection type that handshake and connect name.
     pub connection_type: ConnectionType,
@@ -24,8 +25,9 @@ pub struct Settings {
     /// percent-encoded for a URL; a message that alone has more is sent alone. None where
     /// messages travel otherwise.
     pub max_encoded: Option<usize>,
-    /// `ext` of the messages sent, by kind.
-    pub ext: Extensions,
+    /// What is put into `ext`, and read from it. Where two would add a member of the same
+    /// name, the first one's is sent.
+    pub extensions: Vec<Box<dyn Extension>>,
     /// Seeds the jitter of the back-off.
     pub seed: u64,
 }
@@ -47,17 +49,4 @@ pub enum Recovery {
     Always,
     /// End.
     Never,
-}
-
-/// The `ext` object to send with each kind of message.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Extensions {
-    /// With the handshake.
-    pub handshake: Option<Json>,
-    /// With each connect.
-    pub connect: Option<Json>,
-    /// With each subscribe.
-    pub subscribe: Option<Json>,
-    /// With each publish.
-    pub publish: Option<Json>,
 }

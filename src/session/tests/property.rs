@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::scenario::{failure, permanent, settings};
 use crate::protocol::{Message, meta};
+use crate::session::extension::{Ack, Fallback, Replay, ReplayFrom};
 use crate::session::{Event, Lane, Session, Settings, Stage, Transmit};
 
 #[derive(Clone, Debug)]
@@ -42,7 +43,8 @@ fn reply(asked: &Message, choice: u8) -> Option<String> {
         _ => r#""successful":true"#,
     };
     let rest = match choice {
-        0..=4 => success.to_owned(),
+        0..=3 => success.to_owned(),
+        4 => format!(r#"{success},"ext":{{"ack":7,"replay":true}}"#),
         5 => format!(r#"{success},"advice":{{"reconnect":"retry","interval":100,"timeout":1000}}"#),
         6 => r#""successful":false,"error":"402::session_unknown","advice":{"reconnect":"handshake"}"#.to_owned(),
         7 => r#""successful":false,"error":"401:c:Unknown client""#.to_owned(),
@@ -59,7 +61,14 @@ proptest! {
     #[test]
     fn any_order_of_inputs_keeps_the_invariants(inputs in proptest::collection::vec(input(), 1..80), max_encoded in proptest::option::of(0..700_usize)) {
         let mut now = std::time::Instant::now();
-        let mut session = Session::new(Settings { max_encoded, ..settings() });
+        let mut session = Session::new(Settings {
+            extensions: vec![
+                Box::new(Ack::new()),
+                Box::new(Replay::new([], ReplayFrom::New, Fallback::All)),
+            ],
+            max_encoded,
+            ..settings()
+        });
         session.handshake(now);
         let mut in_flight: Vec<Transmit> = Vec::new();
         let mut may_be_carried_out: HashMap<String, u32> = HashMap::new();

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{ConnectionType, Json, Message, meta};
 use crate::session::{
-    Connects, End, Event, Extensions, Failure, Lane, Permanence, Recovery, Session, Settings,
-    Stage, Transmit,
+    Connects, End, Event, Failure, Lane, Permanence, Recovery, Session, Settings, Stage, Transmit,
 };
 
 pub(super) struct Scenario {
@@ -31,7 +30,7 @@ pub(super) fn settings() -> Settings {
         network_timeout: Duration::from_secs(10),
         max_batch: 16,
         max_encoded: None,
-        ext: Extensions::default(),
+        extensions: Vec::new(),
         seed: 7,
     }
 }
@@ -233,6 +232,13 @@ impl Scenario {
         self.in_flight.push(transmit);
     }
 
+    /// The `ext` of each message that waits for its reply; "-" where there is none.
+    pub(super) fn ext_in_flight(&self, channel: &str) -> Vec<&str> {
+        let messages = self.in_flight.iter().flat_map(|it| &it.messages);
+        let asked = messages.filter(|it| it.channel() == channel);
+        asked.map(|it| it.ext().unwrap_or("-")).collect()
+    }
+
     pub(super) fn data_in_flight(&self) -> Vec<&str> {
         let messages = self.in_flight.iter().flat_map(|it| &it.messages);
         messages.filter_map(Message::data).collect()
@@ -267,6 +273,10 @@ fn name(event: &Event) -> String {
         Event::SubscribeRefused { pattern, .. } => format!("refused {pattern}"),
         Event::Unsubscribed { pattern } => format!("unsubscribed {pattern}"),
         Event::Received { message } => format!("received {}", message.data().unwrap_or("-")),
+        Event::Duplicate { message } => format!("duplicate {}", message.data().unwrap_or("-")),
+        Event::ReplayRefused { id, instead, .. } => format!("no replay from {id} but {instead}"),
+        Event::ExtensionUnknown { name } => format!("unknown {name}"),
+        Event::Synchronised { lag, offset } => format!("lag {lag} offset {offset}"),
         Event::Acknowledged { publish, .. } => format!("acknowledged {}", publish.0),
         Event::Rejected { publish, .. } => format!("rejected {}", publish.0),
         Event::Unacknowledged { publish, .. } => format!("unacknowledged {}", publish.0),
@@ -276,9 +286,12 @@ fn name(event: &Event) -> String {
         Event::SessionRenewed {
             n_restored,
             n_subscriptions,
+            replays,
             ..
         } => {
-            format!("session renewed {n_restored}/{n_subscriptions}")
+            let replays = replays.iter().map(|it| format!(" from {}", it.from));
+            let replays: String = replays.collect();
+            format!("session renewed {n_restored}/{n_subscriptions}{replays}")
         }
         Event::Unmatched { .. } => "unmatched".to_owned(),
         Event::ContradictoryAdvice => "contradictory advice".to_owned(),
