@@ -28,6 +28,9 @@ pub(crate) struct Conversation<'p> {
     /// The id of the last message that was published, where traffic is told.
     last_published: Option<String>,
     n_lost_sessions: u64,
+    n_duplicates: u64,
+    /// Whether it was told that deliveries come again, since the connection failed.
+    is_duplicate_told: bool,
     last_trace: Option<Box<Trace>>,
 }
 
@@ -51,6 +54,8 @@ impl<'p> Conversation<'p> {
             sent: HashMap::new(),
             last_published: None,
             n_lost_sessions: 0,
+            n_duplicates: 0,
+            is_duplicate_told: false,
             last_trace: None,
         }
     }
@@ -113,6 +118,11 @@ impl<'p> Conversation<'p> {
     /// Sessions that were lost so far.
     pub(crate) fn n_lost_sessions(&self) -> u64 {
         self.n_lost_sessions
+    }
+
+    /// Deliveries that came again so far.
+    pub(crate) fn n_duplicates(&self) -> u64 {
+        self.n_duplicates
     }
 
     /// What the last exchange looked like on the wire, where traffic is told.
@@ -191,11 +201,14 @@ impl<'p> Conversation<'p> {
                 failure,
                 attempt,
                 delay,
-            } => State::Reconnecting {
-                reason: failure.to_string(),
-                attempt: *attempt,
-                delay: *delay,
-            },
+            } => {
+                self.is_duplicate_told = false;
+                State::Reconnecting {
+                    reason: failure.to_string(),
+                    attempt: *attempt,
+                    delay: *delay,
+                }
+            }
             Event::Reconnected { gap } => State::Reconnected { gap: *gap },
             Event::SessionLost { reason, age } => {
                 self.n_lost_sessions += 1;
@@ -214,6 +227,28 @@ impl<'p> Conversation<'p> {
                 n_restored: *n_restored,
                 n_subscriptions: *n_subscriptions,
             },
+            Event::Duplicate { message } => {
+                self.n_duplicates += 1;
+                let record = self.received(message.clone());
+                self.printer.traffic(&record, None)?;
+                if std::mem::replace(&mut self.is_duplicate_told, true) {
+                    return Ok(());
+                }
+                let channel = message.channel();
+                warning(format!(
+                    "messages on {channel} come again, from before the connection failed; they are not shown twice"
+                ))
+            }
+            // Each handshake of a renewed session says so again.
+            Event::ExtensionUnknown { .. } if self.n_lost_sessions > 0 => return Ok(()),
+            Event::ExtensionUnknown { name } => {
+                warning(format!("the server does not know the {name} extension"))
+            }
+            Event::Synchronised { lag, offset } => {
+                let clock = words::clocks(*lag, *offset);
+                self.printer.note_in_traffic(&format!("clock: {clock}"));
+                return Ok(());
+            }
             Event::Unmatched { message } => {
                 let (channel, id) = (message.channel(), message.id().unwrap_or("none"));
                 warning(format!(

@@ -1,7 +1,9 @@
 //! The options that add to the `ext` of messages.
 
+use std::time::{Instant, SystemTime};
+
 use bayeux::protocol::Json;
-use bayeux::session::extension::{Extension, Extensions};
+use bayeux::session::extension::{Ack, ClockReading, Extension, Extensions, TimeSync};
 
 use super::connection::read_file;
 use super::exit::Stop;
@@ -10,9 +12,19 @@ use super::exit::Stop;
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ExtensionArgs {
     /// Send this `ext` with a KIND of message: handshake (default), connect, subscribe or
-    /// publish. JSON is an object, or @FILE with one.
+    /// publish. JSON is an object, or @FILE with one. A member of it goes before one of the
+    /// same name that another option adds.
     #[arg(long, value_name = "[KIND=]JSON")]
     ext: Vec<String>,
+
+    /// Have the server keep each message until it is known to have arrived (CometD's
+    /// acknowledged messages).
+    #[arg(long)]
+    ack: bool,
+
+    /// Compare the server's clock with this one (CometD's timesync).
+    #[arg(long)]
+    timesync: bool,
 }
 
 impl ExtensionArgs {
@@ -22,7 +34,21 @@ impl ExtensionArgs {
         if !self.ext.is_empty() {
             extensions.push(Box::new(self.given()?));
         }
+        if self.ack {
+            extensions.push(Box::new(Ack::new()));
+        }
+        if self.timesync {
+            let clocks = ClockReading {
+                instant: Instant::now(),
+                wall: SystemTime::now(),
+            };
+            extensions.push(Box::new(TimeSync::new(clocks)));
+        }
         Ok(extensions)
+    }
+
+    pub(crate) fn is_timesync(&self) -> bool {
+        self.timesync
     }
 
     /// The `ext` of each kind of message.

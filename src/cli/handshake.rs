@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bayeux::filter::Filter;
-use bayeux::protocol::{Advice, Message, Reconnect};
+use bayeux::protocol::{Advice, ConnectionType, Message, Reconnect};
 use bayeux::redaction::{Secrets, shortened_client_id};
 use bayeux::session::{Connects, Event};
 use serde_json::Value;
@@ -72,6 +72,11 @@ impl Handshake {
         let mut conversation = Conversation::new(client, endpoint, printer);
         let deadline = Instant::now() + self.timeout;
         let started = Instant::now();
+        let mut clock = self
+            .connection
+            .extensions
+            .is_timesync()
+            .then(|| "the server does not tell its time".to_owned());
         loop {
             let heard = conversation.next(Some(deadline));
             if let Some(signal) = signals.received() {
@@ -85,20 +90,35 @@ impl Handshake {
             match heard? {
                 Some(Heard::Event(Event::Handshaken { reply })) => {
                     let round_trip = started.elapsed();
-                    let answered = answer(
-                        &mut conversation,
-                        &reply,
-                        filter.as_ref(),
-                        round_trip,
-                        output.secrets(),
-                    );
+                    let answered = match &filter {
+                        Some(filter) => filtered(&mut conversation, &reply, filter),
+                        None => {
+                            let seen = Seen {
+                                round_trip,
+                                clock,
+                                secrets: output.secrets(),
+                            };
+                            answer(&mut conversation, &reply, seen)
+                        }
+                    };
                     conversation.leave();
                     return answered;
+                }
+                Some(Heard::Event(Event::Synchronised { lag, offset })) => {
+                    clock = Some(words::clocks(lag, offset));
                 }
                 Some(Heard::Event(_) | Heard::Woken) | None => {}
             }
         }
     }
+}
+
+/// What the digest has from elsewhere than the reply.
+struct Seen {
+    round_trip: Duration,
+    /// How the server's clock compares, if that was asked.
+    clock: Option<String>,
+    secrets: Secrets,
 }
 
 /// Compiles `--jq` before anything is sent.
@@ -130,32 +150,26 @@ pub(crate) fn too_late(timeout: Duration, conversation: &Conversation<'_>) -> St
     }
 }
 
-fn answer(
-    conversation: &mut Conversation<'_>,
-    reply: &Message,
-    filter: Option<&Filter>,
-    round_trip: Duration,
-    secrets: Secrets,
-) -> Result<(), Stop> {
-    if let Some(filter) = filter {
-        let outputs = filter
-            .apply(reply.raw())
-            .map_err(|error| Stop::usage("--jq fails on the reply").cause(error))?;
-        return Ok(conversation.printer.filtered(&outputs)?);
-    }
+fn answer(conversation: &mut Conversation<'_>, reply: &Message, seen: Seen) -> Result<(), Stop> {
     let record = conversation.received(reply.clone());
     conversation.printer.answer(&record)?;
-    let facts = digest(conversation, reply, round_trip, secrets);
+    let facts = digest(conversation, reply, seen);
     Ok(conversation.printer.facts(&facts)?)
 }
 
-/// What was negotiated, for people.
-fn digest(
-    conversation: &Conversation<'_>,
+fn filtered(
+    conversation: &mut Conversation<'_>,
     reply: &Message,
-    round_trip: Duration,
-    secrets: Secrets,
-) -> Vec<Fact> {
+    filter: &Filter,
+) -> Result<(), Stop> {
+    let outputs = filter
+        .apply(reply.raw())
+        .map_err(|error| Stop::usage("--jq fails on the reply").cause(error))?;
+    Ok(conversation.printer.filtered(&outputs)?)
+}
+
+/// What was negotiated, for people.
+fn digest(conversation: &Conversation<'_>, reply: &Message, seen: Seen) -> Vec<Fact> {
     let trace = conversation.last_trace();
     let connection_type = conversation.client.connection_type();
     let mut facts = Vec::new();
@@ -180,7 +194,7 @@ fn digest(
     let client_id = reply.client_id().unwrap_or_default();
     fact(
         "client id",
-        match secrets {
+        match seen.secrets {
             Secrets::Redacted => shortened_client_id(client_id),
             Secrets::Shown => client_id.to_owned(),
         },
@@ -215,8 +229,17 @@ fn digest(
     );
     fact(
         "round trip",
-        words::duration(trace.map_or(round_trip, |it| it.total)),
+        words::duration(match connection_type {
+            // Of a websocket the trace tells the upgrade.
+            ConnectionType::WebSocket => seen.round_trip,
+            ConnectionType::LongPolling | ConnectionType::CallbackPolling => {
+                trace.map_or(seen.round_trip, |it| it.total)
+            }
+        }),
     );
+    if let Some(clock) = seen.clock {
+        fact("its clock", clock);
+    }
     facts
 }
 

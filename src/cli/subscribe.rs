@@ -160,6 +160,7 @@ impl Tail<'_> {
             self.conversation.printer.summary(&Summary {
                 n_received: self.n_received,
                 n_matched,
+                n_duplicates: self.conversation.n_duplicates(),
                 n_lost_sessions: self.conversation.n_lost_sessions(),
                 elapsed: self.started.elapsed(),
             });

@@ -106,6 +106,8 @@ pub(crate) struct Summary {
     pub(crate) n_received: u64,
     /// Those that `--jq` let pass, if it was given.
     pub(crate) n_matched: Option<u64>,
+    /// Deliveries that had been received before, and were not shown again.
+    pub(crate) n_duplicates: u64,
     /// Sessions lost on the way.
     pub(crate) n_lost_sessions: u64,
     /// From the handshake to the end.

@@ -252,6 +252,10 @@ impl Printer {
             text.push_str(&format!(", {n_matched} matched"));
         }
         text.push_str(&format!(" in {}", words::duration(summary.elapsed)));
+        if summary.n_duplicates > 0 {
+            let duplicates = words::count(summary.n_duplicates, "duplicate");
+            text.push_str(&format!(", {duplicates} dropped"));
+        }
         if summary.n_lost_sessions > 0 {
             let lost = words::count(summary.n_lost_sessions, "session");
             text.push_str(&format!(", {lost} lost"));

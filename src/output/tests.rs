@@ -255,10 +255,11 @@ fn a_summary_adds_up_a_tail() {
     fixture.printer.summary(&Summary {
         n_received: 1,
         n_matched: Some(0),
+        n_duplicates: 2,
         n_lost_sessions: 2,
         elapsed: Duration::from_secs(75),
     });
-    insta::assert_snapshot!(fixture.err(), @"~ 1 message received, 0 matched in 1m 15s, 2 sessions lost");
+    insta::assert_snapshot!(fixture.err(), @"~ 1 message received, 0 matched in 1m 15s, 2 duplicates dropped, 2 sessions lost");
 }
 
 #[test]

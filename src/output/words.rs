@@ -27,6 +27,24 @@ pub(crate) fn clock(duration: Duration) -> String {
     format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
 }
 
+/// How another clock compares with this machine's, in milliseconds: `12 ms ahead, lag 1 ms`.
+pub(crate) fn clocks(lag: i64, offset: i64) -> String {
+    let ahead = match offset {
+        0 => "the same".to_owned(),
+        1.. => format!("{} ahead", milliseconds(offset)),
+        _ => format!("{} behind", milliseconds(offset)),
+    };
+    format!("{ahead}, lag {}", milliseconds(lag.max(0)))
+}
+
+/// Without a fraction, which nobody has measured.
+fn milliseconds(n: i64) -> String {
+    match n.unsigned_abs() {
+        n @ ..1000 => format!("{n} ms"),
+        n => duration(Duration::from_millis(n)),
+    }
+}
+
 /// A count with its noun: `1 message`, `2 messages`.
 pub(crate) fn count(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
@@ -48,5 +66,13 @@ mod tests {
         assert_eq!(of(41_240_000), "41.2s");
         assert_eq!(of(59_960_000), "1m");
         assert_eq!(of(10_740_000_000), "2h 59m");
+    }
+
+    #[test]
+    fn clocks_are_ahead_behind_or_the_same() {
+        assert_eq!(clocks(1, 12), "12 ms ahead, lag 1 ms");
+        assert_eq!(clocks(0, -1500), "1.5s behind, lag 0 ms");
+        assert_eq!(clocks(-3, 0), "the same, lag 0 ms");
+        assert!(clocks(i64::MIN, i64::MIN).ends_with(" behind, lag 0 ms"));
     }
 }

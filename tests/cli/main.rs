@@ -10,6 +10,7 @@ mod authority;
 mod bad_input;
 mod call;
 mod exit_status;
+mod extensions;
 mod false_green;
 mod handshake;
 mod hostile;
