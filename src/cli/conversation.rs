@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Client, Notice};
-use bayeux::protocol::{Channel, ConnectionType, Finding, Kind, Message};
+use bayeux::protocol::{Channel, ConnectionType, Finding, Json, Kind, Message};
 use bayeux::recording::{Direction, MessageRecord, State, StateRecord, Unreadable};
-use bayeux::session::{End, Event, Refusal};
+use bayeux::session::extension::ReplayFrom;
+use bayeux::session::{End, Event, Refusal, Replayed};
 use bayeux::transport::{Endpoint, Trace};
 
 use super::exit::Stop;
@@ -221,8 +222,9 @@ impl<'p> Conversation<'p> {
                 gap,
                 n_restored,
                 n_subscriptions,
-                ..
+                replays,
             } => State::SessionRenewed {
+                replays: replays.iter().filter_map(replay).collect(),
                 gap: *gap,
                 n_restored: *n_restored,
                 n_subscriptions: *n_subscriptions,
@@ -237,6 +239,22 @@ impl<'p> Conversation<'p> {
                 let channel = message.channel();
                 warning(format!(
                     "messages on {channel} come again, from before the connection failed; they are not shown twice"
+                ))
+            }
+            Event::ReplayRefused {
+                pattern,
+                id,
+                instead,
+                reply,
+            } => {
+                let instead = match instead {
+                    ReplayFrom::All => "starting with all that the server has kept",
+                    ReplayFrom::New | ReplayFrom::After(_) => "starting with new ones",
+                };
+                let error = explain::error_of(reply);
+                let error = error.trim_end_matches('.');
+                warning(format!(
+                    "no events of {pattern} behind {id}: {error}; {instead}"
                 ))
             }
             // Each handshake of a renewed session says so again.
@@ -387,6 +405,10 @@ pub(crate) fn record(
         transport: connection_type.as_str().into(),
         message,
     }
+}
+
+fn replay(it: &Replayed) -> Option<(String, Json)> {
+    Some((it.pattern.to_string(), it.from.as_str().parse().ok()?))
 }
 
 fn warning(reason: String) -> State {

@@ -19,6 +19,7 @@ mod operands;
 mod output_args;
 mod publish;
 mod publishing;
+mod replay_args;
 mod serve;
 mod signals;
 mod subscribe;

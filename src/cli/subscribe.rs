@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use bayeux::filter::Filter;
-use bayeux::protocol::{ChannelPattern, Message};
+use bayeux::protocol::{ChannelPattern, Message, member};
+use bayeux::session::extension::ReplayFrom;
 use bayeux::session::{Connects, Event, Recovery};
 
 use super::connection::{ConnectionArgs, Wanted};
@@ -14,6 +15,7 @@ use super::explain::subscribe_refused;
 use super::handshake::compile;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
+use super::replay_args::ReplayArgs;
 use super::signals::{Ends, Signals};
 use super::values;
 use crate::output::{Printer, Summary, words};
@@ -32,7 +34,8 @@ Examples:
   bayeux sub /demo -n 1 --timeout 10s --jq 'select(.data.user==\"ann\")'
   bayeux sub '/stocks/**' -o data | jq .price
   bayeux sub /a '/b/*' --duration 1m --record traffic.ndjson
-  bayeux sub /demo --idle 5s --no-reconnect"
+  bayeux sub /demo --idle 5s --no-reconnect
+  bayeux sub /event/Order__e --replay all"
 )]
 pub(crate) struct Subscribe {
     /// The server (BAYEUX_URL if left out) and the channels or patterns: /a, /a/*, /a/**.
@@ -66,6 +69,9 @@ pub(crate) struct Subscribe {
     no_reconnect: bool,
 
     #[command(flatten)]
+    replay: ReplayArgs,
+
+    #[command(flatten)]
     connection: ConnectionArgs,
 }
 
@@ -75,6 +81,7 @@ impl Subscribe {
         let endpoint = operands.endpoint()?;
         let patterns = operands.patterns()?;
         let filter = compile(self.jq.as_deref())?;
+        let replaying = self.replay.prepare(&patterns)?;
         self.connection
             .record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
@@ -83,6 +90,9 @@ impl Subscribe {
             capture: output.capture(),
         };
         let mut settings = self.connection.settings(&endpoint, wanted)?;
+        if let Some(replay) = replaying.extension {
+            settings.session.extensions.push(Box::new(replay));
+        }
         if self.no_reconnect {
             settings.session.recovery = Recovery::Never;
         }
@@ -109,6 +119,8 @@ impl Subscribe {
             n_matched: 0,
             filter_errors: HashSet::new(),
             is_stranger_told: false,
+            is_salesforce: false,
+            asks_for_all: replaying.asks_for_all,
             goal: self,
         }
         .run()
@@ -120,6 +132,12 @@ impl Subscribe {
             _ => Ends::Goal,
         }
     }
+}
+
+/// Salesforce tells it by an extension that nobody else has.
+fn is_salesforce(reply: &Message) -> bool {
+    let format = reply.ext().and_then(|it| member(it, "payload.format"));
+    format.is_some()
 }
 
 /// Complaints of `--jq` that are told; after that they say nothing new.
@@ -144,6 +162,9 @@ struct Tail<'p> {
     filter_errors: HashSet<String>,
     /// Whether it was told that messages come which nobody asked for.
     is_stranger_told: bool,
+    is_salesforce: bool,
+    /// Whether a channel starts with all that the server has kept.
+    asks_for_all: bool,
 }
 
 impl Tail<'_> {
@@ -210,7 +231,29 @@ impl Tail<'_> {
             Event::SubscribeRefused { pattern, refusal } => {
                 Err(subscribe_refused(&pattern, &refusal))
             }
+            Event::Handshaken { reply } => {
+                self.is_salesforce = is_salesforce(&reply);
+                if std::mem::take(&mut self.asks_for_all) {
+                    self.tell_allowance();
+                }
+                Ok(())
+            }
+            Event::ReplayRefused { instead, .. } => {
+                if instead == ReplayFrom::All {
+                    self.tell_allowance();
+                }
+                Ok(())
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// Salesforce counts what it delivers in 24 hours, and then delivers nothing.
+    fn tell_allowance(&mut self) {
+        if self.is_salesforce {
+            self.conversation.printer.warning(
+                "every replayed event counts against the org's daily allowance of deliveries",
+            );
         }
     }
 

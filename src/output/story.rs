@@ -1,5 +1,6 @@
 //! The story on standard error: what happens to the session, one line each, and errors.
 
+use bayeux::protocol::Json;
 use bayeux::recording::{Failure, State};
 
 use super::paint::Role;
@@ -88,6 +89,7 @@ pub(super) fn state(state: &State, surface: &Surface) -> String {
             gap,
             n_restored,
             n_subscriptions,
+            replays,
         } => {
             let role = if n_restored < n_subscriptions {
                 Role::Bad
@@ -96,8 +98,9 @@ pub(super) fn state(state: &State, surface: &Surface) -> String {
             };
             let gap = words::duration(*gap);
             let text = format!(
-                "session renewed: {n_restored} of {} restored, gap {gap}",
+                "session renewed: {n_restored} of {} restored{}, gap {gap}",
                 words::count(*n_subscriptions as u64, "subscription"),
+                replay(replays),
             );
             (role, text)
         }
@@ -108,6 +111,20 @@ pub(super) fn state(state: &State, surface: &Surface) -> String {
         State::Warning { reason } => return labelled(Role::Warning, "warning", reason, surface),
     };
     remark(role, &text, surface)
+}
+
+/// From where on the server replays: the channel is named where there are several.
+fn replay(replays: &[(String, Json)]) -> String {
+    match replays {
+        [] => String::new(),
+        [(_, id)] => format!(", replay from {id}"),
+        several => {
+            let several = several
+                .iter()
+                .map(|(channel, id)| format!("{id} ({channel})"));
+            format!(", replay from {}", several.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// A line that begins with `~`.
@@ -167,6 +184,22 @@ mod tests {
                 gap: Duration::from_millis(3_100),
                 n_restored: 2,
                 n_subscriptions: 2,
+                replays: Vec::new(),
+            },
+            State::SessionRenewed {
+                gap: Duration::from_millis(3_100),
+                n_restored: 1,
+                n_subscriptions: 2,
+                replays: vec![("/a".to_owned(), "1042".parse().unwrap())],
+            },
+            State::SessionRenewed {
+                gap: Duration::from_millis(3_100),
+                n_restored: 2,
+                n_subscriptions: 2,
+                replays: vec![
+                    ("/a".to_owned(), "1042".parse().unwrap()),
+                    ("/b".to_owned(), r#""x7""#.parse().unwrap()),
+                ],
             },
             State::SubscribeRefused {
                 channel: "/admin/**".to_owned(),
@@ -181,6 +214,8 @@ mod tests {
         ~ reconnecting in 1s (attempt 1): connection reset
         ~ session lost after 41.2s: 402::session_unknown
         ~ session renewed: 2 of 2 subscriptions restored, gap 3.1s
+        ~ session renewed: 1 of 2 subscriptions restored, replay from 1042, gap 3.1s
+        ~ session renewed: 2 of 2 subscriptions restored, replay from 1042 (/a), "x7" (/b), gap 3.1s
         ~ subscribe to /admin/** refused: 403::denied\x1b[2J
         warning: replay id 7 is too old
         "#);

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::line::Line;
+use crate::protocol::Json;
 use crate::redaction::{Secrets, shortened_client_id};
 
 /// A change of the session's state, or something the user has to know about it.
@@ -97,6 +98,9 @@ pub enum State {
         n_restored: usize,
         /// How many subscriptions there were.
         n_subscriptions: usize,
+        /// Channels of which the server replays what was missed, and the last event that was
+        /// received before, by its replay id in JSON.
+        replays: Vec<(String, Json)>,
     },
     /// The session has ended.
     Disconnected {
@@ -189,10 +193,17 @@ impl StateRecord {
                 gap,
                 n_restored,
                 n_subscriptions,
-            } => line
-                .milliseconds("gap_ms", *gap)
-                .number("n_restored", n_restored)
-                .number("n_subscriptions", n_subscriptions),
+                replays,
+            } => {
+                let line = line
+                    .milliseconds("gap_ms", *gap)
+                    .number("n_restored", n_restored)
+                    .number("n_subscriptions", n_subscriptions);
+                match replays.as_slice() {
+                    [] => line,
+                    replays => line.raw("replay", &object(replays)),
+                }
+            }
             State::Disconnected { reason: None } => line,
             State::Disconnected {
                 reason: Some(reason),
@@ -201,4 +212,12 @@ impl StateRecord {
         };
         line.end()
     }
+}
+
+/// An object with these members.
+fn object(members: &[(String, Json)]) -> String {
+    let members = members
+        .iter()
+        .map(|(name, value)| format!("{}:{value}", Json::string(name)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }

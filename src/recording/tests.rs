@@ -72,6 +72,7 @@ fn states() -> Vec<State> {
             gap: Duration::from_millis(3_100),
             n_restored: 2,
             n_subscriptions: 2,
+            replays: vec![("/event/Order__e".to_owned(), "1042".parse().unwrap())],
         },
         State::Disconnected { reason: None },
         State::Disconnected {
@@ -130,7 +131,7 @@ fn states_are_one_line_each_and_leave_out_what_is_absent() {
     {"type":"state","state":"reconnecting","reason":"connection reset","attempt":1,"delay_ms":1000}
     {"type":"state","state":"reconnected","gap_ms":3100}
     {"type":"state","state":"session-lost","reason":"402::session_unknown","after_ms":41200}
-    {"type":"state","state":"session-renewed","gap_ms":3100,"n_restored":2,"n_subscriptions":2}
+    {"type":"state","state":"session-renewed","gap_ms":3100,"n_restored":2,"n_subscriptions":2,"replay":{"/event/Order__e":1042}}
     {"type":"state","state":"disconnected"}
     {"type":"state","state":"disconnected","reason":"connection reset"}
     {"type":"state","state":"warning","reason":"connection reset"}

@@ -20,6 +20,7 @@ mod peer;
 mod program;
 mod publish;
 mod recording;
+mod replay;
 mod secrets;
 mod serve;
 mod signals;
