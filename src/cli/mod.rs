@@ -5,6 +5,7 @@ mod completions;
 mod connection;
 mod conversation;
 mod curl;
+mod cursor;
 mod data;
 mod demo;
 mod exit;

@@ -1,10 +1,13 @@
 //! The options of `subscribe` that ask for older events.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use bayeux::protocol::ChannelPattern;
 use bayeux::session::extension::{Fallback, Replay, ReplayFrom};
+use bayeux::transport::Endpoint;
 
+use super::cursor::Cursor;
 use super::exit::Stop;
 
 #[derive(clap::Args, Debug)]
@@ -19,6 +22,11 @@ pub(crate) struct ReplayArgs {
     )]
     replay: Vec<Choice>,
 
+    /// Remember in FILE the last event of each channel that was written, and go on behind it.
+    /// Where it knows none, --replay counts. FILE.lock beside it keeps others away.
+    #[arg(long, value_name = "FILE")]
+    cursor: Option<PathBuf>,
+
     /// Where to start if the server no longer has the event to go on from.
     #[arg(long, value_name = "WHERE", value_enum, default_value_t = FallbackChoice::Fail)]
     replay_fallback: FallbackChoice,
@@ -29,6 +37,7 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct Replaying {
     /// None if nothing was asked for.
     pub(crate) extension: Option<Replay>,
+    pub(crate) cursor: Option<Cursor>,
     /// Whether a channel is to start with all that the server has kept.
     pub(crate) asks_for_all: bool,
 }
@@ -51,10 +60,30 @@ struct Choice {
 }
 
 impl ReplayArgs {
-    /// Says where each channel starts.
-    pub(crate) fn prepare(&self, patterns: &[ChannelPattern]) -> Result<Replaying, Stop> {
+    /// Opens the cursor, before anything is sent.
+    pub(crate) fn prepare(
+        &self,
+        endpoint: &Endpoint,
+        patterns: &[ChannelPattern],
+    ) -> Result<Replaying, Stop> {
         let otherwise = self.otherwise()?;
-        let channels = self.channels(patterns)?;
+        let mut channels = self.channels(patterns)?;
+        let cursor = match &self.cursor {
+            Some(path) => {
+                if let Some(pattern) = patterns.iter().find(|it| it.is_wild()) {
+                    let error = format!("--cursor: {pattern} is a pattern, not a channel");
+                    return Err(
+                        Stop::usage(error).hint("replay ids belong to channels: name each one")
+                    );
+                }
+                Some(Cursor::open(path, endpoint)?)
+            }
+            None => None,
+        };
+        for (channel, id) in cursor.iter().flat_map(Cursor::known) {
+            channels.retain(|(it, _)| it != channel);
+            channels.push((channel.to_owned(), ReplayFrom::After(id.clone())));
+        }
         let start = |pattern: &ChannelPattern| {
             let name = without_query(pattern.as_str());
             let named = channels.iter().find(|(it, _)| it == name);
@@ -66,9 +95,10 @@ impl ReplayArgs {
             FallbackChoice::All => Fallback::All,
             FallbackChoice::Fail => Fallback::Fail,
         };
-        let is_wanted = !self.replay.is_empty();
+        let is_wanted = cursor.is_some() || !self.replay.is_empty();
         Ok(Replaying {
             extension: is_wanted.then(|| Replay::new(channels, otherwise, fallback)),
+            cursor,
             asks_for_all,
         })
     }

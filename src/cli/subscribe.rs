@@ -10,6 +10,7 @@ use bayeux::session::{Connects, Event, Recovery};
 
 use super::connection::{ConnectionArgs, Wanted};
 use super::conversation::{Conversation, Heard};
+use super::cursor::Cursor;
 use super::exit::{Exit, Stop};
 use super::explain::subscribe_refused;
 use super::handshake::compile;
@@ -35,7 +36,7 @@ Examples:
   bayeux sub '/stocks/**' -o data | jq .price
   bayeux sub /a '/b/*' --duration 1m --record traffic.ndjson
   bayeux sub /demo --idle 5s --no-reconnect
-  bayeux sub /event/Order__e --replay all"
+  bayeux sub /event/Order__e --replay all --cursor orders.json"
 )]
 pub(crate) struct Subscribe {
     /// The server (BAYEUX_URL if left out) and the channels or patterns: /a, /a/*, /a/**.
@@ -81,7 +82,7 @@ impl Subscribe {
         let endpoint = operands.endpoint()?;
         let patterns = operands.patterns()?;
         let filter = compile(self.jq.as_deref())?;
-        let replaying = self.replay.prepare(&patterns)?;
+        let replaying = self.replay.prepare(&endpoint, &patterns)?;
         self.connection
             .record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
@@ -121,6 +122,7 @@ impl Subscribe {
             is_stranger_told: false,
             is_salesforce: false,
             asks_for_all: replaying.asks_for_all,
+            cursor: replaying.cursor,
             goal: self,
         }
         .run()
@@ -165,16 +167,20 @@ struct Tail<'p> {
     is_salesforce: bool,
     /// Whether a channel starts with all that the server has kept.
     asks_for_all: bool,
+    cursor: Option<Cursor>,
 }
 
 impl Tail<'_> {
     fn run(mut self) -> Result<(), Stop> {
         let mut outcome = self.listen();
+        // At once: to leave may take a second, and a second signal ends the program.
+        outcome = self.save_cursor(outcome);
         if !self.conversation.client.is_ended() {
             let late = self.conversation.leave();
             if outcome.is_ok() && self.goal.count.is_none() {
                 outcome = late.into_iter().try_for_each(|it| self.received(it));
             }
+            outcome = self.save_cursor(outcome);
         }
         if self.tailing_since.is_some() {
             let n_matched = self.filter.as_ref().map(|_| self.n_matched);
@@ -192,11 +198,18 @@ impl Tail<'_> {
     fn listen(&mut self) -> Result<(), Stop> {
         loop {
             // What was received is the answer, even if a signal came at the same moment.
-            match self.conversation.next(self.deadline()) {
+            let save_at = self.cursor.as_ref().and_then(Cursor::due);
+            let wake_at = self.deadline().into_iter().chain(save_at).min();
+            match self.conversation.next(wake_at) {
                 Ok(Some(Heard::Event(event))) => self.take(event)?,
                 Ok(Some(Heard::Woken) | None) => {}
                 Err(_) if self.signals.received().is_some() => {}
                 Err(stop) => return Err(stop),
+            }
+            if let Some(cursor) = &mut self.cursor
+                && cursor.due().is_some_and(|it| it <= Instant::now())
+            {
+                cursor.save()?;
             }
             if self.goal.count.is_some_and(|count| self.n_matched >= count) {
                 return Ok(());
@@ -257,6 +270,20 @@ impl Tail<'_> {
         }
     }
 
+    /// Brings the cursor up to date. An error that ends the tail already stays the one that is
+    /// told as such.
+    fn save_cursor(&mut self, outcome: Result<(), Stop>) -> Result<(), Stop> {
+        let saved = self.cursor.as_mut().map_or(Ok(()), Cursor::save);
+        match (outcome, saved) {
+            (Err(stop), Err(unsaved)) if stop.exit != Exit::Reached => {
+                self.conversation.printer.warning(&unsaved.to_string());
+                Err(stop)
+            }
+            (_, Err(unsaved)) => Err(unsaved),
+            (outcome, Ok(())) => outcome,
+        }
+    }
+
     fn received(&mut self, message: Message) -> Result<(), Stop> {
         let is_asked_for = self.is_asked_for(message.channel());
         if !is_asked_for && !std::mem::replace(&mut self.is_stranger_told, true) {
@@ -267,18 +294,32 @@ impl Tail<'_> {
         self.n_received += 1;
         self.last_received = Some(Instant::now());
         let record = self.conversation.received(message);
+        // Only an event that was written, or that a filter dropped, moves the cursor.
+        let mut cursor = self.cursor.as_mut().filter(|_| is_asked_for);
         let Some(filter) = &self.filter else {
             self.n_matched += u64::from(is_asked_for);
-            return Ok(self.conversation.printer.delivery(&record)?);
+            self.conversation.printer.delivery(&record)?;
+            if let Some(cursor) = &mut cursor {
+                cursor.advance(&record.message);
+            }
+            return Ok(());
         };
         self.conversation.printer.traffic(&record, None)?;
         match filter.apply(record.message.raw()) {
-            Ok(outputs) if outputs.is_empty() => Ok(()),
             Ok(outputs) => {
-                self.n_matched += u64::from(is_asked_for);
-                Ok(self.conversation.printer.filtered(&outputs)?)
+                if !outputs.is_empty() {
+                    self.n_matched += u64::from(is_asked_for);
+                    self.conversation.printer.filtered(&outputs)?;
+                }
+                if let Some(cursor) = &mut cursor {
+                    cursor.advance(&record.message);
+                }
+                Ok(())
             }
             Err(error) => {
+                if let Some(cursor) = &mut cursor {
+                    cursor.hold(&record.message);
+                }
                 // jq's complaints hold the value at hand: each message may bring a new one.
                 let error = error.to_string();
                 let is_told = self.filter_errors.len() < MOST_FILTER_ERRORS;
