@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use crate::hostile::{Answer, Hostile, accepted, answer};
 use crate::program::{Program, bayeux, empty_folder, snapshot};
@@ -189,10 +190,11 @@ fn a_tail_that_waits_saves_what_it_wrote() {
     let cursor = cursor("waits");
     let peer = org(&[1041]);
     let mut running = tail(&peer, &cursor)
-        .args(&["--replay", "all", "--duration", "20s"])
+        .args(&["--replay", "all", "--duration", "1m"])
         .start();
     running.printed("1041");
-    while id(&cursor).is_none() {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while id(&cursor).is_none() && Instant::now() < deadline {
         std::thread::yield_now();
     }
     assert_eq!(id(&cursor).as_deref(), Some("1041"));
