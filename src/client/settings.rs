@@ -70,6 +70,7 @@ impl Settings {
                 endpoint,
                 tls: Tls::default(),
                 headers: Vec::new(),
+                authorization: None,
                 connect_timeout: Duration::from_secs(10),
                 network_timeout,
                 max_body: 64 * 1024 * 1024,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::AuthorizationError;
 use super::excerpt::Excerpt;
 use super::tls::CertificateProblem;
 use crate::session::{Failure, Permanence, Stage};
@@ -175,6 +176,12 @@ pub enum TransportError {
         /// When to try again.
         retry_after: Option<Duration>,
     },
+    /// HTTP 401, and there are no other credentials to be had.
+    #[error("HTTP status 401, and no new credentials: {reason}")]
+    Unauthorised {
+        /// Why not.
+        reason: AuthorizationError,
+    },
     /// A redirect. It is not followed: a browser would turn the POST into a GET.
     #[error("HTTP status {status}, the server redirects to: {location}")]
     Redirect {
@@ -315,6 +322,7 @@ impl TransportError {
             | Self::TooLarge { .. }
             | Self::Compression { .. }
             | Self::Status { .. }
+            | Self::Unauthorised { .. }
             | Self::Redirect { .. }
             | Self::Empty
             | Self::NotJson { .. }
@@ -361,6 +369,7 @@ impl TransportError {
             | Self::NotHttp { .. }
             | Self::BadHttp { .. }
             | Self::HeadTooLarge { .. }
+            | Self::Unauthorised { .. }
             | Self::Redirect { .. }
             | Self::NotBayeux { .. }
             | Self::Subprotocol { .. }

@@ -2,11 +2,14 @@
 //!
 //! A [`Polling`] is one client of one [`Endpoint`], with its connections and its cookies.
 //! Its [`exchange`](Polling::exchange) blocks; the two lanes of a session call it from
-//! two threads. It never sends a request twice and follows no redirect: what to repeat is
-//! the session's decision, and [`TransportError`] says exactly how far a request got.
+//! two threads. It sends a request twice only if the server refuses its credentials (HTTP 401,
+//! so that it was not carried out) and [`Authorization`] has others, and follows no redirect:
+//! what else to repeat is the session's decision, and [`TransportError`] says exactly how far
+//! a request got.
 //!
 //! ```text
 //! Polling       one request: deadlines, body limit, what the response means
+//!   authorization  the credentials, and others when they are refused
 //!   cookies     the jar
 //!   ureq        HTTP/1.1, chunked, gzip, the pool of idle connections
 //!     tap       plaintext bytes: capture, time of the first byte
@@ -18,6 +21,7 @@
 //! Every layer notes what it does in the ledger of the exchange, a thread-local.
 
 mod answer;
+mod authorization;
 mod connections;
 mod cookies;
 mod dialer;
@@ -39,6 +43,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use authorization::{
+    Authorization, AuthorizationError, Credential, CredentialSource, Generation,
+};
 pub use connections::Connections;
 pub use cookies::Cookie;
 pub use endpoint::{Endpoint, EndpointError};

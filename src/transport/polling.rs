@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
@@ -17,7 +18,10 @@ use super::ledger::{self, Budget, Ledger};
 use super::tap::TapConnector;
 use super::tls::TlsConnector;
 use super::wire::WireConnector;
-use super::{Capture, Connections, Cookie, Endpoint, Header, Tls, Trace, TransportError, answer};
+use super::{
+    Authorization, Capture, Connections, Cookie, Credential, Endpoint, Header, Tls, Trace,
+    TransportError, answer,
+};
 use crate::protocol::{
     Body, Callback, ConnectionType, DecodeError, FindingKind, Message, decode, encode,
 };
@@ -33,6 +37,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Headers of every request; they replace those that bayeux sends of itself.
     pub headers: Vec<Header>,
+    /// The `Authorization` of every request; it replaces one in the headers.
+    pub authorization: Option<Arc<Authorization>>,
     /// The longest time for name lookup, TCP and TLS together.
     pub connect_timeout: Duration,
     /// The longest time for the network and the server's work, for the response's head and
@@ -161,11 +167,47 @@ impl Polling {
     /// `hold` is how long the server may rightly keep the response back: for its head the
     /// time is hold and network timeout, for the body it is the network timeout again, or
     /// what is left of the former. `until` ends all of it, if it comes first.
+    ///
+    /// A request whose credentials are refused with HTTP 401 is sent once more with others,
+    /// if there are any.
     pub fn exchange(
         &self,
         messages: &[Message],
         hold: Duration,
         until: Option<Instant>,
+    ) -> Exchange {
+        let epoch = self.settings.connections.epoch();
+        let attempt = |it: Option<&Credential>| self.attempt(messages, hold, until, epoch, it);
+        let Some(authorization) = &self.settings.authorization else {
+            return attempt(None);
+        };
+        authorization.attempt(
+            until,
+            |credential| attempt(Some(credential)),
+            Exchange::is_unauthorised,
+            |refused, renewed| match renewed {
+                Ok(_) if self.settings.connections.epoch() != epoch => refused,
+                Ok(credential) => {
+                    let mut exchange = attempt(Some(credential));
+                    exchange.trace.refused = Some(Box::new(refused.trace));
+                    exchange
+                }
+                Err(reason) => Exchange {
+                    outcome: Err(TransportError::Unauthorised { reason }),
+                    ..refused
+                },
+            },
+        )
+    }
+
+    /// One request and its response.
+    fn attempt(
+        &self,
+        messages: &[Message],
+        hold: Duration,
+        until: Option<Instant>,
+        epoch: u64,
+        credential: Option<&Credential>,
     ) -> Exchange {
         let budget = Budget {
             connect: self.settings.connect_timeout,
@@ -181,10 +223,10 @@ impl Polling {
         } else {
             MAX_IDLE
         };
-        let epoch = self.settings.connections.epoch();
         Ledger::new(budget, max_idle, self.settings.capture, epoch).open();
-        let response = self.send(messages);
-        let ledger = Ledger::close().expect("opened above, on this thread");
+        let response = self.send(messages, credential);
+        let mut ledger = Ledger::close().expect("opened above, on this thread");
+        ledger.trace.credential = credential.map(|it| it.generation);
 
         let mut outcome = match response {
             Ok((status, body)) => {
@@ -219,8 +261,16 @@ impl Polling {
     }
 
     /// Sends the request, and reads the response's status and body.
-    fn send(&self, messages: &[Message]) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
+    fn send(
+        &self,
+        messages: &[Message],
+        credential: Option<&Credential>,
+    ) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
         let mut request = self.request.clone();
+        if let Some(credential) = credential {
+            let (name, value) = credential.header.parts();
+            request.headers_mut().insert(name, value.clone());
+        }
         if let Some(cookies) = self.cookies.header() {
             request.headers_mut().insert(header::COOKIE, cookies);
         }
@@ -275,6 +325,15 @@ impl Form {
             Self::Post => decode(bytes),
             Self::Get(callback) => callback.decode(bytes),
         }
+    }
+}
+
+impl Exchange {
+    fn is_unauthorised(&self) -> bool {
+        matches!(
+            self.outcome,
+            Err(TransportError::Status { status: 401, .. })
+        )
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use ureq::http::HeaderMap;
 
+use super::Generation;
+
 /// Whether the bytes of requests and responses are kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Capture {
@@ -39,6 +41,10 @@ pub struct Trace {
     pub bytes_sent: u64,
     /// Bytes taken from the socket, encryption and its handshake included.
     pub bytes_received: u64,
+    /// Which value of [`Authorization`](super::Authorization) it carried.
+    pub credential: Option<Generation>,
+    /// The attempt before this one, whose credentials the server refused with HTTP 401.
+    pub refused: Option<Box<Self>>,
     /// The response's status.
     pub status: Option<u16>,
     /// The response's headers. Those that came before decompression are in the text only:
@@ -65,6 +71,8 @@ impl Trace {
             total: Duration::ZERO,
             bytes_sent: 0,
             bytes_received: 0,
+            credential: None,
+            refused: None,
             status: None,
             headers: HeaderMap::new(),
             cookies_set: Vec::new(),

@@ -3,6 +3,7 @@
 mod answers;
 #[path = "../../../tests/cli/authority.rs"]
 mod authority;
+mod authorization;
 mod callback;
 mod connections;
 mod tls;
@@ -73,6 +74,14 @@ impl Peer {
         }
     }
 
+    /// Reads one request; nothing once the client has left.
+    fn request_or_end(&mut self) -> String {
+        match self.0.peek(&mut [0; 1]) {
+            Ok(1..) => self.request(),
+            Ok(0) | Err(_) => String::new(),
+        }
+    }
+
     /// What a single read finds.
     fn read_once(&mut self) -> String {
         let mut bytes = vec![0; 256 * 1024];
@@ -129,6 +138,7 @@ fn settings(url: &str) -> Settings {
         endpoint: url.parse().unwrap(),
         tls: Tls::default(),
         headers: Vec::new(),
+        authorization: None,
         connect_timeout: LONG,
         network_timeout: LONG,
         max_body: 1_000_000,

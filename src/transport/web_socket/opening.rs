@@ -13,7 +13,7 @@ use super::super::cookies::Cookies;
 use super::super::dialer::{Dialed, Dialer};
 use super::super::ledger::{self, Budget, Ledger};
 use super::super::tls::server_name;
-use super::super::{Settings, Trace, TransportError};
+use super::super::{Credential, Settings, Trace, TransportError};
 use super::layers::Layers;
 use super::outcome;
 use super::stream::Stream;
@@ -39,6 +39,18 @@ pub(super) struct Refused {
     pub(super) error: TransportError,
     /// Whether the server was reached, and the upgrade is what failed.
     pub(super) is_upgrade: bool,
+}
+
+impl Opened {
+    fn is_unauthorised(&self) -> bool {
+        match &self.outcome {
+            Err(refused) => matches!(
+                &refused.error,
+                TransportError::UpgradeRefused(refusal) if refusal.status == 401
+            ),
+            Ok(_) => false,
+        }
+    }
 }
 
 /// Opens websockets to one endpoint.
@@ -67,8 +79,34 @@ impl Opener {
         })
     }
 
-    /// Opens a websocket; blocks for at most the connect timeout and the network timeout.
+    /// Opens a websocket; blocks for at most the connect timeout and the network timeout, and
+    /// twice that if the server refuses the credentials and there are others.
     pub(super) fn open(&self) -> Opened {
+        let Some(authorization) = &self.settings.authorization else {
+            return self.attempt(None);
+        };
+        authorization.attempt(
+            None,
+            |credential| self.attempt(Some(credential)),
+            Opened::is_unauthorised,
+            |refused, renewed| match renewed {
+                Ok(credential) => {
+                    let mut opened = self.attempt(Some(credential));
+                    opened.trace.refused = Some(refused.trace);
+                    opened
+                }
+                Err(reason) => Opened {
+                    outcome: Err(Refused {
+                        error: TransportError::Unauthorised { reason },
+                        is_upgrade: false,
+                    }),
+                    ..refused
+                },
+            },
+        )
+    }
+
+    fn attempt(&self, credential: Option<&Credential>) -> Opened {
         let budget = Budget {
             connect: self.settings.connect_timeout,
             hold: Duration::ZERO,
@@ -79,8 +117,9 @@ impl Opener {
         Ledger::new(budget, Duration::ZERO, self.settings.capture, epoch).open();
         let connected = self.connect();
         let is_upgrade = connected.is_ok();
-        let upgraded = connected.and_then(|it| self.upgrade(it));
-        let ledger = Ledger::close().expect("opened above, on this thread");
+        let upgraded = connected.and_then(|it| self.upgrade(it, credential));
+        let mut ledger = Ledger::close().expect("opened above, on this thread");
+        ledger.trace.credential = credential.map(|it| it.generation);
         let outcome = upgraded.map(Box::new).map_err(|failed| {
             let error = match failed {
                 Failed::Transport(error) => error,
@@ -130,13 +169,13 @@ impl Opener {
         Ok(Layers::tls(connection, stream))
     }
 
-    fn upgrade(&self, layers: Layers) -> Result<Socket, Failed> {
+    fn upgrade(&self, layers: Layers, credential: Option<&Credential>) -> Result<Socket, Failed> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_frame_size(usize::try_from(self.settings.max_body).ok())
             .max_message_size(usize::try_from(self.settings.max_body).ok());
-        let request = self.request();
+        let request = self.request(credential);
         ledger::with(Ledger::await_response);
         let upgraded = tungstenite::client::client_with_config(request, layers, Some(config));
         let (mut socket, response) = upgraded.map_err(|error| match error {
@@ -159,7 +198,7 @@ impl Opener {
         Ok(socket)
     }
 
-    fn request(&self) -> Request {
+    fn request(&self, credential: Option<&Credential>) -> Request {
         let endpoint = &self.settings.endpoint;
         let uri = endpoint.uri();
         let mut request = Request::new(());
@@ -181,6 +220,10 @@ impl Opener {
         ];
         for (name, value) in upgrade {
             insert(headers, name, &value);
+        }
+        if let Some(credential) = credential {
+            let (name, value) = credential.header.parts();
+            headers.insert(name, value.clone());
         }
         if let Some(cookies) = self.cookies.header() {
             headers.insert(header::COOKIE, cookies);
