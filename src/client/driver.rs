@@ -5,7 +5,9 @@ use std::sync::mpsc::Sender;
 
 use crate::protocol::ConnectionType;
 use crate::session::{Connects, ExchangeId};
-use crate::transport::{Exchange, Incoming, Polling, TransportError, Wake, WebSocket};
+use crate::transport::{
+    AuthorizationError, Exchange, Incoming, Polling, TransportError, Wake, WebSocket,
+};
 
 use super::lanes::Lanes;
 use super::{Settings, TransportSettings};
@@ -26,6 +28,8 @@ pub(super) enum Driver {
 pub(super) enum Input {
     Exchanged(ExchangeId, Box<Exchange>),
     Socket(Incoming),
+    /// The answer to [`Event::Unauthorised`](crate::session::Event::Unauthorised).
+    Renewed(Result<(), AuthorizationError>),
     Wake,
 }
 

@@ -37,13 +37,14 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::protocol::{Body, Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
-use crate::session::{Event, PublishId, Session, Stage, Transmit};
+use crate::session::{Credentials, Event, PublishId, Session, Stage, Transmit};
 use crate::transport::{
-    Connections, Exchange, Incoming, Settings as TransportSettings, Trace, TransportError,
-    Unopened, Wake,
+    Authorization, AuthorizationError, Connections, Exchange, Generation, Incoming,
+    Settings as TransportSettings, Trace, TransportError, Unopened, Wake,
 };
 use driver::{Driver, Input};
 pub use settings::{Fallback, Settings, Traffic};
@@ -81,6 +82,15 @@ pub enum Notice {
         /// Why not.
         error: Arc<TransportError>,
     },
+    /// The server refused the credentials with HTTP 401, and the same request was sent once
+    /// more with others.
+    Reauthorised,
+    /// The server refused the credentials, as [`Event::Unauthorised`] told, and there are
+    /// no others.
+    NotReauthorised {
+        /// Why not.
+        reason: AuthorizationError,
+    },
     /// A [`Waker`] was used.
     Woken,
 }
@@ -89,6 +99,7 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Client {
     session: Session,
+    authorization: Option<Arc<Authorization>>,
     driver: Driver,
     /// For a fallback that may be needed.
     spare: Option<Box<TransportSettings>>,
@@ -97,6 +108,8 @@ pub struct Client {
     inbox: Receiver<Input>,
     poster: Sender<Input>,
     notices: VecDeque<Notice>,
+    /// The credentials of the exchange that was handled last.
+    credential: Option<Generation>,
 }
 
 /// Wakes the owner of a [`Client`] from another thread.
@@ -112,7 +125,11 @@ impl Client {
     ///
     /// # Errors
     /// When the settings cannot be used: a header that is none, for example.
-    pub fn new(settings: Settings) -> Result<Self, TransportError> {
+    pub fn new(mut settings: Settings) -> Result<Self, TransportError> {
+        let authorization = settings.transport.authorization.clone();
+        if authorization.as_ref().is_some_and(|it| it.is_renewable()) {
+            settings.session.credentials = Credentials::Renewable;
+        }
         let (poster, inbox) = channel();
         let driver = Driver::new(&settings, &poster)?;
         let may_fall_back =
@@ -121,6 +138,7 @@ impl Client {
         session.handshake(Instant::now());
         Ok(Self {
             session,
+            authorization,
             driver,
             connections: settings.transport.connections.clone(),
             spare: may_fall_back.then(|| Box::new(settings.transport)),
@@ -128,6 +146,7 @@ impl Client {
             inbox,
             poster,
             notices: VecDeque::new(),
+            credential: None,
         })
     }
 
@@ -165,6 +184,9 @@ impl Client {
                 return Some(notice);
             }
             if let Some(event) = self.session.poll_event() {
+                if matches!(event, Event::Unauthorised { .. }) {
+                    self.renew_credentials();
+                }
                 return Some(Notice::Event(event));
             }
             if self.session.poll_cancel().is_some() {
@@ -248,6 +270,24 @@ impl Client {
         }
     }
 
+    /// Asks for other credentials, on a thread of its own: a command may take its time.
+    fn renew_credentials(&self) {
+        let waker = self.waker();
+        let Some(authorization) = self.authorization.clone() else {
+            return waker.post(Input::Renewed(Err(AuthorizationError::Fixed)));
+        };
+        let (refused, theirs) = (self.credential, waker.clone());
+        let renew = move || {
+            let renewed = authorization.renew(refused, None).map(|_| ());
+            theirs.post(Input::Renewed(renewed));
+        };
+        let builder = thread::Builder::new().name("bayeux-credentials".to_owned());
+        if let Err(error) = builder.spawn(renew) {
+            let reason = AuthorizationError::Source(Arc::new(error));
+            waker.post(Input::Renewed(Err(reason)));
+        }
+    }
+
     fn receive(&mut self, wake_at: Option<Instant>) -> Option<Input> {
         match &mut self.driver {
             Driver::Socket(socket) => {
@@ -268,8 +308,14 @@ impl Client {
     fn handle(&mut self, input: Input) {
         match input {
             Input::Wake => self.notices.push_back(Notice::Woken),
+            Input::Renewed(Ok(())) => self.session.reauthorised(Instant::now()),
+            Input::Renewed(Err(reason)) => {
+                self.notices.push_back(Notice::NotReauthorised { reason });
+                self.session.unauthorised();
+            }
             Input::Exchanged(id, exchange) => {
                 let Exchange { outcome, trace } = *exchange;
+                self.note_credential(&trace);
                 let trace = Some(Box::new(trace));
                 match outcome {
                     Ok(body) => {
@@ -297,16 +343,13 @@ impl Client {
                 let messages = self.take_body(body, None);
                 self.session.handle_messages(Instant::now(), messages);
             }
-            Incoming::Opened {
-                trace,
-                refused: None,
-                ..
-            } => self.tell_exchanged(Vec::new(), Some(trace), None),
-            Incoming::Opened {
-                trace,
-                refused: Some(refused),
-                ..
-            } => self.handle_unopened(*refused, trace),
+            Incoming::Opened { trace, refused, .. } => {
+                self.note_credential(&trace);
+                match refused {
+                    None => self.tell_exchanged(Vec::new(), Some(trace), None),
+                    Some(refused) => self.handle_unopened(*refused, trace),
+                }
+            }
             Incoming::Closed { error, unsent } => {
                 let error = self.tell_failed(error, None);
                 self.give_back(&unsent, &error);
@@ -347,6 +390,14 @@ impl Client {
         for transmit in unsent {
             self.session
                 .handle_failure(Instant::now(), transmit.exchange, &failure);
+        }
+    }
+
+    /// Which credentials were sent, and whether others were refused before.
+    fn note_credential(&mut self, trace: &Trace) {
+        self.credential = trace.credential;
+        if trace.refused.is_some() {
+            self.notices.push_back(Notice::Reauthorised);
         }
     }
 
@@ -414,8 +465,12 @@ impl Drop for Client {
 impl Waker {
     /// Makes [`Client::next`] return [`Notice::Woken`].
     pub fn wake(&self) {
+        self.post(Input::Wake);
+    }
+
+    fn post(&self, input: Input) {
         // Nobody listens any more once the client is gone.
-        let _ = self.poster.send(Input::Wake);
+        let _ = self.poster.send(input);
         if let Some(wake) = &self.wake {
             wake.wake();
         }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::protocol::{Callback, ConnectionType, encoded_len};
-use crate::session::{Connects, Recovery, Settings as SessionSettings};
+use crate::session::{Connects, Credentials, Recovery, Settings as SessionSettings};
 use crate::transport::{Capture, Connections, Endpoint, Settings as TransportSettings, Tls};
 
 /// The settings of a client.
@@ -57,6 +57,7 @@ impl Settings {
                 connection_type,
                 connects: Connects::Held,
                 recovery: Recovery::Always,
+                credentials: Credentials::Fixed,
                 first_handshake: Duration::ZERO,
                 network_timeout,
                 max_batch: 16,

@@ -132,6 +132,15 @@ pub enum Event {
         /// How far the server's clock is ahead, in milliseconds.
         offset: i64,
     },
+    /// The server refuses the credentials, of a handshake or of a session that is lost with
+    /// them. The session waits until the driver calls
+    /// [`reauthorised`](super::Session::reauthorised) or
+    /// [`unauthorised`](super::Session::unauthorised).
+    /// Only with [`Credentials::Renewable`](super::Credentials).
+    Unauthorised {
+        /// The server's reply.
+        reply: Message,
+    },
     /// A reply that answers nothing that was asked.
     Unmatched {
         /// The reply.

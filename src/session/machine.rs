@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json};
 
+use super::authorisation::Unauthorised;
 use super::backoff::Backoff;
 use super::event::{End, Event, LossReason, PublishId};
 use super::failures::patience;
@@ -42,6 +43,8 @@ pub struct Session {
     pub(super) connect_loop: LoopGuard,
     pub(super) n_delivered: u64,
     pub(super) is_leaving: bool,
+    /// Whether no handshake has succeeded since the driver had other credentials.
+    pub(super) has_untried_credentials: bool,
     /// When the first handshake was asked for.
     pub(super) started: Option<Instant>,
     /// The last successful reply.
@@ -65,6 +68,8 @@ pub(super) enum State {
         handshake_at: Instant,
     },
     Handshaking,
+    /// No session, and the credentials are refused: others are waited for.
+    Unauthorised(Unauthorised),
     Established(Established),
     /// A disconnect has to be sent, or is under way.
     Disconnecting {
@@ -122,6 +127,7 @@ impl Session {
             connect_loop: LoopGuard::default(),
             n_delivered: 0,
             is_leaving: false,
+            has_untried_credentials: false,
             started: None,
             last_alive: None,
             renewing_since: None,
@@ -205,7 +211,9 @@ impl Session {
                     n_sent: 0,
                 };
             }
-            State::Idle | State::Unconnected { .. } => self.end(End::Disconnected),
+            State::Idle | State::Unconnected { .. } | State::Unauthorised(_) => {
+                self.end(End::Disconnected);
+            }
             // Once the handshake is answered there is something to disconnect.
             State::Handshaking | State::Disconnecting { .. } | State::Ended => {}
         }
@@ -232,7 +240,11 @@ impl Session {
         match &self.state {
             State::Established(established) => Some(&established.client_id),
             State::Disconnecting { client_id, .. } => Some(client_id),
-            State::Idle | State::Unconnected { .. } | State::Handshaking | State::Ended => None,
+            State::Idle
+            | State::Unconnected { .. }
+            | State::Handshaking
+            | State::Unauthorised(_)
+            | State::Ended => None,
         }
     }
 

@@ -14,11 +14,15 @@
 //!             '----> Ended <--+--- Disconnecting
 //! ```
 //!
+//! Where credentials are renewable, a session that is refused for its credentials does not end
+//! but waits in `Unauthorised` for others, and then handshakes.
+//!
 //! A session has two lanes, each with at most one request in flight: the connect, which the
 //! server holds, and everything else. Over a websocket a request is in flight only until it
 //! has left ([`Session::handle_sent`]), apart from the connect, and messages come on their
 //! own ([`Session::handle_messages`]).
 
+mod authorisation;
 mod backoff;
 mod event;
 mod exchange;
@@ -38,7 +42,7 @@ mod tests;
 pub use event::{End, Event, LossReason, PublishId, Refusal, Replayed};
 pub use exchange::{ExchangeId, Failure, Lane, Permanence, Stage, Transmit};
 pub use machine::Session;
-pub use settings::{Connects, Recovery, Settings};
+pub use settings::{Connects, Credentials, Recovery, Settings};
 
 /// No reply came to a message, although its response did.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -1,10 +1,11 @@
 //! What the session makes of responses, failures and the passing of time.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::protocol::{Advice, Kind, Message, Reconnect};
 
+use super::authorisation::Refused;
 use super::event::{End, Event, LossReason, Refusal, Replayed};
 use super::extension::Delivery;
 use super::failures::no_reply;
@@ -180,6 +181,7 @@ impl Session {
         // The advice that led here has been followed.
         self.advice.reconnect = Reconnect::Retry;
         self.epoch += 1;
+        self.has_untried_credentials = false;
         self.backoff.reset();
         self.send_at = None;
         self.connect_loop = Default::default();
@@ -209,6 +211,9 @@ impl Session {
             let delay = self.backoff.next_delay().max(advised);
             self.announce(&refused(&reply), delay);
             self.handshake_again(now, delay);
+        } else if self.may_reauthorise(&reply) {
+            self.handshake_again(now, Duration::ZERO);
+            self.wait_for_credentials(reply, Refused::Handshake);
         } else {
             // Even with the advice to handshake: Faye gives it with every refusal, and
             // obeying would go on for ever.
@@ -254,6 +259,10 @@ impl Session {
         }
         let advised = reply.advice().map(|_| self.advice.reconnect);
         match advised {
+            Some(Reconnect::None) if self.may_reauthorise(&reply) => {
+                self.lose(now, LossReason::Reply(reply.clone()));
+                self.wait_for_credentials(reply, Refused::Connect);
+            }
             Some(Reconnect::None) => self.end(End::AdvisedNone(reply)),
             Some(Reconnect::Handshake) => self.lose(now, LossReason::Reply(reply)),
             Some(Reconnect::Retry) | None if is_session_unknown(&reply) => {
@@ -388,7 +397,7 @@ impl Session {
 /// A request was refused for a reason that may pass.
 #[derive(Debug, thiserror::Error)]
 #[error("{channel} refused: {error}")]
-struct Refused {
+struct RequestRefused {
     channel: String,
     error: String,
 }
@@ -399,7 +408,7 @@ fn refused(reply: &Message) -> Failure {
         stage: Stage::Interrupted,
         permanence: Permanence::Transient,
         retry_after: None,
-        cause: Arc::new(Refused {
+        cause: Arc::new(RequestRefused {
             channel: reply.channel().to_owned(),
             error,
         }),

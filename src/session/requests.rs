@@ -66,7 +66,11 @@ impl Session {
                 *n_sent += 1;
                 Some(self.transmit(now, vec![Request::Disconnect], None))
             }
-            State::Idle | State::Unconnected { .. } | State::Handshaking | State::Ended => None,
+            State::Idle
+            | State::Unconnected { .. }
+            | State::Handshaking
+            | State::Unauthorised(_)
+            | State::Ended => None,
         }
     }
 
@@ -145,6 +149,7 @@ impl Session {
             State::Idle
             | State::Unconnected { .. }
             | State::Handshaking
+            | State::Unauthorised(_)
             | State::Disconnecting { .. }
             | State::Ended => false,
         }

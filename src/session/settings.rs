@@ -14,6 +14,8 @@ pub struct Settings {
     pub connects: Connects,
     /// What happens when the session is lost.
     pub recovery: Recovery,
+    /// What happens when the server refuses the credentials.
+    pub credentials: Credentials,
     /// How long the *first* handshake is tried again when the server cannot be reached.
     /// Later handshakes are tried for as long as [`recovery`](Self::recovery) says.
     pub first_handshake: Duration,
@@ -49,4 +51,13 @@ pub enum Recovery {
     Always,
     /// End.
     Never,
+}
+
+/// Whether there are other credentials when the server refuses those that were sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Credentials {
+    /// There are none: the session ends.
+    Fixed,
+    /// The driver may have some: it is asked with [`Event::Unauthorised`](super::Event).
+    Renewable,
 }

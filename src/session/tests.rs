@@ -1,5 +1,6 @@
 //! Conversations between a session and a server, in simulated time.
 
+mod authorisation;
 mod extensions;
 mod property;
 mod pushed;

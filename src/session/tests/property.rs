@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::scenario::{failure, permanent, settings};
 use crate::protocol::{Message, meta};
 use crate::session::extension::{Ack, Fallback, Replay, ReplayFrom};
-use crate::session::{Event, Lane, Session, Settings, Stage, Transmit};
+use crate::session::{Credentials, Event, Lane, Session, Settings, Stage, Transmit};
 
 #[derive(Clone, Debug)]
 enum Input {
@@ -20,6 +20,8 @@ enum Input {
     /// Answers the oldest request; the numbers choose what each message gets.
     Respond(Vec<u8>),
     Fail(u8),
+    /// Answers the question for other credentials.
+    Credentials(bool),
     Pass(u32),
 }
 
@@ -29,8 +31,9 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (0..3_u8).prop_map(Input::Unsubscribe),
         3 => Just(Input::Publish),
         1 => Just(Input::Disconnect),
-        12 => proptest::collection::vec(0..12_u8, 0..6).prop_map(Input::Respond),
+        12 => proptest::collection::vec(0..13_u8, 0..6).prop_map(Input::Respond),
         4 => (0..5_u8).prop_map(Input::Fail),
+        1 => any::<bool>().prop_map(Input::Credentials),
         4 => (0..60_000_u32).prop_map(Input::Pass),
     ]
 }
@@ -50,6 +53,7 @@ fn reply(asked: &Message, choice: u8) -> Option<String> {
         7 => r#""successful":false,"error":"401:c:Unknown client""#.to_owned(),
         8 => r#""successful":false,"error":"503::busy""#.to_owned(),
         9 => r#""successful":false,"error":"403::denied","advice":{"reconnect":"none"}"#.to_owned(),
+        11 => r#""successful":false,"error":"401::Authentication invalid","advice":{"reconnect":"none"}"#.to_owned(),
         10 => return Some(format!(r#"{{"channel":"{channel}","successful":true}}"#)),
         _ => return None,
     };
@@ -62,6 +66,7 @@ proptest! {
     fn any_order_of_inputs_keeps_the_invariants(inputs in proptest::collection::vec(input(), 1..80), max_encoded in proptest::option::of(0..700_usize)) {
         let mut now = std::time::Instant::now();
         let mut session = Session::new(Settings {
+            credentials: Credentials::Renewable,
             extensions: vec![
                 Box::new(Ack::new()),
                 Box::new(Replay::new([], ReplayFrom::New, Fallback::All)),
@@ -69,6 +74,7 @@ proptest! {
             max_encoded,
             ..settings()
         });
+        let mut is_unauthorised = false;
         session.handshake(now);
         let mut in_flight: Vec<Transmit> = Vec::new();
         let mut may_be_carried_out: HashMap<String, u32> = HashMap::new();
@@ -112,6 +118,13 @@ proptest! {
                     session.handle_failure(now, transmit.exchange, &failure);
                 }
                 Input::Respond(_) | Input::Fail(_) => {}
+                Input::Credentials(are_new) => {
+                    is_unauthorised = false;
+                    match are_new {
+                        true => session.reauthorised(now),
+                        false => session.unauthorised(),
+                    }
+                }
                 Input::Pass(millis) => {
                     now += Duration::from_millis(millis.into());
                     session.handle_timeout(now);
@@ -135,10 +148,11 @@ proptest! {
             while let Some(event) = session.poll_event() {
                 prop_assert!(!is_ended, "{:?} after the end", event);
                 is_ended = matches!(event, Event::Ended(_));
+                is_unauthorised |= matches!(event, Event::Unauthorised { .. });
             }
             prop_assert_eq!(session.is_ended(), is_ended);
             // A session that is not over either waits for somebody or knows when to act.
-            if !is_ended && in_flight.is_empty() {
+            if !is_ended && !is_unauthorised && in_flight.is_empty() {
                 prop_assert!(session.poll_timeout().is_some(), "stuck: {:?}", session);
             }
         }

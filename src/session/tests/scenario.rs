@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{ConnectionType, Json, Message, meta};
 use crate::session::{
-    Connects, End, Event, Failure, Lane, Permanence, Recovery, Session, Settings, Stage, Transmit,
+    Connects, Credentials, End, Event, Failure, Lane, Permanence, Recovery, Session, Settings,
+    Stage, Transmit,
 };
 
 pub(super) struct Scenario {
@@ -26,6 +27,7 @@ pub(super) fn settings() -> Settings {
         connection_type: ConnectionType::LongPolling,
         connects: Connects::Held,
         recovery: Recovery::Always,
+        credentials: Credentials::Fixed,
         first_handshake: Duration::ZERO,
         network_timeout: Duration::from_secs(10),
         max_batch: 16,
@@ -104,7 +106,11 @@ impl Scenario {
 
     /// A session that is subscribed and whose connect is held.
     pub(super) fn connected(channel: &str) -> Self {
-        let mut scenario = Self::new(settings());
+        Self::connected_with(settings(), channel)
+    }
+
+    pub(super) fn connected_with(settings: Settings, channel: &str) -> Self {
+        let mut scenario = Self::new(settings);
         scenario.session.subscribe(channel.parse().unwrap());
         scenario.expect_sent(["/meta/handshake"]);
         scenario.server_replies([handshake_accepted("one")
@@ -293,6 +299,7 @@ fn name(event: &Event) -> String {
             let replays: String = replays.collect();
             format!("session renewed {n_restored}/{n_subscriptions}{replays}")
         }
+        Event::Unauthorised { .. } => "unauthorised".to_owned(),
         Event::Unmatched { .. } => "unmatched".to_owned(),
         Event::ContradictoryAdvice => "contradictory advice".to_owned(),
         Event::MultipleClients { .. } => "multiple clients".to_owned(),
