@@ -50,6 +50,7 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
 const FILES: &[(&str, &str)] = &[
     ("message.json", r#"{"user": "ann", "text": "hello"}"#),
     ("headers.txt", "Authorization: Bearer s3cret\n"),
+    ("token.txt", "s3cret\n"),
 ];
 
 /// Lines of `sh` blocks that are no examples of the program.

@@ -1,7 +1,6 @@
 //! The options of every command that talks to a server.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use bayeux::client::{Client, Fallback, Settings, Traffic};
@@ -9,8 +8,9 @@ use bayeux::protocol::ConnectionType;
 use bayeux::recording::{self, Recorder};
 use bayeux::redaction::Secrets;
 use bayeux::session::Connects;
-use bayeux::transport::{Capture, Endpoint, Header};
+use bayeux::transport::{Capture, Endpoint};
 
+use super::credential_args::{CredentialArgs, Credentials};
 use super::exit::{Stop, root};
 use super::extension_args::ExtensionArgs;
 use super::output_args::OutputArgs;
@@ -21,10 +21,8 @@ use crate::output::Printer;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// Add a header to every request: 'Name: value', or @FILE with one header a line, which
-    /// keeps secrets out of the process list.
-    #[arg(short = 'H', long, value_name = "HEADER")]
-    header: Vec<String>,
+    #[command(flatten)]
+    credentials: CredentialArgs,
 
     #[command(flatten)]
     pub(crate) extensions: ExtensionArgs,
@@ -90,7 +88,9 @@ impl ConnectionArgs {
             // Who asks for a websocket wants nothing else.
             settings.fallback = Fallback::Never;
         }
-        settings.transport.headers = self.headers()?;
+        let credentials = self.credentials()?;
+        settings.transport.headers = credentials.headers;
+        settings.transport.authorization = credentials.authorization;
         settings.transport.tls = self.tls.tls(endpoint)?;
         settings.transport.connect_timeout = self.connect_timeout;
         settings.transport.network_timeout = self.network_timeout;
@@ -150,32 +150,10 @@ impl ConnectionArgs {
         &self.tls
     }
 
-    /// The headers, those in files included.
-    pub(crate) fn headers(&self) -> Result<Vec<Header>, Stop> {
-        let mut headers = Vec::new();
-        for text in &self.header {
-            match text.strip_prefix('@') {
-                None => headers.push(header(text, "-H")?),
-                Some(path) => {
-                    let lines = read_file(path)?;
-                    let lines = lines.lines().filter(|it| !it.trim().is_empty());
-                    for line in lines {
-                        headers.push(header(line, path)?);
-                    }
-                }
-            }
-        }
-        Ok(headers)
+    /// The headers and the credentials.
+    pub(crate) fn credentials(&self) -> Result<Credentials, Stop> {
+        self.credentials.credentials()
     }
-}
-
-/// The value of a header is never part of an error: it may be a secret.
-fn header(text: &str, source: &str) -> Result<Header, Stop> {
-    Header::from_str(text.trim()).map_err(|error| {
-        Stop::usage(format!("{source}: not a header"))
-            .cause(error)
-            .hint("-H 'Authorization: Bearer TOKEN', or -H @FILE")
-    })
 }
 
 pub(crate) fn read_file(path: &str) -> Result<String, Stop> {

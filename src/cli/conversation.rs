@@ -14,6 +14,9 @@ use super::exit::Stop;
 use super::explain::{self, Circumstances};
 use crate::output::{HttpHead, Printer, words};
 
+/// What is told when a server refused the credentials of a request and there were others.
+pub(crate) const REAUTHORISED: &str =
+    "the server answered HTTP 401: the request was sent again with new credentials";
 /// How long the server has to answer a disconnect.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,10 @@ impl<'p> Conversation<'p> {
                 Notice::Event(event) => {
                     self.tell(&event)?;
                     return Ok(Some(Heard::Event(event)));
+                }
+                Notice::Reauthorised => self.warn(REAUTHORISED.to_owned())?,
+                Notice::NotReauthorised { reason } => {
+                    self.warn(format!("no new credentials: {reason}"))?;
                 }
                 Notice::Woken => return Ok(Some(Heard::Woken)),
                 Notice::Odd(finding) => self.tell_odd(&finding)?,
@@ -280,6 +287,10 @@ impl<'p> Conversation<'p> {
                 "the server sees several sessions with one cookie; messages may be {} late",
                 words::duration(*interval)
             )),
+            Event::Unauthorised { reply } => warning(format!(
+                "the server refuses the credentials ({}): fetching others",
+                explain::error_of(reply)
+            )),
             // The command itself tells of its messages.
             _ => return Ok(()),
         };
@@ -307,6 +318,10 @@ impl<'p> Conversation<'p> {
             let text = format!("the server does not offer {ours}, it offers {offered}");
             self.printer.warning(&text);
         }
+    }
+
+    fn warn(&mut self, reason: String) -> Result<(), Stop> {
+        self.tell_state(warning(reason))
     }
 
     fn tell_odd(&mut self, finding: &Finding) -> Result<(), Stop> {
@@ -353,7 +368,7 @@ impl<'p> Conversation<'p> {
     }
 }
 
-/// The heads of a captured request and its response.
+/// The heads of a captured request and its response, those of a refused attempt before.
 pub(crate) fn http_heads(trace: &Trace) -> Vec<HttpHead> {
     let stages = [
         ("lookup", trace.resolve),
@@ -377,6 +392,7 @@ pub(crate) fn http_heads(trace: &Trace) -> Vec<HttpHead> {
             timings.collect(),
         ),
     ];
+    let refused = trace.refused.as_deref().map(http_heads);
     let heads = sides
         .into_iter()
         .filter_map(|(direction, text, time, timings)| {
@@ -389,7 +405,7 @@ pub(crate) fn http_heads(trace: &Trace) -> Vec<HttpHead> {
                 timings,
             })
         });
-    heads.collect()
+    refused.into_iter().flatten().chain(heads).collect()
 }
 
 /// A message of the traffic, for the printer.

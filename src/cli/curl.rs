@@ -58,7 +58,9 @@ pub(crate) fn handshake(
         ),
     };
     command.push_str(before);
-    for header in connection.headers()? {
+    let credentials = connection.credentials()?;
+    let authorization = credentials.authorization.map(|it| it.current().header);
+    for header in credentials.headers.iter().chain(&authorization) {
         let (name, value) = (header.name(), header.expose());
         let value = if is_shown {
             value.into()

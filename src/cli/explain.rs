@@ -128,9 +128,12 @@ pub(crate) fn outcome_unknown(channel: &Channel, failure: &Failure) -> Stop {
         Some(TransportError::Status {
             status: 414 | 431, ..
         }) => Stop::new(Exit::Refused, format!("publish to {channel} refused")).hint(NO_LIMIT),
-        Some(TransportError::Status {
-            status: 400..=499, ..
-        }) => Stop::new(Exit::Refused, format!("publish to {channel} refused")),
+        Some(
+            TransportError::Status {
+                status: 400..=499, ..
+            }
+            | TransportError::Unauthorised { .. },
+        ) => Stop::new(Exit::Refused, format!("publish to {channel} refused")),
         _ => Stop::new(
             Exit::Unreachable,
             format!("publish to {channel}: outcome unknown"),
@@ -150,8 +153,9 @@ fn handshake_refused(reply: &Message, endpoint: &Endpoint) -> Stop {
         .hint("that is not Bayeux; -v shows the reply");
     }
     let error = format!("handshake refused by {endpoint}: {}", error_of(reply));
-    let stop = Stop::new(Exit::Unauthorised, error)
-        .hint("credentials go into a header (-H) or into --ext; -v shows the reply");
+    let stop = Stop::new(Exit::Unauthorised, error).hint(
+        "credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply",
+    );
     with_hidden_reason(stop, reply)
 }
 
@@ -229,6 +233,12 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
             };
             stop.hint(status_hint(*status, endpoint))
         }
+        E::Unauthorised { reason } => Stop::new(
+            Exit::Unauthorised,
+            format!("{endpoint} answered HTTP 401, and there are no new credentials"),
+        )
+        .cause(reason)
+        .hint("--token-cmd is run again for every 401: what does it print in a shell?"),
         E::Redirect {
             status, location, ..
         } => answered(format!(
@@ -320,7 +330,9 @@ fn is_meant_as_json(content_type: Option<&str>, excerpt: &str) -> bool {
 
 fn status_hint(status: u16, endpoint: &Endpoint) -> String {
     let hint = match status {
-        401 => "give credentials: -H 'Authorization: Bearer TOKEN'",
+        401 => {
+            "are these credentials right, if there are any? see --token, --token-cmd, --user and -H"
+        }
         403 => "these credentials, or none, are not allowed here; see -H",
         404 | 405 => return path_hint(endpoint),
         407 => "a proxy on the way wants credentials",

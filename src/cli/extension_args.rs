@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use bayeux::protocol::Json;
 use bayeux::session::extension::{Ack, ClockReading, Extension, Extensions, TimeSync};
+use bayeux::transport::Secret;
 
 use super::connection::read_file;
 use super::exit::Stop;
@@ -15,7 +16,7 @@ pub(crate) struct ExtensionArgs {
     /// publish. JSON is an object, or @FILE with one. A member of it goes before one of the
     /// same name that another option adds.
     #[arg(long, value_name = "[KIND=]JSON")]
-    ext: Vec<String>,
+    ext: Vec<Secret>,
 
     /// Have the server keep each message until it is known to have arrived (CometD's
     /// acknowledged messages).
@@ -55,9 +56,10 @@ impl ExtensionArgs {
     fn given(&self) -> Result<Extensions, Stop> {
         let mut extensions = Extensions::default();
         for text in &self.ext {
+            let text = text.expose();
             let (kind, text) = match text.split_once('=') {
                 Some((kind, text)) if !kind.contains(['{', '@']) => (kind, text),
-                Some(_) | None => ("handshake", text.as_str()),
+                Some(_) | None => ("handshake", text),
             };
             let slot = match kind {
                 "handshake" => &mut extensions.handshake,

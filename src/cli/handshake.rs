@@ -26,6 +26,7 @@ use crate::output::{Fact, Printer, words};
 Examples:
   bayeux handshake :8080/cometd
   bayeux handshake https://example.com/cometd -H @headers.txt -vv
+  bayeux handshake https://example.com/cometd --token-cmd 'cat token.txt'
   bayeux handshake :8080/cometd --retry 30s --timeout 30s --jq .clientId
   bayeux handshake :8080/cometd --curl")]
 pub(crate) struct Handshake {

@@ -4,6 +4,7 @@ mod call;
 mod completions;
 mod connection;
 mod conversation;
+mod credential_args;
 mod curl;
 mod cursor;
 mod data;
@@ -26,6 +27,7 @@ mod signals;
 mod subscribe;
 mod tls_args;
 mod tls_hint;
+mod token_command;
 mod unconnected;
 mod values;
 
@@ -57,7 +59,7 @@ macro_rules! exit_status {
 Exit status:
   0    the goal stated on the command line was reached; an open-ended tail was ended by a
        signal; the reader of standard output went away
-  1    internal error, or an I/O error of this machine
+  1    internal error, or an I/O error of this machine; --token-cmd gave no token
   2    usage: bad option, channel, DATA or --jq
   3    the server could not be reached or does not speak Bayeux; the outcome of a publish is
        not known
@@ -198,5 +200,30 @@ fn usage(error: &clap::Error) -> u8 {
             }));
             Exit::Usage.status()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_the_parsed_options_shows_no_credential() {
+        let secret = "Pl4ntedS3cret";
+        for options in [
+            ["--token", secret],
+            ["--user", secret],
+            ["--token-cmd", secret],
+            ["-H", secret],
+            ["--ext", secret],
+        ] {
+            let words = ["bayeux", "hs", ":1/", options[0], options[1]];
+            let cli = Cli::try_parse_from(words).unwrap();
+            let text = format!("{cli:?}");
+            assert!(text.contains("Secret") && !text.contains(secret), "{text}");
+        }
+        let words = ["bayeux", "serve", "--require-token", secret];
+        let text = format!("{:?}", Cli::try_parse_from(words).unwrap());
+        assert!(text.contains("Secret") && !text.contains(secret), "{text}");
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
 use bayeux::recording::Direction;
 use bayeux::server::{Event, Observer, Server, ServerError, Settings, Token};
+use bayeux::transport::Secret;
 
 use super::conversation::record;
 use super::exit::{Exit, Stop, root};
@@ -59,7 +60,7 @@ pub(crate) struct Serve {
         env = "BAYEUX_REQUIRE_TOKEN",
         hide_env_values = true
     )]
-    require_token: Option<String>,
+    require_token: Option<Secret>,
 }
 
 impl Serve {
@@ -74,7 +75,7 @@ impl Serve {
             interval: self.interval,
             max_interval: self.max_interval,
             deny: self.deny,
-            require_token: self.require_token.as_deref().map(Token::new),
+            require_token: self.require_token.map(|it| Token::new(it.expose())),
             observer: (!output.is_quiet()).then(|| Reporter::shared(sender)),
             ..Settings::default()
         };

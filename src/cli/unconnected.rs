@@ -12,7 +12,7 @@ use bayeux::session::extension::{self, Outgoing};
 use bayeux::session::{Permanence, Stage};
 use bayeux::transport::{Endpoint, Exchange, Polling, TransportError};
 
-use super::conversation::{http_heads, record};
+use super::conversation::{REAUTHORISED, http_heads, record};
 use super::exit::{Exit, Stop};
 use super::explain;
 use super::signals::{Ends, Signals};
@@ -59,6 +59,9 @@ impl Unconnected {
         let Exchange { outcome, trace } =
             transport.exchange(std::slice::from_ref(&message), Duration::ZERO, until);
         http_heads(&trace).iter().for_each(|it| printer.http(it));
+        if trace.refused.is_some() {
+            printer.warning(REAUTHORISED);
+        }
         let body = outcome.map_err(|error| match signals.received() {
             Some(signal) => Stop::silent(Exit::Signal(signal)),
             None => self.failed(error, endpoint, until),

@@ -68,7 +68,7 @@ fn http_401() {
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 401 (text/html; charset=utf-8, 68 B), not Bayeux
-    hint: give credentials: -H 'Authorization: Bearer TOKEN'
+    hint: are these credentials right, if there are any? see --token, --token-cmd, --user and -H
     ");
 }
 
@@ -320,7 +320,7 @@ fn a_handshake_denied_without_a_reason() {
     ----- stdout -----
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: the server gives no reason
-    hint: credentials go into a header (-H) or into --ext; -v shows the reply
+    hint: credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply
     ");
 }
 
@@ -340,7 +340,7 @@ fn a_handshake_denied_with_the_reason_hidden_in_ext() {
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::Handshake denied
     cause: 401::Authentication invalid
-    hint: credentials go into a header (-H) or into --ext; -v shows the reply
+    hint: credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply
     ");
 }
 

@@ -9,6 +9,7 @@
 mod authority;
 mod bad_input;
 mod call;
+mod credentials;
 mod cursor;
 mod exit_status;
 mod extensions;

@@ -92,6 +92,89 @@ fn a_planted_secret_is_found_nowhere() {
     assert!(requests.matches(SECRET).count() > 20, "{requests}");
 }
 
+/// Every way to give a credential beside `-H` and `--ext`: options and environment.
+#[cfg(unix)]
+fn ways() -> [(&'static str, String); 6] {
+    let user = format!("ann:{SECRET}");
+    let command = format!("echo {SECRET}");
+    [
+        ("--token", SECRET.to_owned()),
+        ("--user", user.clone()),
+        ("--token-cmd", command.clone()),
+        ("BAYEUX_TOKEN", SECRET.to_owned()),
+        ("BAYEUX_USER", user),
+        ("BAYEUX_TOKEN_CMD", command),
+    ]
+}
+
+/// What no output may hold: the secret, and what basic authentication makes of it.
+fn assert_clean(text: &str) {
+    for trace in [SECRET, "YW5uOlBsNG50ZWRTM2NyZXQ"] {
+        assert!(!text.contains(trace), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_planted_credential_is_found_nowhere_however_it_is_given() {
+    let own = server().url();
+    let guarded = Hostile::canned(page("401 Unauthorized"));
+    let cut = Hostile::canned("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[");
+    let runs: &[(&str, &[&str])] = &[
+        (&own, &["hs"]),
+        (&own, &["hs", "--curl"]),
+        (&own, &["pub", "/demo", "1"]),
+        (&own, &["pub", "/demo", "1", "--no-handshake"]),
+        (&own, &["sub", "/demo", "--duration", "50ms"]),
+        (&guarded.url(), &["hs"]),
+        (&guarded.url(), &["pub", "/demo", "1", "--no-handshake"]),
+        (&cut.url(), &["hs"]),
+        // Nobody listens there, and usage errors.
+        ("http://127.0.0.1:1/cometd", &["hs"]),
+        (&own, &["hs", "--nonsense"]),
+        (&own, &["hs", "--timeout", "1"]),
+        (&own, &["hs", "-H", "Authorization: x", "--token", "y"]),
+        (&own, &["sub", "no-channel"]),
+    ];
+    for (name, value) in ways() {
+        for (url, words) in runs {
+            for view in ["pretty", "json"] {
+                let file = empty_folder("secrets-ways").join("traffic.ndjson");
+                let mut program = bayeux(["-vv", "-o", view, words[0], url])
+                    .args(&words[1..])
+                    .args(&["--record", file.to_str().unwrap()]);
+                program = match name.starts_with("--") {
+                    true => program.args(&[name, &value]),
+                    false => program.env(name, &value),
+                };
+                let outcome = program.run();
+                assert_clean(&outcome.to_string());
+                assert_clean(&std::fs::read_to_string(file).unwrap_or_default());
+            }
+        }
+    }
+    let sent = guarded.requests().concat();
+    assert!(sent.matches(SECRET).count() > 8, "{sent}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_command_that_fails_shows_no_secret_of_its_own() {
+    for command in [
+        &format!("exit 1 # {SECRET}"),
+        &format!("echo {SECRET}; exit 1"),
+        &format!("echo {SECRET}; echo bad token {SECRET} >&2; exit 1"),
+        &format!("echo {SECRET} x"),
+        &format!("echo {SECRET}; echo {SECRET}"),
+        &format!("echo {SECRET}é"),
+        &format!("echo '{{\"token\": \"{SECRET}\"}}' >&2; exit 1"),
+    ] {
+        let outcome = bayeux(["-vv", "hs", ":1/", "--token-cmd", command]).run();
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        assert_clean(&outcome.to_string());
+    }
+}
+
 #[test]
 fn a_planted_secret_is_not_in_an_error() {
     let hostile = Hostile::canned(page("500 Internal Server Error"));
@@ -134,6 +217,10 @@ fn a_planted_secret_in_a_body_is_not_in_an_error() {
 fn a_planted_secret_is_not_in_a_usage_error() {
     for words in [
         &["hs", ":1/", "-H", SECRET][..],
+        &["hs", ":1/", "--user", SECRET],
+        &["hs", ":1/", "--token", &format!("{SECRET} x")],
+        &["hs", ":1/", "--token", &format!("{SECRET}é")],
+        &["hs", ":1/", "--token", SECRET, "--user", SECRET],
         &["hs", ":1/", "--ext", &format!("{{\"token\":\"{SECRET}\"")],
         &["hs", &format!("http://ann:{SECRET}@example.com/")],
         &["hs", &format!("ftp://example.com/?token={SECRET}")],

@@ -1,5 +1,7 @@
 //! What the user gives: an `ext` object for each kind of message, sent as it is written.
 
+use std::fmt;
+
 use std::time::Instant;
 
 use crate::protocol::Json;
@@ -10,7 +12,7 @@ use super::{Extension, Members, Outgoing};
 ///
 /// First among the extensions of a session it has the last word: a member of the same name
 /// that another extension would add is not sent.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Extensions {
     /// With the handshake.
     pub handshake: Option<Json>,
@@ -20,6 +22,13 @@ pub struct Extensions {
     pub subscribe: Option<Json>,
     /// With each publish.
     pub publish: Option<Json>,
+}
+
+/// A token often is in it.
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Extensions")
+    }
 }
 
 impl Extension for Extensions {
