@@ -174,6 +174,14 @@ fn document_lines() -> Vec<(String, String)> {
     lines
 }
 
+/// The profiles of docs/examples.md. Their URLs are none of the test's servers, but
+/// BAYEUX_URL goes before them.
+fn profiles() -> String {
+    let text = fs::read_to_string(Path::new(ROOT).join("docs/examples.md")).expect("a document");
+    let block = text.split("\n```toml\n").nth(1).expect("a block of TOML");
+    block.split("\n```").next().unwrap_or_default().to_owned()
+}
+
 /// The subcommand that a line is an example of, by its full name; `bayeux` if it has none.
 fn command_of(line: &str) -> Option<&str> {
     let mut words = words(line).skip_while(|it| *it != "bayeux").skip(1);
@@ -261,6 +269,7 @@ impl Stage {
         for (name, text) in FILES {
             fs::write(folder.join(name), text).expect("a file");
         }
+        fs::write(folder.join("config.toml"), profiles()).expect("a file");
         // Says which process is to be interrupted, and how it ended, whatever the pipeline
         // around it.
         let wrapper = format!(
@@ -316,6 +325,7 @@ impl Stage {
                 format!("{}:{path}", self.folder.join("bin").display()),
             )
             .env("BAYEUX_URL", self.server.url())
+            .env("BAYEUX_CONFIG", "config.toml")
             .env_remove("BAYEUX_OUTPUT")
             .env_remove("BAYEUX_TIMEOUT")
             .stdin(Stdio::null())

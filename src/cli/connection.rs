@@ -14,6 +14,7 @@ use super::credential_args::{CredentialArgs, Credentials};
 use super::exit::{Stop, root};
 use super::extension_args::ExtensionArgs;
 use super::output_args::OutputArgs;
+use super::profile::ProfileArgs;
 use super::tls_args::TlsArgs;
 use super::values;
 use crate::output::Printer;
@@ -21,6 +22,9 @@ use crate::output::Printer;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
+    #[command(flatten)]
+    profile: ProfileArgs,
+
     #[command(flatten)]
     credentials: CredentialArgs,
 
@@ -112,6 +116,11 @@ impl ConnectionArgs {
                 ConnectionType::LongPolling
             }
         }
+    }
+
+    /// The server that the profile names.
+    pub(crate) fn profile_url(&self) -> Option<&str> {
+        self.profile.url()
     }
 
     /// Opens the recording and says what is dangerous, before anything is sent.

@@ -100,6 +100,22 @@ impl Stop {
         }
         self
     }
+
+    /// What the error begins with.
+    pub(crate) fn before(mut self, words: &str) -> Self {
+        if let Some(report) = &mut self.report {
+            report.error.insert_str(0, words);
+        }
+        self
+    }
+
+    /// A hint for where there is none yet.
+    pub(crate) fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(report) = &mut self.report {
+            report.hint.get_or_insert_with(|| hint.into());
+        }
+        self
+    }
 }
 
 impl fmt::Display for Stop {

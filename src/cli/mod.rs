@@ -18,7 +18,11 @@ mod handshake;
 mod lines;
 mod man;
 mod operands;
+mod origins;
 mod output_args;
+mod profile;
+mod profile_file;
+mod profile_values;
 mod publish;
 mod publishing;
 mod replay_args;
@@ -36,11 +40,12 @@ use std::time::SystemTime;
 use bayeux::recording::Failure;
 use bayeux::redaction::Secrets;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::output::{ColorChoice, Printer, Settings, Verbosity, View};
 use exit::{Exit, Report, Stop};
 use output_args::OutputArgs;
+use profile::Profile;
 
 macro_rules! examples {
     () => {
@@ -113,9 +118,14 @@ enum Command {
 
 /// Runs the command line. Returns the exit status.
 pub(crate) fn run() -> u8 {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let Parsed {
+        cli,
+        profile,
+        origins,
+    } = match Parsed::of_command_line() {
+        Ok(parsed) => parsed,
+        Err(Refused::ByClap(error)) => return usage(&error),
+        Err(Refused::ByProfile(stop)) => return end(Err(stop), &mut plain_printer()),
     };
     let mut settings = cli.output.settings();
     match cli.command {
@@ -124,6 +134,12 @@ pub(crate) fn run() -> u8 {
         _ => {}
     }
     let mut printer = Printer::new(settings);
+    if let Some(warning) = profile.as_ref().and_then(Profile::warning) {
+        printer.warning(warning);
+    }
+    if let Some(origins) = origins {
+        printer.note_in_traffic(&format!("settings  {origins}"));
+    }
     let outcome = match cli.command {
         Command::Call(command) => command.run(&cli.output, &mut printer),
         Command::Completions(command) => command.run(&mut printer),
@@ -134,7 +150,51 @@ pub(crate) fn run() -> u8 {
         Command::Serve(command) => command.run(&cli.output, &mut printer),
         Command::Subscribe(command) => command.run(&cli.output, &mut printer),
     };
+    let outcome = outcome.map_err(|stop| match &profile {
+        Some(profile) => profile.attribute(stop),
+        None => stop,
+    });
     end(outcome, &mut printer)
+}
+
+/// The command line, and what a profile adds to it.
+struct Parsed {
+    cli: Cli,
+    profile: Option<Profile>,
+    /// Where its settings come from, in one line.
+    origins: Option<String>,
+}
+
+/// Why there is nothing to run.
+enum Refused {
+    ByClap(clap::Error),
+    ByProfile(Stop),
+}
+
+impl Parsed {
+    /// Parses twice where there is a profile: its values are the defaults of the second time.
+    fn of_command_line() -> Result<Self, Refused> {
+        let mut definition = Cli::command();
+        let parse = |it: &mut clap::Command| {
+            let matches = it.try_get_matches_from_mut(std::env::args_os());
+            matches.map_err(Refused::ByClap)
+        };
+        let mut matches = parse(&mut definition)?;
+        let mut profile = Profile::of(&definition, &matches).map_err(Refused::ByProfile)?;
+        if let Some(profile) = &mut profile {
+            definition = profile.apply(Cli::command());
+            matches = parse(&mut definition)?;
+            profile.note_effective(&definition, &matches);
+        }
+        let origins = origins::line(&definition, &matches, profile.as_ref());
+        let cli = Cli::from_arg_matches_mut(&mut matches)
+            .map_err(|error| Refused::ByClap(error.format(&mut definition)))?;
+        Ok(Self {
+            cli,
+            profile,
+            origins,
+        })
+    }
 }
 
 /// Tells why the program stops, if it does, and returns the exit status.
@@ -165,15 +225,20 @@ fn failure(report: Report) -> Failure {
     }
 }
 
-/// What clap has to say: help and version are the answer, all else is an error in the form
-/// of our own, without the page of usage.
-fn usage(error: &clap::Error) -> u8 {
-    let mut printer = Printer::new(Settings {
+/// A printer for what is told before the options are known.
+fn plain_printer() -> Printer {
+    Printer::new(Settings {
         view: None,
         color: ColorChoice::Auto,
         verbosity: Verbosity::Normal,
         secrets: Secrets::Redacted,
-    });
+    })
+}
+
+/// What clap has to say: help and version are the answer, all else is an error in the form
+/// of our own, without the page of usage.
+fn usage(error: &clap::Error) -> u8 {
+    let mut printer = plain_printer();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let outcome = printer.help(error).map_err(Stop::from);

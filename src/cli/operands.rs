@@ -16,17 +16,19 @@ pub(crate) struct Operands {
 impl Operands {
     /// Takes the URL off, if the first word is one.
     pub(crate) fn new(words: Vec<String>) -> Self {
-        let is_url = words.first().is_some_and(|it| !it.starts_with('/'));
+        let is_url = words.first().is_some_and(|it| is_url(it));
         let mut words = words.into_iter();
         let url = if is_url { words.next() } else { None };
         Self { url, words }
     }
 
-    /// The server's address: from the command line, else from the environment.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
-        let from_environment = || std::env::var("BAYEUX_URL").ok().filter(|it| !it.is_empty());
-        let Some(url) = self.url.clone().or_else(from_environment) else {
-            return Err(Stop::usage("no URL").hint("give one, or set BAYEUX_URL: :8080/cometd"));
+    /// The server's address: from the command line, else from the environment, else from
+    /// the profile.
+    pub(crate) fn endpoint(&self, of_profile: Option<&str>) -> Result<Endpoint, Stop> {
+        let given = self.url.clone().or_else(url_of_environment);
+        let Some(url) = given.or_else(|| of_profile.map(str::to_owned)) else {
+            return Err(Stop::usage("no URL")
+                .hint("give one, like :8080/cometd, or set BAYEUX_URL, or url in a profile"));
         };
         url.parse().map_err(|error| {
             Stop::usage(format!("not a URL: {}", shown(&url)))
@@ -101,6 +103,22 @@ impl Operands {
             .cause(error)
             .hint(hint)
     }
+}
+
+/// The server's address in the environment.
+pub(crate) fn url_of_environment() -> Option<String> {
+    std::env::var("BAYEUX_URL").ok().filter(|it| !it.is_empty())
+}
+
+/// Whether the first word of a command line is the server's address.
+pub(crate) fn is_url(word: &str) -> bool {
+    !word.starts_with('/')
+}
+
+/// Whether a command has a server's address among its words.
+pub(crate) fn takes_url(command: &clap::Command) -> bool {
+    let mut arguments = command.get_arguments();
+    arguments.any(|it| ["operands", "url"].contains(&it.get_id().as_str()))
 }
 
 /// What was typed as a URL, without secrets: it may be none, or none that is allowed.

@@ -36,7 +36,8 @@ Examples:
   bayeux sub '/stocks/**' -o data | jq .price
   bayeux sub /a '/b/*' --duration 1m --record traffic.ndjson
   bayeux sub /demo --idle 5s --no-reconnect
-  bayeux sub /event/Order__e --replay all --cursor orders.json"
+  bayeux sub /event/Order__e --replay all --cursor orders.json
+  bayeux sub --profile dev /demo"
 )]
 pub(crate) struct Subscribe {
     /// The server (BAYEUX_URL if left out) and the channels or patterns: /a, /a/*, /a/**.
@@ -79,7 +80,7 @@ pub(crate) struct Subscribe {
 impl Subscribe {
     pub(crate) fn run(mut self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
         let mut operands = Operands::new(std::mem::take(&mut self.operands));
-        let endpoint = operands.endpoint()?;
+        let endpoint = operands.endpoint(self.connection.profile_url())?;
         let patterns = operands.patterns()?;
         let filter = compile(self.jq.as_deref())?;
         let replaying = self.replay.prepare(&endpoint, &patterns)?;

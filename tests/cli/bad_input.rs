@@ -528,7 +528,7 @@ fn no_url() {
     ----- stdout -----
     ----- stderr -----
     error: no URL
-    hint: give one, or set BAYEUX_URL: :8080/cometd
+    hint: give one, like :8080/cometd, or set BAYEUX_URL, or url in a profile
     ");
 }
 

@@ -19,6 +19,7 @@ mod hostile;
 mod limits;
 mod local;
 mod peer;
+mod profiles;
 mod program;
 mod publish;
 mod recording;
