@@ -22,8 +22,9 @@ use crate::output::Printer;
 /// Publish a message and print the data of the answer.
 ///
 /// An answer is a message on the same channel, or on that of --reply. What is not below
-/// /service/ is subscribed to first, and then one's own message is an answer as well. DATA is
-/// JSON, @FILE, `-` for standard input, or items: key=text key:=json.
+/// /service/ is subscribed to first, and then one's own message is an answer as well. Another
+/// view than data has to be asked for with -o. DATA is JSON, @FILE, `-` for standard input, or
+/// items: key=text key:=json.
 #[derive(clap::Args, Debug)]
 #[command(
     override_usage = "bayeux call [OPTIONS] [URL] <CHANNEL> <DATA>...",
@@ -37,7 +38,7 @@ Examples:
 pub(crate) struct Call {
     /// The server (BAYEUX_URL if left out), the channel, and what to publish.
     // clap puts one more pair of brackets around it.
-    #[arg(value_name = "URL] <CHANNEL> <DATA")]
+    #[arg(value_name = "URL] <CHANNEL> [DATA")]
     operands: Vec<String>,
 
     /// The channel or pattern of the answer, if it is not that of the message.

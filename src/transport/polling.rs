@@ -382,7 +382,7 @@ fn is_broken(outcome: &Result<Body, TransportError>) -> bool {
         Ok(body) => body
             .findings
             .iter()
-            .any(|it| it.kind == FindingKind::Truncated),
+            .any(|it| matches!(it.kind, FindingKind::Truncated | FindingKind::OpenCallback)),
         Err(_) => true,
     }
 }

@@ -121,6 +121,22 @@ fn expect_waits_for_the_message_to_come_back() {
     "#);
 }
 
+/// Faye refuses to subscribe to one, and no server needs it.
+#[test]
+fn expect_of_a_service_channel_needs_no_subscription() {
+    let server = server();
+    let words = ["pub", &server.url(), "/service/echo", "1"];
+    let expect = ["--expect", "/service/echo", "-o", "data"];
+    snapshot!(bayeux(words).args(&expect).run(), @"
+    exit: 0
+    ----- stdout -----
+    1
+    ----- stderr -----
+    ~ came back on /service/echo, round trip [duration]
+    ~ 1 message published, 1 acknowledged in [duration]
+    ");
+}
+
 #[test]
 fn expect_takes_a_pattern_and_jq() {
     let server = server();
