@@ -70,6 +70,7 @@ impl Settings {
                 connection_type,
                 endpoint,
                 tls: Tls::default(),
+                proxy: None,
                 headers: Vec::new(),
                 authorization: None,
                 connect_timeout: Duration::from_secs(10),

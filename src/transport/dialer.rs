@@ -1,4 +1,4 @@
-//! Opening TCP connections to the endpoint, within the connect timeout.
+//! Opening TCP connections to the endpoint or to its proxy, within the connect timeout.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connections::Connections;
+use super::proxy::Tunnel;
 use super::resolver::Addresses;
 use super::wire::at_least_a_millisecond;
 use super::{Settings, TransportError, ledger};
@@ -17,6 +18,7 @@ pub(super) struct Dialer {
     pub(super) connections: Connections,
     connect_timeout: Duration,
     network_timeout: Duration,
+    tunnel: Option<Tunnel>,
 }
 
 /// An open connection.
@@ -27,9 +29,12 @@ pub(super) struct Dialed {
 }
 
 impl Dialer {
+    /// With a proxy every connection is a tunnel through it.
     pub(super) fn new(settings: &Settings) -> Self {
+        let (endpoint, proxy) = (&settings.endpoint, &settings.proxy);
         Self {
-            addresses: Addresses::of(&settings.endpoint),
+            addresses: Addresses::of(endpoint, proxy.clone()),
+            tunnel: proxy.clone().map(|it| Tunnel::new(it, endpoint)),
             connections: settings.connections.clone(),
             connect_timeout: settings.connect_timeout,
             network_timeout: settings.network_timeout,
@@ -41,12 +46,25 @@ impl Dialer {
         self.addresses.known_or_looked_up()
     }
 
-    /// Connects to one of the addresses.
+    /// Connections end at the proxy: what is sent on them is meant for it.
+    pub(super) fn without_tunnel(self) -> Self {
+        Self {
+            tunnel: None,
+            ..self
+        }
+    }
+
+    /// Connects to one of the addresses, and through the proxy if there is one.
     pub(super) fn dial(&self, addresses: &[SocketAddr]) -> Result<Dialed, TransportError> {
         let started = Instant::now();
-        let connected = self.connect_any(addresses);
+        let dialed = self.open(addresses);
         ledger::with(|it| it.trace.connect = Some(started.elapsed()));
-        let (stream, peer) = connected?;
+        dialed
+    }
+
+    fn open(&self, addresses: &[SocketAddr]) -> Result<Dialed, TransportError> {
+        let connected = self.connect_any(addresses);
+        let (stream, peer) = connected.map_err(|it| self.addresses.failed(it))?;
         let refused = |source| TransportError::Send {
             source,
             stage: crate::session::Stage::Unsent,
@@ -60,6 +78,9 @@ impl Dialer {
         let epoch = ledger::with(|it| it.epoch).unwrap_or_default();
         if !self.connections.add(&stream, epoch) {
             return Err(refused(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if let Some(tunnel) = &self.tunnel {
+            tunnel.open(&stream)?;
         }
         Ok(Dialed { stream, peer })
     }

@@ -65,6 +65,13 @@ impl Endpoint {
         &self.url[..self.path_start]
     }
 
+    /// The same for requests over HTTP, whatever the transport.
+    pub(super) fn http_origin(&self) -> String {
+        let scheme = if self.is_tls() { "https" } else { "http" };
+        let authority = self.uri.authority().map_or("", |it| it.as_str());
+        format!("{scheme}://{authority}")
+    }
+
     /// The path without the query.
     pub fn path(&self) -> &str {
         self.uri.path()
@@ -211,7 +218,7 @@ fn split_scheme(text: &str) -> Result<(&'static str, &str), EndpointError> {
 }
 
 /// A name, an IPv4 address, or an IPv6 address in brackets.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let bracketed = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
     match bracketed {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
@@ -223,7 +230,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Parts `host:port`, where the host can be an IPv6 address in brackets.
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), EndpointError> {
+pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), EndpointError> {
     let host_end = authority.find(']').map_or(0, |at| at + 1);
     let Some(colon) = authority[host_end..].find(':') else {
         return Ok((authority, None));

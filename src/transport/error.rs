@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::AuthorizationError;
 use super::excerpt::Excerpt;
 use super::tls::CertificateProblem;
+use super::{AuthorizationError, ProxyFailure};
 use crate::session::{Failure, Permanence, Stage};
 
 /// Why an exchange brought no Bayeux messages. Texts of a server are cut short and free of
@@ -47,6 +47,16 @@ pub enum TransportError {
         addresses: Vec<SocketAddr>,
         /// The connect timeout.
         after: Duration,
+    },
+    /// The proxy did not lead to the server.
+    #[error("the proxy {proxy}: {failure}")]
+    Proxy {
+        /// The proxy's URL, without credentials.
+        proxy: String,
+        /// What went wrong.
+        failure: ProxyFailure,
+        /// How far the request got beyond the proxy.
+        stage: Stage,
     },
     /// The server's certificate is not trusted, or is another host's.
     #[error("the server's certificate is not accepted: {problem}")]
@@ -312,6 +322,7 @@ impl TransportError {
             | Self::Send { stage, .. }
             | Self::Timeout { stage, .. }
             | Self::Aborted { stage }
+            | Self::Proxy { stage, .. }
             | Self::Http { stage, .. } => *stage,
             Self::Closed { .. } => Stage::Unanswered,
             Self::PlainToTlsPort
@@ -339,6 +350,7 @@ impl TransportError {
     /// Whether trying again can help.
     pub fn permanence(&self) -> Permanence {
         let is_permanent = match self {
+            Self::Proxy { failure, .. } => return failure.permanence(),
             // A name server or a laptop's network may come back.
             Self::Resolve { .. }
             | Self::ResolveTimeout { .. }
@@ -422,7 +434,7 @@ impl TransportError {
 
 /// 4xx says that the request is wrong, apart from those that speak of the moment (RFC 9110,
 /// RFC 6585); of 5xx only 501, 505 and 511 (a captive portal) say more than "not now".
-fn is_permanent_status(status: u16) -> bool {
+pub(super) fn is_permanent_status(status: u16) -> bool {
     match status {
         408 | 409 | 421 | 423 | 425 | 429 => false,
         400..=499 | 501 | 505 | 511 => true,
@@ -486,7 +498,7 @@ fn timeout(waited: &Duration, received: &u64) -> String {
     }
 }
 
-fn seconds(duration: &Duration) -> humantime::FormattedDuration {
+pub(super) fn seconds(duration: &Duration) -> humantime::FormattedDuration {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     humantime::format_duration(Duration::from_millis(millis))
 }
@@ -496,7 +508,7 @@ fn list(addresses: &[SocketAddr]) -> String {
     texts.join(", ")
 }
 
-fn phrase(status: u16) -> String {
+pub(super) fn phrase(status: u16) -> String {
     let status = ureq::http::StatusCode::from_u16(status).ok();
     let phrase = status.and_then(|it| it.canonical_reason());
     phrase.map_or_else(String::new, |it| format!(" {it}"))

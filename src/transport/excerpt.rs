@@ -37,6 +37,19 @@ impl Excerpt {
         Self(redact_excerpt(&excerpt).into())
     }
 
+    /// What a page says, without its markup: its title, or else its text.
+    pub(super) fn of_page(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        if !text.trim_start().starts_with('<') {
+            return Self::of_body(bytes);
+        }
+        let text = match between(&text, "<title>", "</title>") {
+            Some(title) if !title.trim().is_empty() => title.to_owned(),
+            Some(_) | None => without_tags(&text),
+        };
+        Self::of_body(text.as_bytes())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -47,6 +60,24 @@ impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    // ASCII only, so that positions stay what they are.
+    let lower = text.to_ascii_lowercase();
+    let from = lower.find(start)? + start.len();
+    let length = lower[from..].find(end)?;
+    Some(&text[from..from + length])
+}
+
+fn without_tags(text: &str) -> String {
+    let mut parts = text.split('<');
+    let mut rest = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        rest.push(' ');
+        rest.push_str(part.split_once('>').map_or("", |(_, after)| after));
+    }
+    rest
 }
 
 fn single_spaced(text: &str) -> impl Iterator<Item = char> {
@@ -62,6 +93,18 @@ mod tests {
     fn white_space_is_single_and_control_characters_are_replaced() {
         let excerpt = Excerpt::of(b"\r\n <html>\r\n\t<b>\x1b[2J\xff</b>");
         assert_eq!(excerpt.as_str(), "<html> <b>\u{fffd}[2J\u{fffd}</b>");
+    }
+
+    #[test]
+    fn a_page_is_its_title_or_its_text() {
+        let page = |html: &str| Excerpt::of_page(html.as_bytes()).as_str().to_owned();
+        assert_eq!(
+            page("<html><TITLE>403\nForbidden</Title><b>x</b>"),
+            "403 Forbidden"
+        );
+        assert_eq!(page("<p>é is <b>not</b> allowed</p"), "é is not allowed");
+        assert_eq!(page("not <allowed>"), "not <allowed>");
+        assert_eq!(page("<"), "");
     }
 
     #[test]

@@ -117,6 +117,13 @@ impl Ledger {
         }
     }
 
+    /// The wire put the server's origin into the request's first line, which was noted without.
+    pub(super) fn request_with_origin(&mut self, at: usize, origin: &str) {
+        if self.capture == Capture::Text {
+            self.trace.request.0.splice(at..at, origin.bytes());
+        }
+    }
+
     /// The request is out; from now on the server may think.
     pub(super) fn await_response(&mut self) {
         self.phase = Phase::Awaiting;

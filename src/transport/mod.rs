@@ -15,7 +15,7 @@
 //!     tap       plaintext bytes: capture, time of the first byte
 //!     tls       for https, over rustls
 //!     wire      the socket: one write a request, deadlines, probe
-//!     dialer    connecting, abort
+//!     dialer    connecting, a tunnel through a proxy, abort
 //! ```
 //!
 //! Every layer notes what it does in the ledger of the exchange, a thread-local.
@@ -31,6 +31,7 @@ mod excerpt;
 mod header;
 mod ledger;
 mod polling;
+mod proxy;
 mod resolver;
 mod retry_after;
 mod secret;
@@ -53,6 +54,7 @@ pub use error::{TransportError, UpgradeRefusal};
 pub use excerpt::Excerpt;
 pub use header::{Header, HeaderError};
 pub use polling::{Exchange, Polling, Settings};
+pub use proxy::{Proxy, ProxyChoiceError, ProxyError, ProxyFailure};
 pub use secret::Secret;
 pub use tls::{
     CertificateChain, CertificateProblem, ClientIdentity, PemError, PrivateKey, Root, Tls,

@@ -15,11 +15,12 @@ use ureq::unversioned::transport::Connector;
 use super::cookies::Cookies;
 use super::dialer::Dialer;
 use super::ledger::{self, Budget, Ledger};
+use super::proxy::forward;
 use super::tap::TapConnector;
 use super::tls::TlsConnector;
 use super::wire::WireConnector;
 use super::{
-    Authorization, Capture, Connections, Cookie, Credential, Endpoint, Header, Tls, Trace,
+    Authorization, Capture, Connections, Cookie, Credential, Endpoint, Header, Proxy, Tls, Trace,
     TransportError, answer,
 };
 use crate::protocol::{
@@ -35,6 +36,8 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// Whom to trust and who we are, where the endpoint's scheme is encrypted.
     pub tls: Tls,
+    /// The proxy to go through.
+    pub proxy: Option<Proxy>,
     /// Headers of every request; they replace those that bayeux sends of itself.
     pub headers: Vec<Header>,
     /// The `Authorization` of every request; it replaces one in the headers.
@@ -126,10 +129,16 @@ impl Polling {
     /// When the headers cannot stand in one request together.
     pub fn new(settings: Settings) -> Result<Self, TransportError> {
         let form = Form::of(settings.connection_type);
-        let dialer = Dialer::new(&settings);
+        let (dialer, origin) = match forwarder(&settings) {
+            Some(_) => (
+                Dialer::new(&settings).without_tunnel(),
+                Some(settings.endpoint.http_origin().into()),
+            ),
+            None => (Dialer::new(&settings), None),
+        };
         let addresses = dialer.addresses.clone();
         let config = Agent::config_builder()
-            // No proxy from the environment. One will need another wire and other addresses.
+            // ureq knows tunnels alone; dialer and wire know both ways.
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -149,7 +158,9 @@ impl Polling {
             tls: settings.tls.clone(),
             endpoint: settings.endpoint.clone(),
         };
-        let connector = WireConnector(dialer).chain(tls).chain(TapConnector);
+        let connector = WireConnector { dialer, origin }
+            .chain(tls)
+            .chain(TapConnector);
         let agent = Agent::with_parts(config, connector, addresses);
         let cookies = Cookies::new(&settings.endpoint);
         let request = request(&form, &settings, &cookies)?;
@@ -239,6 +250,9 @@ impl Polling {
             outcome = Err(TransportError::Aborted {
                 stage: ledger.stage(),
             });
+        }
+        if let Some(proxy) = forwarder(&self.settings) {
+            outcome = outcome.map_err(|it| forward::refusal(proxy, &ledger.trace.headers, it));
         }
         Exchange {
             outcome,
@@ -345,6 +359,14 @@ impl fmt::Debug for Polling {
     }
 }
 
+/// The proxy that requests are sent to as they are, instead of through it.
+fn forwarder(settings: &Settings) -> Option<&Proxy> {
+    settings
+        .proxy
+        .as_ref()
+        .filter(|_| !settings.endpoint.is_tls())
+}
+
 /// The request without its messages; every exchange sends a copy.
 fn request(
     form: &Form,
@@ -367,6 +389,12 @@ fn request(
     let headers = request.headers_mut();
     let name = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(name));
+    if let Some(authorization) = forwarder(settings).and_then(Proxy::authorization) {
+        let value = HeaderValue::from_str(authorization.expose());
+        let mut value = value.map_err(|it| failed(it.into()))?;
+        value.set_sensitive(true);
+        headers.insert(header::PROXY_AUTHORIZATION, value);
+    }
     let of_user = settings.headers_of_user(cookies)?;
     for name in of_user.keys() {
         headers.remove(name);

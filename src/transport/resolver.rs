@@ -17,33 +17,40 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use super::{Endpoint, TransportError, ledger};
+use super::{Endpoint, Proxy, ProxyFailure, TransportError, ledger};
+use crate::session::Stage;
 
 type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// The addresses of one endpoint. A proxy will need its own.
+/// The addresses of one endpoint, or of the proxy that leads to it.
 #[derive(Clone)]
 pub(super) struct Addresses(Arc<Inner>);
 
 struct Inner {
     host: Box<str>,
     port: u16,
+    /// The proxy whose addresses these are.
+    proxy: Option<Proxy>,
     known: Mutex<Vec<SocketAddr>>,
     lookup: Arc<Lookup>,
 }
 
 impl Addresses {
-    pub(super) fn of(endpoint: &Endpoint) -> Self {
+    pub(super) fn of(endpoint: &Endpoint, proxy: Option<Proxy>) -> Self {
         let system = |host: &str, port| (host, port).to_socket_addrs().map(Iterator::collect);
-        Self::with_lookup(endpoint, Arc::new(system))
+        Self::with_lookup(endpoint, proxy, Arc::new(system))
     }
 
-    fn with_lookup(endpoint: &Endpoint, lookup: Arc<Lookup>) -> Self {
-        let (host, port) = (endpoint.host(), endpoint.port());
+    fn with_lookup(endpoint: &Endpoint, proxy: Option<Proxy>, lookup: Arc<Lookup>) -> Self {
+        let (host, port) = match &proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (endpoint.host(), endpoint.port()),
+        };
         let literal = host.parse::<IpAddr>().ok();
         Self(Arc::new(Inner {
             host: host.into(),
             port,
+            proxy: proxy.clone(),
             known: Mutex::new(Vec::from_iter(literal.map(|it| SocketAddr::new(it, port)))),
             lookup,
         }))
@@ -52,6 +59,18 @@ impl Addresses {
     /// From now on only this address is used.
     pub(super) fn keep(&self, address: SocketAddr) {
         self.set(vec![address]);
+    }
+
+    /// What an error means that came of these addresses: a proxy's are not the server's.
+    pub(super) fn failed(&self, error: TransportError) -> TransportError {
+        match &self.0.proxy {
+            Some(proxy) => TransportError::Proxy {
+                proxy: proxy.to_string(),
+                failure: ProxyFailure::Unreachable(Box::new(error)),
+                stage: Stage::Unsent,
+            },
+            None => error,
+        }
     }
 
     /// None of the addresses works: the next exchange looks them up again.
@@ -75,7 +94,7 @@ impl Addresses {
         if !known.is_empty() {
             return Ok(known);
         }
-        let found = self.look_up()?;
+        let found = self.look_up().map_err(|it| self.failed(it))?;
         self.set(found.clone());
         Ok(found)
     }
@@ -175,6 +194,7 @@ mod tests {
         let both: [SocketAddr; 2] = ["[::1]:80".parse().unwrap(), "127.0.0.1:80".parse().unwrap()];
         let addresses = Addresses::with_lookup(
             &"example.com".parse().unwrap(),
+            None,
             Arc::new(move |host, port| {
                 assert_eq!((host, port), ("example.com", 80));
                 counter.fetch_add(1, Ordering::SeqCst);
@@ -195,7 +215,7 @@ mod tests {
     fn an_address_is_never_looked_up() {
         for host in ["127.0.0.1:80", "[::1]:80"] {
             let lookup = Arc::new(|_: &str, _| unreachable!("a literal was looked up"));
-            let addresses = Addresses::with_lookup(&host.parse().unwrap(), lookup);
+            let addresses = Addresses::with_lookup(&host.parse().unwrap(), None, lookup);
             addresses.forget();
             assert_eq!(resolve(&addresses).unwrap(), [host.parse().unwrap()]);
         }
@@ -208,6 +228,7 @@ mod tests {
         let hang = Mutex::new(hang);
         let addresses = Addresses::with_lookup(
             &"example.com".parse().unwrap(),
+            None,
             Arc::new(move |_: &str, _| {
                 let _ = hang.lock().unwrap().recv();
                 Ok(Vec::new())

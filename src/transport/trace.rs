@@ -25,13 +25,14 @@ pub struct Trace {
     pub started: SystemTime,
     /// How long the host's name was looked up; nothing if it was known.
     pub resolve: Option<Duration>,
-    /// How long the TCP connection took; nothing on a connection that was kept alive.
+    /// How long the TCP connection took, and the tunnel through a proxy if there is one;
+    /// nothing on a connection that was kept alive.
     pub connect: Option<Duration>,
     /// How long the TLS handshake took, if there was one.
     pub handshake: Option<Duration>,
     /// Whether the connection is encrypted.
     pub is_tls: bool,
-    /// The server's address, once connected.
+    /// The server's address, or its proxy's, once connected.
     pub peer: Option<SocketAddr>,
     /// When the first byte of a response came.
     pub first_byte: Option<Duration>,

@@ -17,13 +17,18 @@ use ureq::unversioned::transport::{
 use super::TransportError;
 use super::dialer::{Dialed, Dialer};
 use super::ledger::{self, Phase};
+use super::proxy::forward;
 
 /// So much of a request is held back to leave in one write: a body of 64 KiB and its head.
 const HELD_BACK: usize = 72 * 1024;
 
 /// Opens connections.
 #[derive(Debug)]
-pub(super) struct WireConnector(pub(super) Dialer);
+pub(super) struct WireConnector {
+    pub(super) dialer: Dialer,
+    /// What stands before the path in every request: the server's origin, for a proxy.
+    pub(super) origin: Option<Arc<str>>,
+}
 
 impl Connector for WireConnector {
     type Out = Wire;
@@ -33,7 +38,7 @@ impl Connector for WireConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Wire>, ureq::Error> {
-        let dialed = self.0.dial(&details.addrs);
+        let dialed = self.dialer.dial(&details.addrs);
         let Dialed { stream, peer } = dialed.map_err(TransportError::into_ureq)?;
         let (input, output) = (
             details.config.input_buffer_size(),
@@ -44,6 +49,7 @@ impl Connector for WireConnector {
             peer,
             buffers: LazyBuffers::new(input, output),
             held_back: Vec::new(),
+            origin: self.origin.clone(),
             read_timeout: None,
             usage: Usage::Busy,
             broken: None,
@@ -58,6 +64,7 @@ pub(super) struct Wire {
     peer: SocketAddr,
     buffers: LazyBuffers,
     held_back: Vec<u8>,
+    origin: Option<Arc<str>>,
     read_timeout: Option<Duration>,
     usage: Usage,
     /// Why the rest of a request could not be written.
@@ -84,8 +91,7 @@ impl Transport for Wire {
         if self.broken.is_some() {
             return Ok(());
         }
-        let output = &self.buffers.output()[..amount];
-        self.held_back.extend_from_slice(output);
+        self.hold_back(amount);
         let is_request = ledger::with(|it| {
             it.trace.peer = Some(self.peer);
             it.phase == Phase::Sending
@@ -142,6 +148,21 @@ impl Transport for Wire {
 }
 
 impl Wire {
+    fn hold_back(&mut self, amount: usize) {
+        let mut output = &self.buffers.output()[..amount];
+        if let Some(origin) = &self.origin {
+            let is_start = self.held_back.is_empty();
+            let is_start = is_start && ledger::with(|it| it.request_sent == 0) == Some(true);
+            if let Some(at) = forward::target_start(output).filter(|_| is_start) {
+                self.held_back.extend_from_slice(&output[..at]);
+                self.held_back.extend_from_slice(origin.as_bytes());
+                ledger::with(|it| it.request_with_origin(at, origin));
+                output = &output[at..];
+            }
+        }
+        self.held_back.extend_from_slice(output);
+    }
+
     fn write_out(&mut self) -> Result<(), ureq::Error> {
         let mut written = 0;
         while let Some(rest @ [_, ..]) = self.held_back.get(written..) {

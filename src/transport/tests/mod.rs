@@ -6,6 +6,7 @@ mod authority;
 mod authorization;
 mod callback;
 mod connections;
+mod proxies;
 mod tls;
 #[path = "../../../tests/cli/tls_relay.rs"]
 mod tls_relay;
@@ -82,6 +83,15 @@ impl Peer {
         }
     }
 
+    /// Reads one request that has no body.
+    fn head(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push_str(&self.read_once());
+        }
+        head
+    }
+
     /// What a single read finds.
     fn read_once(&mut self) -> String {
         let mut bytes = vec![0; 256 * 1024];
@@ -137,6 +147,7 @@ fn settings(url: &str) -> Settings {
         connection_type: ConnectionType::LongPolling,
         endpoint: url.parse().unwrap(),
         tls: Tls::default(),
+        proxy: None,
         headers: Vec::new(),
         authorization: None,
         connect_timeout: LONG,
