@@ -33,6 +33,8 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
     (":8080/cometd", "{url}"),
     (":8080/faye", "{faye}"),
     ("https://example.com/cometd", "{url}"),
+    // The test's server takes the requests that a proxy takes.
+    ("proxy.example:3128", "{address}"),
     ("--listen 127.0.0.1:8080", "--listen 127.0.0.1:0"),
     // Nobody wants to wait.
     ("--duration 1m", "--duration 100ms"),
@@ -310,7 +312,8 @@ impl Stage {
         }
         line = line
             .replace("{url}", &self.server.url())
-            .replace("{faye}", &self.faye.url());
+            .replace("{faye}", &self.faye.url())
+            .replace("{address}", &self.server.address().to_string());
         if example.command == "serve" && !line.contains("--listen") {
             line.push_str(" --listen 127.0.0.1:0");
         }

@@ -15,6 +15,7 @@ use super::exit::{Stop, root};
 use super::extension_args::ExtensionArgs;
 use super::output_args::OutputArgs;
 use super::profile::ProfileArgs;
+use super::proxy_args::ProxyArgs;
 use super::tls_args::TlsArgs;
 use super::values;
 use crate::output::Printer;
@@ -44,6 +45,9 @@ pub(crate) struct ConnectionArgs {
         hide_possible_values = true
     )]
     transport: Option<ConnectionType>,
+
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
 
     /// Keep trying the first handshake for this long while the server cannot be reached.
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
@@ -96,6 +100,7 @@ impl ConnectionArgs {
         settings.transport.headers = credentials.headers;
         settings.transport.authorization = credentials.authorization;
         settings.transport.tls = self.tls.tls(endpoint)?;
+        settings.transport.proxy = self.proxy.proxy(endpoint)?;
         settings.transport.connect_timeout = self.connect_timeout;
         settings.transport.network_timeout = self.network_timeout;
         settings.transport.max_body = self.max_body;

@@ -50,6 +50,9 @@ pub(crate) enum Heard {
 
 impl<'p> Conversation<'p> {
     pub(crate) fn new(client: Client, endpoint: Endpoint, printer: &'p mut Printer) -> Self {
+        if let Some(proxy) = client.proxy() {
+            printer.note_in_traffic(&format!("via proxy {proxy}"));
+        }
         Self {
             client,
             printer,

@@ -72,6 +72,19 @@ pub(crate) fn handshake(
             quoted(&format!("{name}: {value}"))
         ));
     }
+    if let Some(proxy) = connection.proxy.asked() {
+        // curl's word for no proxy is an empty text.
+        let proxy = match proxy {
+            "none" => "".into(),
+            proxy if is_shown => proxy.to_owned(),
+            // The last `@`, as the proxy itself is read: whatever is before it is secret.
+            proxy => match proxy.rsplit_once('@') {
+                Some((_, address)) => format!("***:***@{address}"),
+                None => proxy.to_owned(),
+            },
+        };
+        command.push_str(&format!(" \\\n  -x {}", quoted(&proxy)));
+    }
     command.push_str(&format!(" \\\n  {data} \\\n  {}", quoted(&url)));
     Ok(command)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bayeux::protocol::{Channel, ChannelPattern, Message};
 use bayeux::session::extension::refuses_replay_id;
 use bayeux::session::{End, Failure, LossReason, NoReply, Refusal};
-use bayeux::transport::{Endpoint, TransportError, UpgradeRefusal};
+use bayeux::transport::{Endpoint, ProxyFailure, TransportError, UpgradeRefusal};
 use serde_json::Value;
 
 use super::exit::{Exit, Stop, root};
@@ -134,6 +134,9 @@ pub(crate) fn outcome_unknown(channel: &Channel, failure: &Failure) -> Stop {
             }
             | TransportError::Unauthorised { .. },
         ) => Stop::new(Exit::Refused, format!("publish to {channel} refused")),
+        Some(TransportError::Proxy { .. }) => {
+            Stop::new(Exit::Unreachable, format!("publish to {channel} not sent"))
+        }
         _ => Stop::new(
             Exit::Unreachable,
             format!("publish to {channel}: outcome unknown"),
@@ -186,6 +189,7 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         E::ConnectTimeout { .. } => cannot_reach(endpoint)
             .cause(error)
             .hint("a firewall that drops packets? --connect-timeout waits longer"),
+        E::Proxy { proxy, failure, .. } => proxy_failed(proxy, failure, endpoint),
         E::Certificate { .. }
         | E::ClientCertificateWanted
         | E::ClientCertificateRefused { .. }
@@ -320,6 +324,35 @@ fn upgrade_refused(refusal: &UpgradeRefusal, endpoint: &Endpoint) -> Stop {
     .cause(refusal)
     .hint(hint)
 }
+
+/// A proxy that does not lead to the server.
+fn proxy_failed(proxy: &str, failure: &ProxyFailure, endpoint: &Endpoint) -> Stop {
+    use ProxyFailure as F;
+    let stop = |exit, what: &str| Stop::new(exit, format!("the proxy {proxy} {what}"));
+    match failure {
+        F::Unreachable(_) => {
+            Stop::new(Exit::Unreachable, format!("cannot reach the proxy {proxy}"))
+                .hint("-x or a variable such as https_proxy names it; `-x none` goes without")
+        }
+        F::Credentials { .. } => stop(Exit::Unauthorised, "asks for credentials")
+            .hint("-x http://USER:PASS@HOST:PORT gives them"),
+        F::Refused { status, .. } => {
+            let origin = endpoint.origin();
+            stop(Exit::Unreachable, &format!("does not lead to {origin}")).hint(match status {
+                500.. => "it cannot reach the server itself; does it know that host and port?",
+                _ => "its rules forbid that host or port; `-x none` goes without",
+            })
+        }
+        F::NotHttp { .. } | F::HeadTooLarge { .. } => stop(Exit::Unreachable, "is no HTTP proxy")
+            .hint("is this its port? -x http://HOST:PORT names another one"),
+        F::Timeout { .. } => stop(Exit::Unreachable, "does not answer")
+            .hint("is this its port? --connect-timeout waits longer"),
+        _ => stop(Exit::Unreachable, "does not answer")
+            .hint("is this its port? its log tells why it closes connections"),
+    }
+    .cause(failure)
+}
+
 /// What helps where a URL is too long.
 const NO_LIMIT: &str = "-t long-polling sends messages in a body, which may be longer than a URL";
 
@@ -335,7 +368,7 @@ fn status_hint(status: u16, endpoint: &Endpoint) -> String {
         }
         403 => "these credentials, or none, are not allowed here; see -H",
         404 | 405 => return path_hint(endpoint),
-        407 => "a proxy on the way wants credentials",
+        407 => "a proxy on the way wants credentials: -x http://USER:PASS@HOST:PORT",
         400 | 415 => "is this a Bayeux endpoint, and does it know this transport? see -t",
         413 => "the message is too large for the server",
         414 | 431 => NO_LIMIT,

@@ -23,6 +23,7 @@ mod output_args;
 mod profile;
 mod profile_file;
 mod profile_values;
+mod proxy_args;
 mod publish;
 mod publishing;
 mod replay_args;

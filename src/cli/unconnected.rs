@@ -42,6 +42,9 @@ impl Unconnected {
             .json_if("ext", ext.to_json().as_ref())
             .build();
         let is_shown = settings.traffic == Traffic::Shown;
+        if let Some(proxy) = &settings.transport.proxy {
+            printer.note_in_traffic(&format!("via proxy {proxy}"));
+        }
         let connection_type = settings.transport.connection_type;
         let shown =
             |direction, message| record(SystemTime::now(), direction, connection_type, message);

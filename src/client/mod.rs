@@ -43,7 +43,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::protocol::{Body, Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
 use crate::session::{Credentials, Event, PublishId, Session, Stage, Transmit};
 use crate::transport::{
-    Authorization, AuthorizationError, Connections, Exchange, Generation, Incoming,
+    Authorization, AuthorizationError, Connections, Exchange, Generation, Incoming, Proxy,
     Settings as TransportSettings, Trace, TransportError, Unopened, Wake,
 };
 use driver::{Driver, Input};
@@ -100,6 +100,7 @@ pub enum Notice {
 pub struct Client {
     session: Session,
     authorization: Option<Arc<Authorization>>,
+    proxy: Option<Proxy>,
     driver: Driver,
     /// For a fallback that may be needed.
     spare: Option<Box<TransportSettings>>,
@@ -130,6 +131,7 @@ impl Client {
         if authorization.as_ref().is_some_and(|it| it.is_renewable()) {
             settings.session.credentials = Credentials::Renewable;
         }
+        let proxy = settings.transport.proxy.clone();
         let (poster, inbox) = channel();
         let driver = Driver::new(&settings, &poster)?;
         let may_fall_back =
@@ -139,6 +141,7 @@ impl Client {
         Ok(Self {
             session,
             authorization,
+            proxy,
             driver,
             connections: settings.transport.connections.clone(),
             spare: may_fall_back.then(|| Box::new(settings.transport)),
@@ -239,6 +242,11 @@ impl Client {
     /// Whether the session has ended.
     pub fn is_ended(&self) -> bool {
         self.session.is_ended()
+    }
+
+    /// The proxy that it goes through.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// A handle to wake the owner with.

@@ -90,7 +90,7 @@ fn http_407() {
     ----- stdout -----
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd answered HTTP 407 (text/html; charset=utf-8, 85 B), not Bayeux
-    hint: a proxy on the way wants credentials
+    hint: a proxy on the way wants credentials: -x http://USER:PASS@HOST:PORT
     ");
 }
 

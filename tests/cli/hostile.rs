@@ -87,6 +87,11 @@ impl Hostile {
         Self::new(move |request| answer(request, &script))
     }
 
+    /// Host and port, as a proxy is given.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/cometd", self.address)
     }

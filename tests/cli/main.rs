@@ -21,6 +21,7 @@ mod local;
 mod peer;
 mod profiles;
 mod program;
+mod proxy;
 mod publish;
 mod recording;
 mod replay;
