@@ -294,6 +294,11 @@ impl<'p> Conversation<'p> {
                 "the server refuses the credentials ({}): fetching others",
                 explain::error_of(reply)
             )),
+            Event::HoldCut {
+                after,
+                advised,
+                asked,
+            } => warning(explain::hold_cut(*after, *advised, *asked)),
             // The command itself tells of its messages.
             _ => return Ok(()),
         };

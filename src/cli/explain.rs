@@ -88,6 +88,19 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
     }
 }
 
+/// Held connects that do not live as long as the server advised.
+pub(crate) fn hold_cut(after: Duration, advised: Duration, asked: Duration) -> String {
+    let enough = advised + Duration::from_secs(5);
+    format!(
+        "the held connect is cut at about {}, advised {}: a proxy's read timeout? \
+         raise it (nginx: proxy_read_timeout {}s); asking the server for {} meanwhile",
+        words::duration(after),
+        words::duration(advised),
+        enough.as_secs(),
+        words::duration(asked)
+    )
+}
+
 /// A subscribe that the server refused.
 pub(crate) fn subscribe_refused(pattern: &ChannelPattern, refusal: &Refusal) -> Stop {
     let stop = |error: String| {
@@ -439,5 +452,20 @@ fn bytes(length: u64) -> String {
         0..1024 => format!("{length} B"),
         1024..1_048_576 => format!("{:.1} KiB", length as f64 / 1024.0),
         _ => format!("{:.1} MiB", length as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_hold_names_what_to_raise_and_what_is_done_meanwhile() {
+        let millis = Duration::from_millis;
+        assert_eq!(
+            hold_cut(millis(5_030), millis(20_000), millis(4_000)),
+            "the held connect is cut at about 5s, advised 20s: a proxy's read timeout? \
+             raise it (nginx: proxy_read_timeout 25s); asking the server for 4s meanwhile"
+        );
     }
 }

@@ -154,6 +154,16 @@ pub enum Event {
         /// The advised interval between connects.
         interval: Duration,
     },
+    /// Something on the way cuts held connects off before the server answers them. It is told
+    /// once; from now on the server is asked for a shorter hold.
+    HoldCut {
+        /// How long they live.
+        after: Duration,
+        /// How long the server advised to hold them.
+        advised: Duration,
+        /// How long it is asked to hold them now.
+        asked: Duration,
+    },
     /// The session has ended. Nothing follows.
     Ended(End),
 }

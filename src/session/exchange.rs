@@ -66,6 +66,9 @@ pub struct Failure {
     pub permanence: Permanence,
     /// The server's `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// Whether a gateway says that the server behind it took too long (HTTP 504): of a held
+    /// connect that is the gateway's limit.
+    pub is_gateway_timeout: bool,
     /// The transport's error; drivers and programs can downcast it.
     pub cause: Arc<dyn Error + Send + Sync>,
 }

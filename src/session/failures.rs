@@ -234,6 +234,7 @@ pub(super) fn no_reply(request: &Request) -> Failure {
         stage: Stage::Interrupted,
         permanence: Permanence::Transient,
         retry_after: None,
+        is_gateway_timeout: false,
         cause: Arc::new(NoReply {
             channel: request.channel().to_owned(),
         }),

@@ -10,6 +10,7 @@ use super::backoff::Backoff;
 use super::event::{End, Event, LossReason, PublishId};
 use super::failures::patience;
 use super::guard::{HandshakeGuard, LoopGuard};
+use super::hold::HoldGuard;
 use super::pending::Pending;
 use super::queue::{Publication, Subscription, SubscriptionState};
 use super::{Connects, ExchangeId, Recovery, Settings};
@@ -42,6 +43,7 @@ pub struct Session {
     pub(super) handshakes: HandshakeGuard,
     pub(super) connect_loop: LoopGuard,
     pub(super) n_delivered: u64,
+    pub(super) holds: HoldGuard,
     pub(super) is_leaving: bool,
     /// Whether no handshake has succeeded since the driver had other credentials.
     pub(super) has_untried_credentials: bool,
@@ -126,6 +128,7 @@ impl Session {
             handshakes: HandshakeGuard::default(),
             connect_loop: LoopGuard::default(),
             n_delivered: 0,
+            holds: HoldGuard::default(),
             is_leaving: false,
             has_untried_credentials: false,
             started: None,

@@ -29,6 +29,7 @@ mod exchange;
 pub mod extension;
 mod failures;
 mod guard;
+mod hold;
 mod machine;
 mod pending;
 mod pushed;

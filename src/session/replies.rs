@@ -9,6 +9,7 @@ use super::authorisation::Refused;
 use super::event::{End, Event, LossReason, Refusal, Replayed};
 use super::extension::Delivery;
 use super::failures::no_reply;
+use super::hold::Cut;
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request, take_answered};
 use super::queue::{Publication, Subscription, SubscriptionState};
@@ -26,6 +27,7 @@ impl Session {
         }
         self.expect_replies_soon(now, exchange);
         if let Some(in_flight) = in_flight.filter(|it| it.may_be_held && it.epoch == self.epoch) {
+            self.held_connect_answered(now, &in_flight);
             self.check_loop(now, &in_flight);
         }
         self.finish_renewal(now);
@@ -33,9 +35,13 @@ impl Session {
 
     /// Takes the failure of one exchange.
     pub fn handle_failure(&mut self, now: Instant, exchange: ExchangeId, failure: &Failure) {
-        self.free_lane(exchange);
+        let in_flight = self.free_lane(exchange);
+        let cut = in_flight.map_or(Cut::Chance, |it| self.judge_cut(now, &it, failure));
         for pending in self.take_pending(|it| it.exchange == exchange) {
-            self.request_failed(now, pending, failure);
+            match (&pending.request, cut) {
+                (Request::Connect, Cut::Found | Cut::Known) => self.connect_cut(now, cut),
+                (_, _) => self.request_failed(now, pending, failure),
+            }
         }
         self.finish_renewal(now);
     }
@@ -408,6 +414,7 @@ fn refused(reply: &Message) -> Failure {
         stage: Stage::Interrupted,
         permanence: Permanence::Transient,
         retry_after: None,
+        is_gateway_timeout: false,
         cause: Arc::new(RequestRefused {
             channel: reply.channel().to_owned(),
             error,

@@ -115,7 +115,7 @@ impl Session {
             return None;
         }
         established.connect_at = None;
-        let hold = established.may_hold.then(|| self.hold());
+        let hold = established.may_hold.then(|| self.expected_hold());
         Some(self.transmit(now, vec![Request::Connect], hold))
     }
 
@@ -244,10 +244,10 @@ impl Session {
             Request::Connect => {
                 let message =
                     message.string("connectionType", self.settings.connection_type.as_str());
-                if hold.is_none() {
-                    answer_at_once(message)
-                } else {
-                    message
+                match (hold, self.asked_hold()) {
+                    (None, _) => answer_at_once(message),
+                    (Some(_), Some(asked)) => answer_after(message, asked),
+                    (Some(_), None) => message,
                 }
             }
             Request::Subscribe(pattern) | Request::Unsubscribe(pattern) => {
@@ -306,6 +306,11 @@ fn is_asked(pending: &[Pending]) -> bool {
 
 fn answer_at_once(message: MessageBuilder) -> MessageBuilder {
     message.json("advice", &valid(ANSWER_AT_ONCE))
+}
+
+fn answer_after(message: MessageBuilder, hold: Duration) -> MessageBuilder {
+    let advice = format!(r#"{{"timeout":{}}}"#, hold.as_millis());
+    message.json("advice", &valid(&advice))
 }
 
 fn valid(json: &str) -> Json {

@@ -2,6 +2,7 @@
 
 mod authorisation;
 mod extensions;
+mod holds;
 mod property;
 mod pushed;
 mod recovery;

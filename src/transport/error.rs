@@ -422,6 +422,7 @@ impl TransportError {
             stage: self.stage(),
             permanence: self.permanence(),
             retry_after: self.retry_after(),
+            is_gateway_timeout: matches!(&**self, Self::Status { status: 504, .. }),
             cause: Arc::clone(self) as Arc<dyn Error + Send + Sync>,
         }
     }

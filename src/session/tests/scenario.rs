@@ -80,6 +80,7 @@ pub(super) fn failure(stage: Stage) -> Failure {
         stage,
         permanence: Permanence::Transient,
         retry_after: None,
+        is_gateway_timeout: false,
         cause,
     }
 }
@@ -263,8 +264,8 @@ fn describe(message: &Message, hold: Duration) -> String {
             format!("{} at once", meta::CONNECT)
         }
         meta::CONNECT => {
-            assert_eq!(message.advice(), None);
-            meta::CONNECT.to_owned()
+            let advice = message.advice().map(|it| format!(" {it}"));
+            format!("{}{}", meta::CONNECT, advice.unwrap_or_default())
         }
         channel if subscriptions.is_empty() => channel.to_owned(),
         channel => format!("{channel} {subscriptions}"),
@@ -303,6 +304,11 @@ fn name(event: &Event) -> String {
         Event::Unmatched { .. } => "unmatched".to_owned(),
         Event::ContradictoryAdvice => "contradictory advice".to_owned(),
         Event::MultipleClients { .. } => "multiple clients".to_owned(),
+        Event::HoldCut {
+            after,
+            advised,
+            asked,
+        } => format!("hold cut after {after:?} of {advised:?}, asking for {asked:?}"),
         Event::Ended(end) => match end {
             End::Disconnected => "ended: disconnected".to_owned(),
             End::HandshakeRefused(_) => "ended: handshake refused".to_owned(),
