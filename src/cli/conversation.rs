@@ -175,10 +175,13 @@ impl<'p> Conversation<'p> {
     }
 
     fn explain(&self, end: &End) -> Stop {
+        let cookies = self.client.transport().cookies().into_iter();
+        let cookies: Vec<String> = cookies.map(|it| it.name).collect();
         let at = Circumstances {
             endpoint: &self.endpoint,
             was_established: self.client.session().was_established(),
             age: self.established.map_or(Duration::ZERO, |it| it.elapsed()),
+            cookies: &cookies,
         };
         explain::ended(end, at)
     }

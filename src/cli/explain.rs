@@ -20,6 +20,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) was_established: bool,
     /// How long the session had lived.
     pub(crate) age: Duration,
+    /// The names of the cookies in the jar.
+    pub(crate) cookies: &'a [String],
 }
 
 /// Why a session ended before the goal.
@@ -63,17 +65,24 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
             reason,
         } => Stop::new(
             Exit::Lost,
-            format!("{} forgets every session at once", at.endpoint),
+            format!(
+                "{} looks like several servers behind one address without stickiness",
+                at.endpoint
+            ),
         )
         .cause(format!(
-            "{n_handshakes} handshakes in a row succeeded, then: {}",
-            loss(reason)
+            "{n_handshakes} handshakes in a row succeeded, then: {} ({})",
+            loss(reason),
+            match at.cookies {
+                [] => "no cookie was set".to_owned(),
+                names => format!("cookies: {}", names.join(", ")),
+            }
         ))
-        .hint("several servers without stickiness, or a proxy that drops cookies? -vv shows them"),
+        .hint("keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log"),
         End::TooManyHandshakes { n_handshakes } => {
             Stop::new(Exit::Lost, format!("{lost} again and again"))
                 .cause(format!("{n_handshakes} handshakes within a minute"))
-                .hint("a load balancer without stickiness does this; -v shows what is refused")
+                .hint("several servers behind one address without stickiness do this; -v shows what is refused")
         }
         End::TightLoop { n_connects, within } => Stop::new(
             Exit::Lost,
@@ -127,8 +136,11 @@ pub(crate) fn subscribe_refused(pattern: &ChannelPattern, refusal: &Refusal) -> 
 /// A publish that the server rejected.
 pub(crate) fn publish_rejected(channel: &Channel, reply: &Message) -> Stop {
     let error = format!("publish to {channel} rejected: {}", error_of(reply));
+    let is_unknown = reply.error().is_some_and(|it| it.is_session_unknown());
     let stop = Stop::new(Exit::Refused, error).hint(if channel.is_meta() {
         "channels below /meta/ belong to the protocol"
+    } else if is_unknown {
+        "the handshake before it succeeded: several servers behind one address without stickiness?"
     } else {
         "the session is up; other channels may be allowed"
     });

@@ -157,9 +157,9 @@ fn status_8_the_server_forgets_every_session() {
     ----- stdout -----
     ----- stderr -----
     ~ session lost after [duration]: 402::unknown client
-    error: http://127.0.0.1:[port]/cometd forgets every session at once
-    cause: 3 handshakes in a row succeeded, then: 402::unknown client
-    hint: several servers without stickiness, or a proxy that drops cookies? -vv shows them
+    error: http://127.0.0.1:[port]/cometd looks like several servers behind one address without stickiness
+    cause: 3 handshakes in a row succeeded, then: 402::unknown client (no cookie was set)
+    hint: keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log
     ");
 }
 
