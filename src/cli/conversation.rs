@@ -175,7 +175,7 @@ impl<'p> Conversation<'p> {
     }
 
     fn explain(&self, end: &End) -> Stop {
-        let cookies = self.client.transport().cookies().into_iter();
+        let cookies = self.client.cookies().into_iter();
         let cookies: Vec<String> = cookies.map(|it| it.name).collect();
         let at = Circumstances {
             endpoint: &self.endpoint,

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use crate::protocol::ConnectionType;
 use crate::session::{Connects, ExchangeId};
 use crate::transport::{
-    AuthorizationError, Exchange, Incoming, Polling, TransportError, Wake, WebSocket,
+    AuthorizationError, Cookie, Exchange, Incoming, Polling, TransportError, Wake, WebSocket,
 };
 
 use super::lanes::Lanes;
@@ -58,6 +58,14 @@ impl Driver {
             Connects::Never => Self::Inline(transport),
             Connects::Held => Self::Threads(Lanes::new(&transport, poster)),
         })
+    }
+
+    pub(super) fn cookies(&self) -> Vec<Cookie> {
+        match self {
+            Self::Inline(transport) => transport.cookies(),
+            Self::Threads(lanes) => lanes.transport().cookies(),
+            Self::Socket(socket) => socket.cookies(),
+        }
     }
 
     /// What wakes the owner where a post into the inbox does not.

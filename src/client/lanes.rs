@@ -42,6 +42,10 @@ impl Lanes {
         }
     }
 
+    pub(super) fn transport(&self) -> &Polling {
+        &self.connect.transport
+    }
+
     /// Hands a request to its lane's thread.
     pub(super) fn send(&mut self, transmit: Transmit) {
         let thread = match transmit.lane {

@@ -43,7 +43,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::protocol::{Body, Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
 use crate::session::{Credentials, Event, PublishId, Session, Stage, Transmit};
 use crate::transport::{
-    Authorization, AuthorizationError, Connections, Exchange, Generation, Incoming, Proxy,
+    Authorization, AuthorizationError, Connections, Cookie, Exchange, Generation, Incoming, Proxy,
     Settings as TransportSettings, Trace, TransportError, Unopened, Wake,
 };
 use driver::{Driver, Input};
@@ -242,6 +242,11 @@ impl Client {
     /// Whether the session has ended.
     pub fn is_ended(&self) -> bool {
         self.session.is_ended()
+    }
+
+    /// The cookies that would be sent, apart from those for other paths.
+    pub fn cookies(&self) -> Vec<Cookie> {
+        self.driver.cookies()
     }
 
     /// The proxy that it goes through.
