@@ -332,7 +332,7 @@ fn a_key_or_value_that_cannot_be_used_is_told() {
     ----- stdout -----
     ----- stderr -----
     error: profile dev: url cannot be used
-    cause: unknown scheme, use http or https: ftp
+    cause: unknown scheme, use http, https, ws or wss: ftp
     hint: the profile is in [tmp]/profile-value/config.toml
     ");
     snapshot!(outcome("url = 7"), @"

@@ -120,13 +120,6 @@ fn a_transport_that_does_not_exist_is_refused() {
     error: invalid value 'callback' for '--transport <TYPE>' [possible values: long-polling, websocket, callback-polling]
     hint: a similar value exists: 'callback-polling'
     ");
-    snapshot!(bayeux(["sub", &server.url(), "/demo", "-t", "websocket"]).run(), @"
-    exit: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: the WebSocket transport is not there yet
-    hint: -t long-polling or -t callback-polling
-    ");
     server.assert_unused();
 }
 
