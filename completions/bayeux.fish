@@ -36,6 +36,7 @@ complete -c bayeux -n "__fish_bayeux_needs_command" -s q -l quiet -d 'Tell error
 complete -c bayeux -n "__fish_bayeux_needs_command" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_needs_command" -s V -l version -d 'Print version'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "call" -d 'Publish a message and print the data of the answer'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "demo" -d 'Show everything at once against an embedded server, in a few seconds'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "handshake" -d 'Handshake, show the reply and what was negotiated, disconnect'
@@ -46,6 +47,43 @@ complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "pub" -d 'Publish mess
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "serve" -d 'Run a Bayeux server for development and tests'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "subscribe" -d 'Tail channels'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "sub" -d 'Tail channels'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l reply -d 'The channel or pattern of the answer, if it is not that of the message' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s n -l count -d 'Wait for this many answers, counted after --jq' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l jq -d 'Filter with a jq expression; it sees the whole answer. One for which it gives nothing does not count' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l timeout -d 'Fail if the answers have not come within this time' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l text -d 'DATA is plain text, to be sent as a JSON string'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -70,13 +108,24 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -l show-secrets -d '
 complete -c bayeux -n "__fish_bayeux_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l jq -d 'Filter the reply with a jq expression' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l timeout -d 'Fail if the handshake takes longer than this' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l max-body -d 'The largest response to read' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -85,19 +134,33 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l color -d 'Wh
 always\t'In pipes too'
 never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l curl -d 'Print the equivalent curl command instead'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l jq -d 'Filter the reply with a jq expression' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l timeout -d 'Fail if the handshake takes longer than this' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l max-body -d 'The largest response to read' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -106,6 +169,9 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l color -d 'When to u
 always\t'In pipes too'
 never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l curl -d 'Print the equivalent curl command instead'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l show-secrets -d 'Do not redact credentials and client ids'
@@ -126,13 +192,24 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l repeat -d 'Pub
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l jq -d 'Filter with a jq expression: what comes back with --expect, else the acknowledgements' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l timeout -d 'Fail if it takes longer than this; no limit with --lines' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l max-body -d 'The largest response to read' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -143,6 +220,9 @@ never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s l -l lines -d 'Publish each line of standard input, one JSON value a line'
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l text -d 'DATA is plain text, to be sent as a JSON string'
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l no-handshake -d 'Publish without a session, in one request; Faye allows it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l show-secrets -d 'Do not redact credentials and client ids'
@@ -152,13 +232,24 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l repeat -d 'Publish
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l jq -d 'Filter with a jq expression: what comes back with --expect, else the acknowledgements' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l timeout -d 'Fail if it takes longer than this; no limit with --lines' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l max-body -d 'The largest response to read' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -169,6 +260,9 @@ never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s l -l lines -d 'Publish each line of standard input, one JSON value a line'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l text -d 'DATA is plain text, to be sent as a JSON string'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l no-handshake -d 'Publish without a session, in one request; Faye allows it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l show-secrets -d 'Do not redact credentials and client ids'
@@ -196,13 +290,29 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l duration -d 
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l idle -d 'End in success once no message has come for this long' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l timeout -d 'Fail if the goal is not reached within this time' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l jq -d 'Filter, project or assert with a jq expression; it sees the whole message. A message for which it gives nothing is dropped' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l replay -d 'Start with older events: new (none), all that the server has kept, or those behind the event with this replay ID; for every channel, or for one (Salesforce\'s replay extension)' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l cursor -d 'Remember in FILE the last event of each channel that was written, and go on behind it. Where it knows none, --replay counts. FILE.lock beside it keeps others away' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l replay-fallback -d 'Where to start if the server no longer has the event to go on from' -r -f -a "new\t'With new events'
+all\t'With all that the server has kept'
+fail\t'Nowhere: exit status 5'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l max-body -d 'The largest response to read' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -211,6 +321,9 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l color -d 'Wh
 always\t'In pipes too'
 never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l no-reconnect -d 'End when the session is lost instead of renewing it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l show-secrets -d 'Do not redact credentials and client ids'
@@ -220,13 +333,29 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l duration -d 'End i
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l idle -d 'End in success once no message has come for this long' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l timeout -d 'Fail if the goal is not reached within this time' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l jq -d 'Filter, project or assert with a jq expression; it sees the whole message. A message for which it gives nothing is dropped' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l replay -d 'Start with older events: new (none), all that the server has kept, or those behind the event with this replay ID; for every channel, or for one (Salesforce\'s replay extension)' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l cursor -d 'Remember in FILE the last event of each channel that was written, and go on behind it. Where it knows none, --replay counts. FILE.lock beside it keeps others away' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l replay-fallback -d 'Where to start if the server no longer has the event to go on from' -r -f -a "new\t'With new events'
+all\t'With all that the server has kept'
+fail\t'Nowhere: exit status 5'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l max-body -d 'The largest response to read' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -235,6 +364,9 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l color -d 'When to 
 always\t'In pipes too'
 never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l no-reconnect -d 'End when the session is lost instead of renewing it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l timesync -d 'Compare the server\'s clock with this one (CometD\'s timesync)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l show-secrets -d 'Do not redact credentials and client ids'
