@@ -91,7 +91,9 @@ impl Cookies {
 
     /// Nothing for a host of which the URL standard thinks otherwise than we do: no cookies.
     fn url(&self) -> Option<&Url> {
-        let parse = || Url::parse(self.endpoint.expose()).ok();
+        // The jar takes a cookie that is HttpOnly from a URL of HTTP alone; a websocket's upgrade
+        // is HTTP too, at the same host and path.
+        let parse = || Url::parse(&self.endpoint.over_http()).ok();
         self.url.get_or_init(parse).as_ref()
     }
 

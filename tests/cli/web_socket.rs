@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use serde_json::{Value, json};
+use tungstenite::handshake::server::{Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
@@ -93,7 +94,7 @@ fn an_upgrade_answered_with_200_is_explained() {
     ----- stdout -----
     ----- stderr -----
     error: ws://127.0.0.1:[port]/cometd refused the websocket: HTTP 200
-    cause: the upgrade to a websocket was answered by HTTP 200 OK (server: pages, content-type: text/html, <h1>hi</h1>)
+    cause: the upgrade to a websocket was answered by HTTP 200 OK (server: pages, content-type: text/html)
     hint: does a proxy pass the upgrade on (nginx: proxy_set_header Upgrade $http_upgrade)? -t long-polling does without
     ");
 }
@@ -416,4 +417,41 @@ fn a_server_that_disconnects_the_session() {
     error: session lost after [duration]: the server disconnected the session
     hint: the server's own code or an operator did this; see its log
     ");
+}
+
+/// CometD takes no message from a client that loses its `BAYEUX_BROWSER`, which is HttpOnly.
+#[test]
+#[expect(clippy::result_large_err, reason = "tungstenite's own type")]
+fn cookies_of_an_upgrade_come_back_with_the_next_one() {
+    let url = listen(|stream| {
+        let asked = std::sync::Mutex::new(String::new());
+        let upgrade = |request: &Request, mut response: Response| {
+            let cookie = request.headers().get("cookie");
+            *asked.lock().unwrap() = cookie.map_or("", |it| it.to_str().unwrap()).to_owned();
+            let cookie = "BAYEUX_BROWSER=b1; Path=/; HttpOnly".parse().unwrap();
+            response.headers_mut().insert("set-cookie", cookie);
+            Ok(response)
+        };
+        let mut socket = tungstenite::accept_hdr(stream, upgrade).unwrap();
+        let cookie = asked.into_inner().unwrap();
+        while let Ok(Message::Text(text)) = socket.read() {
+            for request in serde_json::from_str::<Vec<Value>>(&text).unwrap() {
+                say(&mut socket, &json!([accepted(&request)]));
+                let is_held = request.get("advice").is_none();
+                if request["channel"] == "/meta/connect" && is_held {
+                    say(
+                        &mut socket,
+                        &json!([{ "channel": "/demo", "data": cookie }]),
+                    );
+                    close(&mut socket, 1001, "");
+                }
+            }
+        }
+    });
+    let outcome = bayeux(["sub", &url, "/demo", "-n", "2", "-o", "data"]).run();
+    assert_eq!(
+        outcome.stdout(),
+        "\"\"\n\"BAYEUX_BROWSER=b1\"\n",
+        "{outcome}"
+    );
 }
