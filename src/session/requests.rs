@@ -186,7 +186,6 @@ impl Session {
         }
         surplus
             .into_iter()
-            .into_iter()
             .chain(requests)
             .for_each(|it| self.put_back(it));
         let in_flight = InFlight {

@@ -474,7 +474,9 @@ fn told(headers: &[(String, Excerpt)], excerpt: &Excerpt) -> String {
     let headers = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}"));
-    let body = Some(excerpt.to_string()).filter(|it| !it.trim().is_empty());
+    // A page says nothing that the headers do not.
+    let is_telling = |it: &String| !it.trim().is_empty() && !it.starts_with('<');
+    let body = Some(excerpt.to_string()).filter(is_telling);
     let texts: Vec<String> = headers.chain(body).collect();
     if texts.is_empty() {
         return String::new();
