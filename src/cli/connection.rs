@@ -90,6 +90,17 @@ impl ConnectionArgs {
 
     /// The settings that these options make.
     pub(crate) fn settings(&self, endpoint: &Endpoint, wanted: Wanted) -> Result<Settings, Stop> {
+        let mut settings = self.settings_without_tls(endpoint, wanted)?;
+        settings.transport.tls = self.tls.tls(endpoint)?;
+        Ok(settings)
+    }
+
+    /// The same, without a look at the files of TLS.
+    pub(crate) fn settings_without_tls(
+        &self,
+        endpoint: &Endpoint,
+        wanted: Wanted,
+    ) -> Result<Settings, Stop> {
         let mut settings = Settings::new(endpoint.clone());
         if let Some(connection_type) = self.transport {
             settings = settings.over(connection_type);
@@ -99,7 +110,6 @@ impl ConnectionArgs {
         let credentials = self.credentials()?;
         settings.transport.headers = credentials.headers;
         settings.transport.authorization = credentials.authorization;
-        settings.transport.tls = self.tls.tls(endpoint)?;
         settings.transport.proxy = self.proxy.proxy(endpoint)?;
         settings.transport.connect_timeout = self.connect_timeout;
         settings.transport.network_timeout = self.network_timeout;

@@ -2,38 +2,31 @@
 
 use std::time::Instant;
 
-use bayeux::protocol::{ConnectionType, Json, Message, VERSION, meta};
+use bayeux::client::Settings;
+use bayeux::protocol::{ConnectionType, Message};
 use bayeux::redaction::{Secrets, redact, redact_header, redact_url};
-use bayeux::session::extension::{self, Outgoing};
-use bayeux::transport::Endpoint;
+use bayeux::session::Session;
 
 use super::connection::ConnectionArgs;
-use super::exit::Stop;
 
 /// One request, to be pasted into a shell.
 pub(crate) fn handshake(
-    endpoint: &Endpoint,
+    settings: Settings,
     connection: &ConnectionArgs,
     secrets: Secrets,
-) -> Result<String, Stop> {
+) -> String {
     let connection_type = connection.polling();
-    let types = format!("[{}]", Json::string(connection_type.as_str()));
-    let types: Json = types.parse().expect("written here as valid JSON");
-    let mut extensions = connection.extensions.extensions()?;
-    let ext = extension::members(&mut extensions, Instant::now(), Outgoing::Handshake);
-    let message = Message::builder(meta::HANDSHAKE)
-        .id("1")
-        .string("version", VERSION)
-        .string("minimumVersion", VERSION)
-        .json("supportedConnectionTypes", &types)
-        .json_if("ext", ext.to_json().as_ref())
-        .build();
+    let Settings {
+        session, transport, ..
+    } = settings.over(connection_type);
     let is_shown = secrets == Secrets::Shown;
-    let body = if is_shown {
-        message.raw().into()
-    } else {
-        redact(message.raw())
-    };
+    let messages = first_messages(session);
+    let messages = messages.iter().map(|message| match is_shown {
+        true => message.raw().into(),
+        false => redact(message.raw()),
+    });
+    let body = messages.collect::<Vec<_>>().join(",");
+    let endpoint = &transport.endpoint;
     let url = if is_shown {
         endpoint.over_http()
     } else {
@@ -58,9 +51,8 @@ pub(crate) fn handshake(
         ),
     };
     command.push_str(before);
-    let credentials = connection.credentials()?;
-    let authorization = credentials.authorization.map(|it| it.current().header);
-    for header in credentials.headers.iter().chain(&authorization) {
+    let authorization = transport.authorization.map(|it| it.current().header);
+    for header in transport.headers.iter().chain(&authorization) {
         let (name, value) = (header.name(), header.expose());
         let value = if is_shown {
             value.into()
@@ -86,7 +78,16 @@ pub(crate) fn handshake(
         command.push_str(&format!(" \\\n  -x {}", quoted(&proxy)));
     }
     command.push_str(&format!(" \\\n  {data} \\\n  {}", quoted(&url)));
-    Ok(command)
+    command
+}
+
+/// What a session sends first.
+fn first_messages(settings: bayeux::session::Settings) -> Vec<Message> {
+    let now = Instant::now();
+    let mut session = Session::new(settings);
+    session.handshake(now);
+    let transmit = session.poll_transmit(now);
+    transmit.map(|it| it.messages).unwrap_or_default()
 }
 
 /// In single quotes, as every shell of Bourne's family reads them.

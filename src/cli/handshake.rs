@@ -55,17 +55,18 @@ impl Handshake {
         let endpoint = operands.endpoint(self.connection.profile_url())?;
         operands.end()?;
         let filter = compile(self.jq.as_deref())?;
-        if self.curl {
-            let command = curl::handshake(&endpoint, &self.connection, output.secrets())?;
-            return Ok(printer.line(&command)?);
-        }
-        self.connection
-            .record(&endpoint, output.secrets(), printer)?;
         let wanted = Wanted {
             connects: Connects::Never,
             traffic: bayeux::client::Traffic::Shown,
             capture: output.capture(),
         };
+        if self.curl {
+            let settings = self.connection.settings_without_tls(&endpoint, wanted)?;
+            let command = curl::handshake(settings, &self.connection, output.secrets());
+            return Ok(printer.line(&command)?);
+        }
+        self.connection
+            .record(&endpoint, output.secrets(), printer)?;
         let client = ConnectionArgs::client(self.connection.settings(&endpoint, wanted)?)?;
         let waker = client.waker();
         let signals = Signals::listen(move || waker.break_off(), Ends::Goal)
