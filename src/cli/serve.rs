@@ -156,6 +156,9 @@ impl Observer for Reporter {
                 status,
                 reason,
             } => Told::Note(format!("{peer} got HTTP {status}: {reason}")),
+            Event::WebSocketClosed { peer, code, reason } => Told::Note(format!(
+                "the websocket of {peer} was closed with {code}: {reason}"
+            )),
             Event::AcceptFailed { error } => Told::Note(format!("cannot accept: {error}")),
             _ => return,
         };

@@ -1,9 +1,13 @@
 //! The broker: sessions, subscriptions and what waits for whom, without socket, thread or clock.
 //!
 //! Requests go in through [`Broker::handle`] and are answered at once or held. Held connects
-//! come out of [`Broker::poll_released`], changes of sessions out of [`Broker::poll_event`];
-//! both are to be drained after every call that takes `now`, which also has to come
-//! again at [`Broker::poll_timeout`].
+//! come out of [`Broker::poll_released`], links out of [`Broker::poll_ready`], changes of
+//! sessions out of [`Broker::poll_event`]; all are to be drained after every call that takes
+//! `now`, which also has to come again at [`Broker::poll_timeout`].
+//!
+//! Over a link (a websocket) the server speaks whenever it has something to say: whatever is
+//! for a link waits until it is taken with [`Broker::take`], so that a client that reads slowly
+//! fills the queue of its session, which is limited, and nothing else.
 //!
 //! ```text
 //!            handshake              connect                 deliveries, timeout,
@@ -13,6 +17,7 @@
 //!                           +-- in time: gone --+          (unless something waits)
 //! ```
 
+mod links;
 mod reply;
 mod requests;
 mod sessions;
@@ -25,6 +30,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(super) use self::links::LinkId;
+use self::links::Links;
 use self::reply::Refusal;
 use self::requests::Connected;
 use self::sessions::{AdviceWanted, Session, SessionKey, Sessions};
@@ -32,9 +39,12 @@ use self::subscriptions::Subscriptions;
 use super::{CloseReason, Settings};
 use crate::protocol::{Channel, ConnectionType, Json, Message, meta};
 
-/// The transports that the server has.
-const CONNECTION_TYPES: [ConnectionType; 2] =
-    [ConnectionType::LongPolling, ConnectionType::CallbackPolling];
+/// The transports that the server has; first what every client can do.
+const CONNECTION_TYPES: [ConnectionType; 3] = [
+    ConnectionType::LongPolling,
+    ConnectionType::CallbackPolling,
+    ConnectionType::WebSocket,
+];
 
 /// A request that waits for its response; unique within a broker.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -83,6 +93,7 @@ pub(super) struct Broker {
     client_ids: ClientIds,
     sessions: Sessions,
     subscriptions: Subscriptions,
+    links: Links,
     holds: HashMap<HoldId, SessionKey>,
     last_hold: u64,
     /// Sessions that got messages while the present call was handled.
@@ -95,6 +106,8 @@ pub(super) struct Broker {
 /// What one call of [`Broker::handle`] gathers.
 struct Turn<'a> {
     request: Request<'a>,
+    /// The link over which the request came, if it came over one.
+    link: Option<LinkId>,
     /// The session whose deliveries go into the response. Messages of further sessions in
     /// the same request are carried out, but their deliveries go to their own connects.
     sender: Option<SessionKey>,
@@ -109,6 +122,7 @@ impl Broker {
             client_ids,
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
+            links: Links::default(),
             holds: HashMap::new(),
             last_hold: 0,
             woken: BTreeSet::new(),
@@ -119,8 +133,23 @@ impl Broker {
 
     /// Carries out the messages of one request.
     pub(super) fn handle(&mut self, now: Instant, request: Request<'_>) -> Handled {
+        self.handle_from(now, None, request)
+    }
+
+    /// Carries out the messages of one request that came over a link. What is to be said to
+    /// it is to be [taken](Self::take).
+    pub(super) fn handle_on_link(&mut self, now: Instant, link: LinkId, request: Request<'_>) {
+        match self.handle_from(now, Some(link), request) {
+            Handled::Answer(answer) => self.links.push(link, answer),
+            // Its reply will be pushed in its time.
+            Handled::Held(_) => {}
+        }
+    }
+
+    fn handle_from(&mut self, now: Instant, link: Option<LinkId>, request: Request<'_>) -> Handled {
         let mut turn = Turn {
             request,
+            link,
             sender: None,
             deliveries: Vec::new(),
         };
@@ -187,6 +216,43 @@ impl Broker {
         self.expect_connect(now, key);
     }
 
+    /// Begins a connection over which the server may speak at any time.
+    pub(super) fn open_link(&mut self) -> LinkId {
+        self.links.open()
+    }
+
+    /// A link is gone, with what was not taken of its responses. Its sessions stay until they
+    /// expire, and what is published meanwhile waits for their next connects.
+    pub(super) fn link_gone(&mut self, now: Instant, link: LinkId) {
+        for key in self.links.close(link) {
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
+            session.link = None;
+            if let Some(held) = session.held.take() {
+                self.holds.remove(&held.hold);
+                self.expect_connect(now, key);
+            }
+        }
+    }
+
+    /// Takes what is to be said over a link next, in one piece. To be called until there is
+    /// nothing more, as far as the link can send it.
+    pub(super) fn take(&mut self, link: LinkId) -> Option<Vec<Arc<Message>>> {
+        let response = self.links.pop(link);
+        response.or_else(|| {
+            self.links.sessions(link).find_map(|key| {
+                let queue = &mut self.sessions.get_mut(key)?.queue;
+                (!queue.is_empty()).then(|| queue.take())
+            })
+        })
+    }
+
+    /// Whether a session made its last connect over this link.
+    pub(super) fn is_in_use(&self, link: LinkId) -> bool {
+        self.links.sessions(link).next().is_some()
+    }
+
     /// Makes every session unknown from now on, as a restart does. Held connects are
     /// answered so.
     pub(super) fn forget_all(&mut self) {
@@ -211,6 +277,11 @@ impl Broker {
 
     pub(super) fn poll_released(&mut self) -> Option<Released> {
         self.released.pop_front()
+    }
+
+    /// A link for which there is something to [take](Self::take).
+    pub(super) fn poll_ready(&mut self) -> Option<LinkId> {
+        self.links.pop_ready()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<SessionEvent> {
@@ -247,13 +318,19 @@ impl Broker {
         }
     }
 
-    /// Releases the connects of sessions that got messages. Only at the end of a request: so
-    /// a batch of publishes arrives in one response.
+    /// Releases the connects of sessions that got messages, or tells their links, which keeps
+    /// the connects held. Only at the end of a request: so a batch of publishes arrives in one
+    /// response.
     fn wake(&mut self, now: Instant) {
         for key in mem::take(&mut self.woken) {
-            let session = self.sessions.get_mut(key);
-            if session.is_some_and(|session| !session.queue.is_empty()) {
-                self.release_held(now, key);
+            match self.sessions.get_mut(key) {
+                Some(session) if !session.queue.is_empty() => match session.link {
+                    Some(link) => self.links.mark_ready(link),
+                    None => {
+                        self.release_held(now, key);
+                    }
+                },
+                Some(_) | None => {}
             }
         }
     }
@@ -266,13 +343,10 @@ impl Broker {
         let Some(held) = session.held.take() else {
             return false;
         };
+        let link = session.link;
         let mut messages = session.queue.take();
         messages.push(Arc::new(self.connect_reply(held.id.as_ref(), held.advice)));
-        self.holds.remove(&held.hold);
-        self.released.push_back(Released {
-            hold: held.hold,
-            messages,
-        });
+        self.answer_held(link, held.hold, messages);
         self.expect_connect(now, key);
         true
     }
@@ -283,6 +357,9 @@ impl Broker {
         for pattern in &session.subscriptions {
             self.subscriptions.remove(pattern, key);
         }
+        if let Some(link) = session.link {
+            self.links.detach(link, key);
+        }
         if let Some(held) = session.held.take() {
             let reply = match reason {
                 CloseReason::Disconnected => {
@@ -292,16 +369,22 @@ impl Broker {
                     reply::connect_of_unknown_session(held.id.as_ref())
                 }
             };
-            self.holds.remove(&held.hold);
-            self.released.push_back(Released {
-                hold: held.hold,
-                messages: vec![Arc::new(reply)],
-            });
+            self.answer_held(session.link, held.hold, vec![Arc::new(reply)]);
         }
         let client_id = Arc::clone(&session.client_id);
         self.events
             .push_back(SessionEvent::Closed(client_id, reason));
         Some(session)
+    }
+
+    /// Hands out the response to a connect that was held, over the link on which its session
+    /// is: a session changes its link only when no connect of it is held.
+    fn answer_held(&mut self, link: Option<LinkId>, hold: HoldId, messages: Vec<Arc<Message>>) {
+        self.holds.remove(&hold);
+        match link {
+            Some(link) => self.links.push(link, messages),
+            None => self.released.push_back(Released { hold, messages }),
+        }
     }
 
     /// Starts the time in which the next connect has to come: a reply to a connect was

@@ -1,13 +1,15 @@
 //! One accepted socket: it is read by its own thread, and written to by that thread or by
-//! whichever thread answers the connect that is held on it.
+//! whichever thread answers the connect that is held on it. Of a websocket only its own thread
+//! reads and writes.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::response::Persistence;
+use super::waker::Waker;
 
 /// How long a client may take for a response, beyond the time that it takes at
 /// [`MIN_BYTES_PER_SECOND`].
@@ -25,6 +27,8 @@ pub(super) struct Connection {
     socket: TcpStream,
     owed: Mutex<Owed>,
     paid: Condvar,
+    /// Wakes the thread of a websocket.
+    waker: OnceLock<Waker>,
 }
 
 /// Whether a response is still to be written by another thread than the connection's own.
@@ -43,6 +47,7 @@ impl Connection {
             socket,
             owed: Mutex::new(Owed::Nothing),
             paid: Condvar::new(),
+            waker: OnceLock::new(),
         })
     }
 
@@ -127,6 +132,31 @@ impl Connection {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
+        }
+    }
+
+    /// From now on the thread of this connection is told when there is something for it.
+    pub(super) fn become_web_socket(&self) -> io::Result<&Waker> {
+        let waker = Waker::new()?;
+        Ok(self.waker.get_or_init(|| waker))
+    }
+
+    /// Tells the thread of a websocket to look for what there is to send.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Ends the connection; that of a websocket by way of its thread, which takes its leave.
+    pub(super) fn end(&self) {
+        match self.waker.get() {
+            Some(waker) => waker.wake(),
+            None => self.shut_down(),
         }
     }
 

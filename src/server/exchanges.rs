@@ -16,6 +16,8 @@ use super::http::{Received, Receiver, Refused, Request};
 use super::response;
 use super::response::Persistence;
 use super::shared::{Parked, Shared};
+use super::upgrade::Upgrade;
+use super::web_socket;
 use crate::protocol::{Body, FindingKind, Message, decode, encode};
 
 /// How long an idle connection is kept. Longer than twice the default hold, so that a thread
@@ -32,11 +34,22 @@ pub(super) fn serve(shared: &Shared, connection: &Arc<Connection>) {
         began: None,
         read_timeout: None,
     };
-    // Whatever ended the connection: there is nobody left to tell.
-    let _ = exchanges.run();
+    let ended = exchanges.run();
     if let Some(hold) = exchanges.held {
         shared.hold_gone(hold);
     }
+    if let Ok(Ended::ByUpgrade(upgrade, rest)) = ended {
+        drop(exchanges);
+        // Whatever ended the connection: there is nobody left to tell.
+        let _ = web_socket::serve(shared, connection, upgrade, rest);
+    }
+}
+
+/// How the exchanges of a connection ended.
+enum Ended {
+    Here,
+    /// It goes on as a websocket, with these bytes.
+    ByUpgrade(Upgrade, Vec<u8>),
 }
 
 struct Exchanges<'a> {
@@ -56,20 +69,27 @@ enum Read {
 }
 
 impl Exchanges<'_> {
-    fn run(&mut self) -> io::Result<()> {
+    fn run(&mut self) -> io::Result<Ended> {
         let connection = self.connection;
         loop {
             let persistence = match self.receiver.poll() {
                 Received::NeedsMore => match self.read()? {
                     Read::Bytes => continue,
-                    Read::End => return Ok(()),
+                    Read::End => return Ok(Ended::Here),
                 },
                 Received::Continue(line) => {
                     self.settle();
                     connection.write(&line)?;
                     continue;
                 }
-                Received::Refused(refused) => return self.refuse(&refused),
+                Received::Refused(refused) => {
+                    self.refuse(&refused)?;
+                    return Ok(Ended::Here);
+                }
+                Received::Upgrade(upgrade, rest) => {
+                    self.settle();
+                    return Ok(Ended::ByUpgrade(upgrade, rest));
+                }
                 Received::Request(request) => {
                     self.settle();
                     let persistence = request.head.persistence;
@@ -80,7 +100,7 @@ impl Exchanges<'_> {
             self.began = None;
             if persistence == Persistence::Close && self.held.is_none() {
                 connection.linger();
-                return Ok(());
+                return Ok(Ended::Here);
             }
         }
     }
@@ -215,10 +235,10 @@ impl Exchanges<'_> {
     }
 }
 
-/// The messages of a body, if it is JSON throughout. Of one that is cut off or broken in the
+/// The messages of a body or a frame, if it is JSON throughout. Of one that is cut off or broken in the
 /// middle nothing is carried out: the client could not tell what was. Elements that are no
 /// objects are left as findings.
-fn readable(body: &[u8]) -> Result<Body, String> {
+pub(super) fn readable(body: &[u8]) -> Result<Body, String> {
     let mut body = decode(body).map_err(|error| error.to_string())?;
     let fatal = body.findings.iter().find(|finding| match finding.kind {
         FindingKind::NotUtf8

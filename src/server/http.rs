@@ -2,20 +2,22 @@
 //! ureq-proto's.
 //!
 //! ```text
-//!   bytes -> push() -> poll() -> NeedsMore | Continue | Request | Refused
-//!                        ^                        |          |
-//!                        +-------- next request --+          +-- the connection ends
+//!   bytes -> push() -> poll() -> NeedsMore | Continue | Request | Refused | Upgrade
+//!                        ^                        |          |         |
+//!                        +-------- next request --+          |         +-- no more HTTP
+//!                                                            +-- the connection ends
 //! ```
 
 use std::mem;
 
 use ureq_proto::BodyMode;
-use ureq_proto::http::{self, HeaderMap, Method, StatusCode, Version, header};
+use ureq_proto::http::{self, HeaderMap, HeaderName, Method, StatusCode, Version, header};
 use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::query::Query;
 use super::response::{self, Form, Persistence};
+use super::upgrade::Upgrade;
 
 /// Longest request head, and longest line of a chunked body.
 const MAX_HEAD: usize = 64 * 1024;
@@ -49,6 +51,8 @@ pub(super) enum Received {
     Request(Request),
     /// The connection is of no further use once this was answered.
     Refused(Refused),
+    /// The connection is to go on as a websocket, with these bytes, which came already.
+    Upgrade(Upgrade, Vec<u8>),
 }
 
 /// Messages for the endpoint: a POST with them in its body, or a GET with them in its query.
@@ -142,16 +146,21 @@ impl Receiver {
         };
         self.input.drain(..used);
         self.searched = 0;
-        self.check(&request)?;
-        let query = self.query(&request)?;
-        let (form, body) = match query {
+        let method = request.method();
+        self.check_path(&request)
+            .map_err(|error| error.to(method))?;
+        if let Some(upgrade) = Upgrade::asked_for(&request) {
+            return upgrade.map(|it| Received::Upgrade(it, mem::take(&mut self.input)));
+        }
+        check(&request).map_err(|error| error.to(method))?;
+        let (form, body) = match self.query(&request)? {
             Some(Query { callback, messages }) => (Form::Call(callback), messages),
             None => (Form::Json, Vec::new()),
         };
         let head = Head {
             persistence: persistence(&request),
             form,
-            bearer: bearer(&request),
+            bearer: bearer(request.headers()),
         };
         match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => {
@@ -181,34 +190,13 @@ impl Receiver {
         Ok(Received::NeedsMore)
     }
 
-    fn check(&self, request: &http::Request<()>) -> Result<(), Refused> {
+    fn check_path(&self, request: &http::Request<()>) -> Result<(), Refused> {
         let below = request.uri().path().strip_prefix(&*self.limits.path);
-        let error = if !below.is_some_and(|it| it.is_empty() || it.starts_with('/')) {
-            let reason = format!("nothing here; the endpoint is {}", self.limits.path);
-            refused(StatusCode::NOT_FOUND, &reason)
-        } else if !matches!(*request.method(), Method::GET | Method::POST) {
-            refused(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "GET and POST are known here",
-            )
-        } else if let Some(error) = check_coding(request.headers()) {
-            error
-        } else if request.method() == Method::GET {
+        if below.is_some_and(|it| it.is_empty() || it.starts_with('/')) {
             return Ok(());
-        } else if request.version() == Version::HTTP_11
-            && !request.headers().contains_key(header::CONTENT_LENGTH)
-            && !request.headers().contains_key(header::TRANSFER_ENCODING)
-        {
-            // ureq-proto would take such a body for a chunked one and wait for it.
-            let reason = "neither Content-Length nor Transfer-Encoding is given";
-            refused(StatusCode::LENGTH_REQUIRED, reason)
-        } else {
-            return Ok(());
-        };
-        Err(Refused {
-            method: request.method().clone(),
-            ..error
-        })
+        }
+        let reason = format!("nothing here; the endpoint is {}", self.limits.path);
+        Err(refused(StatusCode::NOT_FOUND, &reason))
     }
 
     /// What a GET has in its query instead of a body.
@@ -283,6 +271,11 @@ impl Refused {
         )
     }
 
+    fn to(self, method: &Method) -> Self {
+        let method = method.clone();
+        Self { method, ..self }
+    }
+
     /// The response to it, after which the connection is closed.
     pub(super) fn response(&self) -> Vec<u8> {
         let response = response::text(self.status, &self.reason, Persistence::Close);
@@ -294,31 +287,44 @@ impl Refused {
     }
 }
 
+fn check(request: &http::Request<()>) -> Result<(), Refused> {
+    let headers = request.headers();
+    if !matches!(*request.method(), Method::GET | Method::POST) {
+        let reason = "GET and POST are known here";
+        return Err(refused(StatusCode::METHOD_NOT_ALLOWED, reason));
+    }
+    check_coding(headers)?;
+    if request.method() == Method::POST
+        && request.version() == Version::HTTP_11
+        && !headers.contains_key(header::CONTENT_LENGTH)
+        && !headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        // ureq-proto would take such a body for a chunked one and wait for it.
+        let reason = "neither Content-Length nor Transfer-Encoding is given";
+        return Err(refused(StatusCode::LENGTH_REQUIRED, reason));
+    }
+    Ok(())
+}
+
 /// A body whose end two headers tell differently is how requests are smuggled past a proxy
 /// (RFC 9112, 6.3); a coding other than chunked cannot be read (RFC 9112, 6.1).
-fn check_coding(headers: &HeaderMap) -> Option<Refused> {
-    let coding = headers.get(header::TRANSFER_ENCODING)?;
+fn check_coding(headers: &HeaderMap) -> Result<(), Refused> {
+    let Some(coding) = headers.get(header::TRANSFER_ENCODING) else {
+        return Ok(());
+    };
     if headers.contains_key(header::CONTENT_LENGTH) {
         let reason = "both Content-Length and Transfer-Encoding are given";
-        Some(refused(StatusCode::BAD_REQUEST, reason))
+        Err(refused(StatusCode::BAD_REQUEST, reason))
     } else if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
         let reason = "of the transfer codings only chunked is known";
-        Some(refused(StatusCode::NOT_IMPLEMENTED, reason))
+        Err(refused(StatusCode::NOT_IMPLEMENTED, reason))
     } else {
-        None
+        Ok(())
     }
 }
 
 fn persistence(request: &http::Request<()>) -> Persistence {
-    let has = |token: &str| {
-        request
-            .headers()
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|it| it.trim().eq_ignore_ascii_case(token))
-    };
+    let has = |token| has_token(request.headers(), header::CONNECTION, token);
     match request.version() {
         _ if has("close") => Persistence::Close,
         Version::HTTP_10 if has("keep-alive") => Persistence::KeepAliveHttp10,
@@ -327,12 +333,18 @@ fn persistence(request: &http::Request<()>) -> Persistence {
     }
 }
 
-fn bearer(request: &http::Request<()>) -> Option<String> {
-    let value = request
-        .headers()
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?;
+/// Whether a header that is a list has this element, in whatever case.
+pub(super) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|it| it.trim().eq_ignore_ascii_case(token))
+}
+
+pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("Bearer")
@@ -343,7 +355,7 @@ fn bad_request(error: ureq_proto::Error) -> Refused {
     refused(StatusCode::BAD_REQUEST, &error.to_string())
 }
 
-fn refused(status: StatusCode, reason: &str) -> Refused {
+pub(super) fn refused(status: StatusCode, reason: &str) -> Refused {
     Refused {
         status,
         reason: reason.to_owned(),

@@ -1,10 +1,12 @@
-//! A Bayeux server to embed: for tests, demonstrations and debugging, over long-polling and
-//! callback-polling.
+//! A Bayeux server to embed: for tests, demonstrations and debugging, over long-polling,
+//! callback-polling and websocket.
 //!
 //! ```text
 //!   accept thread --> a thread for each connection: http -> broker -> http
 //!                                                    |
 //!   timer thread ------ holds, expiry -------------> broker --> responses to held connects
+//!
+//!   a thread of a websocket: frames -> broker -> what is to be pushed, taken as the socket allows
 //! ```
 //!
 //! The broker decides everything and does no input or output. A held connect
@@ -27,6 +29,9 @@ mod settings;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod upgrade;
+mod waker;
+mod web_socket;
 
 pub use listener::{Server, ServerError};
 pub use observer::{CloseReason, Event, Observer};

@@ -57,7 +57,7 @@ pub enum Event<'a> {
         /// Why it is gone.
         reason: CloseReason,
     },
-    /// A request came in.
+    /// A request came in, or a frame of a websocket.
     Received {
         /// The other end of the connection.
         peer: SocketAddr,
@@ -66,7 +66,8 @@ pub enum Event<'a> {
         /// Its messages.
         messages: &'a [Message],
     },
-    /// A response was handed to the operating system, or is about to be.
+    /// A response, or a frame of a websocket, was handed to the operating system, or is about
+    /// to be.
     Sent {
         /// The other end of the connection.
         peer: SocketAddr,
@@ -81,6 +82,15 @@ pub enum Event<'a> {
         peer: SocketAddr,
         /// The HTTP status.
         status: u16,
+        /// Why, in one line.
+        reason: &'a str,
+    },
+    /// The server closed a websocket because of what its client did.
+    WebSocketClosed {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// The code of the close frame (RFC 6455, 7.4); 1006 when none could be sent.
+        code: u16,
         /// Why, in one line.
         reason: &'a str,
     },

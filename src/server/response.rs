@@ -35,7 +35,7 @@ impl Form {
 }
 
 /// How the server names itself.
-const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
+pub(super) const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
 
 /// A response with Bayeux messages, written as an array.
 pub(super) fn messages(array: &str, form: &Form, persistence: Persistence) -> Vec<u8> {
@@ -75,8 +75,12 @@ fn response(
     body: &str,
     persistence: Persistence,
 ) -> Vec<u8> {
-    let allow = match status {
+    let instead = match status {
         StatusCode::METHOD_NOT_ALLOWED => "Allow: GET, POST\r\n",
+        // The header of Upgrade is a MUST (RFC 9110, 15.5.22).
+        StatusCode::UPGRADE_REQUIRED => {
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
+        }
         _ => "",
     };
     let connection = match persistence {
@@ -89,7 +93,7 @@ fn response(
     let code = status.as_str();
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n{allow}{connection}\r\n{body}"
+         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n{instead}{connection}\r\n{body}"
     )
     .into_bytes()
 }

@@ -47,8 +47,12 @@ pub struct Settings {
     /// How long a request may take to arrive, from its first byte to its last; a slower one
     /// is answered with HTTP 408. Default 30 s.
     pub request_timeout: Duration,
-    /// Longest request body in bytes; a longer one is answered with HTTP 413. Default 16 MiB.
+    /// Longest request body, or message of a websocket, in bytes; a longer one is answered
+    /// with HTTP 413, or close code 1009. Default 16 MiB.
     pub max_body: usize,
+    /// The subprotocol of websockets. It is named to clients that offer it; the others get
+    /// their websocket without. Default none, as with CometD and Faye.
+    pub web_socket_protocol: Option<String>,
     /// Most sessions at a time; beyond it handshakes are refused. Default 100,000.
     pub max_sessions: usize,
     /// Most patterns that one session may subscribe to. Default 10,000.
@@ -75,6 +79,7 @@ impl Default for Settings {
             unconnected_publish: UnconnectedPublish::Refused,
             request_timeout: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,
+            web_socket_protocol: None,
             max_sessions: 100_000,
             max_subscriptions: 10_000,
             max_queue_messages: 100_000,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::broker::{self, Broker, Handled, HoldId, SessionEvent};
+use super::broker::{self, Broker, Handled, HoldId, LinkId, SessionEvent};
 use super::connection::Connection;
 use super::http::Limits;
 use super::response;
@@ -24,6 +24,7 @@ pub(super) struct Shared {
 struct State {
     broker: Broker,
     parked: HashMap<HoldId, Parked>,
+    links: HashMap<LinkId, Arc<Connection>>,
     connections: HashMap<u64, Arc<Connection>>,
     last_connection: u64,
     /// When the timer thread will look next; `None` while it has no reason to.
@@ -38,13 +39,28 @@ pub(super) struct Parked {
     pub(super) form: Form,
 }
 
-/// Responses to held connects that a change brought about; to be sent once the lock is free.
+/// What the thread of a websocket has to do next.
+pub(super) enum Next {
+    Messages(Vec<Arc<Message>>),
+    Nothing,
+    Stopped,
+}
+
+/// What a change brought about, to be sent once the lock is free.
 #[must_use]
-pub(super) struct Fallout(Vec<(Parked, Vec<Arc<Message>>)>);
+pub(super) struct Fallout {
+    /// Responses to held connects.
+    responses: Vec<(Parked, Vec<Arc<Message>>)>,
+    /// Websockets for which there is something.
+    ready: Vec<Arc<Connection>>,
+}
 
 impl Fallout {
     pub(super) fn send(self, shared: &Shared) {
-        for (parked, messages) in self.0 {
+        for connection in self.ready {
+            connection.wake();
+        }
+        for (parked, messages) in self.responses {
             shared.observe(&Event::Sent {
                 peer: parked.connection.peer,
                 connection_type: parked.form.connection_type(),
@@ -64,6 +80,7 @@ impl Shared {
             state: Mutex::new(State {
                 broker,
                 parked: HashMap::new(),
+                links: HashMap::new(),
                 connections: HashMap::new(),
                 last_connection: 0,
                 timer_at: None,
@@ -112,6 +129,56 @@ impl Shared {
             state.broker.hold_gone(Instant::now(), hold);
         });
         fallout.send(self);
+    }
+
+    /// Lists a connection that became a websocket. `None` if the server has stopped.
+    pub(super) fn open_link(&self, connection: &Arc<Connection>) -> Option<LinkId> {
+        let mut state = self.lock();
+        if state.is_stopped {
+            return None;
+        }
+        let link = state.broker.open_link();
+        state.links.insert(link, Arc::clone(connection));
+        Some(link)
+    }
+
+    /// Hands a request of this connection's thread to the broker; what there is to say to it
+    /// comes out of [`next_for`](Self::next_for).
+    pub(super) fn handle_on_link(
+        &self,
+        connection: &Arc<Connection>,
+        link: LinkId,
+        request: broker::Request<'_>,
+    ) -> Fallout {
+        let ((), mut fallout) =
+            self.change(|state| state.broker.handle_on_link(Instant::now(), link, request));
+        // Its own thread is awake.
+        fallout.ready.retain(|it| !Arc::ptr_eq(it, connection));
+        fallout
+    }
+
+    pub(super) fn next_for(&self, link: LinkId) -> Next {
+        let mut state = self.lock();
+        if state.is_stopped {
+            return Next::Stopped;
+        }
+        state
+            .broker
+            .take(link)
+            .map_or(Next::Nothing, Next::Messages)
+    }
+
+    pub(super) fn link_gone(&self, link: LinkId) {
+        let ((), fallout) = self.change(|state| {
+            state.links.remove(&link);
+            state.broker.link_gone(Instant::now(), link);
+        });
+        fallout.send(self);
+    }
+
+    /// Whether a session made its last connect over this link.
+    pub(super) fn is_in_use(&self, link: LinkId) -> bool {
+        self.lock().broker.is_in_use(link)
     }
 
     pub(super) fn is_held(&self, hold: HoldId) -> bool {
@@ -182,7 +249,7 @@ impl Shared {
         state.is_stopped = true;
         self.timer.notify_all();
         for connection in state.connections.values() {
-            connection.shut_down();
+            connection.end();
         }
         let deadline = Instant::now() + PATIENCE;
         while !state.connections.is_empty() {
@@ -203,12 +270,15 @@ impl Shared {
         let mut guard = self.lock();
         let state = &mut *guard;
         let changed = change(state);
-        let mut fallout = Vec::new();
+        let mut responses = Vec::new();
         while let Some(released) = state.broker.poll_released() {
             if let Some(parked) = state.parked.remove(&released.hold) {
-                fallout.push((parked, released.messages));
+                responses.push((parked, released.messages));
             }
         }
+        let ready = std::iter::from_fn(|| state.broker.poll_ready())
+            .filter_map(|link| state.links.get(&link).cloned())
+            .collect();
         let events: Vec<_> = std::iter::from_fn(|| state.broker.poll_event()).collect();
         if let Some(at) = state.broker.poll_timeout()
             && state.timer_at.is_none_or(|timer_at| at < timer_at)
@@ -228,7 +298,7 @@ impl Shared {
                 }),
             }
         }
-        (changed, Fallout(fallout))
+        (changed, Fallout { responses, ready })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+mod web_socket;
+
 /// No test waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -130,6 +132,7 @@ fn observed(settings: Settings) -> (Server, mpsc::Receiver<String>) {
                 Event::Received { messages, .. } => format!("received {}", messages.len()),
                 Event::Sent { messages, .. } => format!("sent {}", messages.len()),
                 Event::Refused { status, reason, .. } => format!("refused {status}: {reason}"),
+                Event::WebSocketClosed { code, reason, .. } => format!("closed {code}: {reason}"),
                 Event::AcceptFailed { error } => format!("accept failed: {error}"),
             };
             let _ = self.0.lock().unwrap().send(line);

@@ -17,7 +17,7 @@ fn pretty_shows_the_reply_and_a_digest() {
       "successful": true,
       "version": "1.0",
       "minimumVersion": "1.0",
-      "supportedConnectionTypes": ["long-polling", "callback-polling"],
+      "supportedConnectionTypes": ["long-polling", "callback-polling", "websocket"],
       "clientId": "[client id]",
       "advice": {
         "reconnect": "retry",
@@ -29,7 +29,7 @@ fn pretty_shows_the_reply_and_a_digest() {
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling
+    transports  long-polling, callback-polling, websocket
     advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
@@ -44,11 +44,11 @@ fn compact_is_one_line_and_a_digest() {
     snapshot!(bayeux(["hs", &url.1, "-o", "compact"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling
+    transports  long-polling, callback-polling, websocket
     advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
@@ -63,7 +63,7 @@ fn json_is_one_record() {
     snapshot!(bayeux(["hs", &url.1, "-o", "json"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
     ----- stderr -----
     "#);
 }
@@ -74,7 +74,7 @@ fn data_is_the_reply_itself() {
     snapshot!(bayeux(["hs", &url.1, "-o", "data"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     ----- stderr -----
     "#);
 }
@@ -95,7 +95,7 @@ fn jq_projects_the_reply() {
     exit: 0
     ----- stdout -----
     /meta/handshake
-    ["long-polling","callback-polling"]
+    ["long-polling","callback-polling","websocket"]
     ----- stderr -----
     "#);
 }
@@ -113,18 +113,18 @@ fn v_shows_the_traffic_both_ways() {
     snapshot!(bayeux(["hs", &url.1, "-v", "-o", "compact"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling
+    transports  long-polling, callback-polling, websocket
     advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     ~ connected over long-polling
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}
@@ -137,11 +137,11 @@ fn vv_shows_the_lines_of_http() {
     snapshot!(bayeux(["hs", &url.1, "-vv", "-o", "compact"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling
+    transports  long-polling, callback-polling, websocket
     advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
@@ -161,7 +161,7 @@ fn vv_shows_the_lines_of_http() {
                     X-Content-Type-Options: nosniff
                     Server: bayeux/[version]
                     (connect [duration], first byte [duration], total [duration])
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     ~ connected over long-polling
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time]  > POST /cometd HTTP/1.1

@@ -26,7 +26,7 @@ fn the_first_line_is_the_url_and_an_interrupt_ends_it() {
     http://127.0.0.1:[port]/cometd
     ----- stderr -----
     {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
     {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
     ~ session [client id] ended: disconnected
     {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
@@ -121,4 +121,28 @@ fn an_address_that_is_none_is_said_so() {
     cause: invalid socket address
     hint: --listen 127.0.0.1:0 takes a free port
     ");
+}
+
+#[test]
+fn websockets_are_told_as_such_and_why_they_were_closed() {
+    let (mut serve, url) = serve(&[]);
+    let (mut socket, _) = tungstenite::connect(url.replace("http", "ws")).unwrap();
+    socket
+        .send(r#"[{"channel":"/demo","id":"1","data":1}]"#.into())
+        .unwrap();
+    let reply = socket.read().unwrap();
+    assert!(reply.to_text().unwrap().contains("402::session_unknown"));
+    socket.send("hello".into()).unwrap();
+    serve.told("was closed with 1007");
+    serve.signal(Signal::INT);
+    snapshot!(serve.end(), @r#"
+    exit: 0
+    ----- stdout -----
+    http://127.0.0.1:[port]/cometd
+    ----- stderr -----
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","data":1}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","successful":false,"error":"402::session_unknown"}}
+    ~ the websocket of 127.0.0.1:[port] was closed with 1007: not JSON: expected an array of messages at byte 0
+    ~ stopped, 0 sessions were open
+    "#);
 }

@@ -49,18 +49,18 @@ fn v_and_serve_say_which_transport_it_is() {
     snapshot!(bayeux(words).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling
+    transports  long-polling, callback-polling, websocket
     advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
     extensions  none
     cookies     none set
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["callback-polling"]}
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     ~ connected over callback-polling
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}

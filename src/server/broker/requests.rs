@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::reply::{self, Refusal};
 use super::sessions::{AdviceWanted, Held, SessionKey};
-use super::{Broker, CONNECTION_TYPES, HoldId, SessionEvent, Turn, later};
+use super::{Broker, CONNECTION_TYPES, HoldId, LinkId, SessionEvent, Turn, later};
 use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json, Message, meta};
 use crate::server::{CloseReason, UnconnectedPublish};
 
@@ -64,9 +64,7 @@ impl Broker {
             }
         }
         if let Some(types) = connection_types(message)
-            && !types
-                .iter()
-                .any(|it| CONNECTION_TYPES.iter().any(|known| known.as_str() == it))
+            && !types.iter().any(|it| is_supported(it))
         {
             return Err(Refusal::ConnectionTypes(types.join(",")));
         }
@@ -97,6 +95,7 @@ impl Broker {
         // answered, since a client may still wait for it; CometD 8.0.10 ends it with HTTP
         // 500, Faye 1.4.3 never.
         self.release_held(now, key);
+        self.attach(key, turn.link);
         turn.sender.get_or_insert(key);
         let timeout = self.hold_timeout(turn.request.connection_type, message);
         let wants_advice = message.advice().is_some();
@@ -113,7 +112,9 @@ impl Broker {
         // The dojox client sends nothing else before its first connect succeeded: that one
         // is answered at once (CometD does, Faye 1.4.3 and cometd-nodejs-server 1.2.1 hold
         // it). Nor do the replies of a batch wait for the connect among them.
-        if is_alone && !is_first && !timeout.is_zero() && session.queue.is_empty() {
+        // What waits for a link leaves by itself.
+        let has_something = session.link.is_none() && !session.queue.is_empty();
+        if is_alone && !is_first && !timeout.is_zero() && !has_something {
             self.last_hold += 1;
             let hold = HoldId(self.last_hold);
             session.held = Some(Held { hold, id, advice });
@@ -123,6 +124,21 @@ impl Broker {
         }
         self.expect_connect(now, key);
         Connected::Reply(Arc::new(self.connect_reply(id.as_ref(), advice)))
+    }
+
+    /// From now on the session's messages are pushed over this link, or wait for its connects.
+    fn attach(&mut self, key: SessionKey, link: Option<LinkId>) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if let Some(before) = mem::replace(&mut session.link, link) {
+            self.links.detach(before, key);
+        }
+        if let Some(link) = link {
+            self.links.attach(link, key);
+            // What the reply to this connect leaves in the queue follows at once.
+            self.woken.insert(key);
+        }
     }
 
     fn subscribe(
@@ -282,6 +298,12 @@ fn patterns(message: &Message) -> Result<Vec<ChannelPattern>, Refusal> {
 fn ext_token(message: &Message) -> Option<String> {
     let ext: Value = serde_json::from_str(message.ext()?).ok()?;
     Some(ext.get("token")?.as_str()?.to_owned())
+}
+
+fn is_supported(connection_type: &str) -> bool {
+    CONNECTION_TYPES
+        .iter()
+        .any(|it| it.as_str() == connection_type)
 }
 
 /// What a handshake says about its connection types. The dojox client leaves the field out of

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 use std::{mem, sync::Arc};
 
-use super::HoldId;
+use super::{HoldId, LinkId};
 use crate::protocol::{Json, Message};
 
 /// Names a session within its broker; never given twice.
@@ -17,8 +17,10 @@ pub(super) struct Session {
     pub(super) client_id: Arc<str>,
     pub(super) queue: Queue,
     pub(super) subscriptions: BTreeSet<Box<str>>,
-    /// The connect that waits for something to report. The queue is empty meanwhile, except
-    /// while a request is being handled.
+    /// The link over which it made its last connect, if that was over one.
+    pub(super) link: Option<LinkId>,
+    /// The connect that waits for something to report. Without a link the queue is empty
+    /// meanwhile, except while a request is being handled.
     pub(super) held: Option<Held>,
     /// Whether a connect was answered already; the first one never waits.
     pub(super) has_connected: bool,
@@ -106,6 +108,7 @@ impl Sessions {
             client_id: Arc::clone(&client_id),
             queue: Queue::default(),
             subscriptions: BTreeSet::new(),
+            link: None,
             held: None,
             has_connected: false,
             deadline,

@@ -76,6 +76,33 @@ impl Scenario {
         }
     }
 
+    /// What there is to take for a link after this request came over it.
+    fn over(&mut self, link: LinkId, request: &str) -> Vec<String> {
+        self.handle_on_link(link, request);
+        self.taken(link)
+    }
+
+    fn handle_on_link(&mut self, link: LinkId, request: &str) {
+        let body = decode(request.replace('\'', "\"").as_bytes()).unwrap();
+        let request = Request {
+            messages: &body.messages,
+            n_unreadable: body.findings.len(),
+            connection_type: ConnectionType::WebSocket,
+            bearer: None,
+        };
+        self.broker.handle_on_link(self.now, link, request);
+    }
+
+    fn taken(&mut self, link: LinkId) -> Vec<String> {
+        std::iter::from_fn(|| self.broker.take(link))
+            .map(|messages| text(&messages))
+            .collect()
+    }
+
+    fn ready(&mut self) -> Vec<LinkId> {
+        std::iter::from_fn(|| self.broker.poll_ready()).collect()
+    }
+
     fn publish(&mut self, client_id: &str, channel: &str, data: &str) -> String {
         self.request(&format!(
             "[{{'channel':'{channel}','clientId':'{client_id}','data':{data}}}]"
@@ -119,7 +146,7 @@ fn a_handshake_reply_has_all_the_fields_of_the_specification() {
     assert_eq!(
         scenario.request("[{'channel':'/meta/handshake','id':1,'version':'1.0','supportedConnectionTypes':['x','long-polling']}]"),
         "{'channel':'/meta/handshake','id':1,'successful':true,'version':'1.0','minimumVersion':'1.0',\
-         'supportedConnectionTypes':['long-polling','callback-polling'],'clientId':'c1',\
+         'supportedConnectionTypes':['long-polling','callback-polling','websocket'],'clientId':'c1',\
          'advice':{'reconnect':'retry','interval':0,'timeout':30000,'maxInterval':10000}}"
     );
     assert_eq!(scenario.events(), [SessionEvent::Opened("c1".into())]);
@@ -481,10 +508,10 @@ fn a_handshake_in_a_batch_is_carried_out_alone() {
 fn a_handshake_without_a_common_connection_type_fails() {
     assert_eq!(
         Scenario::new().request(
-            "[{'channel':'/meta/handshake','supportedConnectionTypes':['a','websocket']}]"
+            "[{'channel':'/meta/handshake','supportedConnectionTypes':['a','eventsource']}]"
         ),
         "{'channel':'/meta/handshake','successful':false,\
-         'error':'301:a,websocket:connection_types_unsupported','advice':{'reconnect':'none','interval':0}}"
+         'error':'301:a,eventsource:connection_types_unsupported','advice':{'reconnect':'none','interval':0}}"
     );
 }
 
@@ -628,6 +655,165 @@ fn a_duration_beyond_the_clock_does_not_panic() {
     scenario.hold(&client_id);
 }
 
+/// A link, and a session on it whose connect is held, with these subscriptions.
+fn linked(scenario: &mut Scenario, subscriptions: &[&str]) -> (LinkId, String) {
+    let link = scenario.broker.open_link();
+    let client_id = scenario.connected(subscriptions);
+    assert!(scenario.over(link, &connect(&client_id)).is_empty());
+    (link, client_id)
+}
+
+const DELIVERY: &str = "{'channel':'/demo','data':1}";
+
+#[test]
+fn a_link_gets_messages_at_once_and_its_connect_stays_held() {
+    let mut scenario = Scenario::new();
+    let (link, _) = linked(&mut scenario, &["/demo"]);
+    let publisher = scenario.connected(&[]);
+    scenario.ready();
+    for _ in 0..2 {
+        scenario.publish(&publisher, "/demo", "1");
+        assert_eq!(scenario.ready(), [link]);
+        assert_eq!(scenario.taken(link), [DELIVERY]);
+    }
+    assert_eq!(scenario.released(), []);
+    scenario.pass(30 * SECOND);
+    assert_eq!(scenario.ready(), [link]);
+    assert_eq!(scenario.taken(link), [CONNECTED]);
+}
+
+#[test]
+fn what_waits_for_a_link_goes_before_the_reply_to_its_connect() {
+    let mut scenario = Scenario::new();
+    let (link, client_id) = linked(&mut scenario, &["/demo"]);
+    let publisher = scenario.connected(&[]);
+    scenario.publish(&publisher, "/demo", "1");
+    scenario.pass(30 * SECOND);
+    assert_eq!(scenario.taken(link), [format!("{DELIVERY} {CONNECTED}")]);
+    // What came before the connect leaves by itself, and the connect is held all the same.
+    let publisher = scenario.connected(&[]);
+    scenario.publish(&publisher, "/demo", "1");
+    assert_eq!(scenario.over(link, &connect(&client_id)), [DELIVERY]);
+    let disconnect = format!("[{{'channel':'/meta/disconnect','clientId':'{client_id}'}}]");
+    assert_eq!(
+        scenario.over(link, &disconnect),
+        [
+            "{'channel':'/meta/connect','id':'9','successful':true,'advice':{'reconnect':'none','interval':0}}",
+            "{'channel':'/meta/disconnect','successful':true}"
+        ]
+    );
+    assert!(!scenario.broker.is_in_use(link));
+}
+
+#[test]
+fn a_session_is_where_its_last_connect_was() {
+    let mut scenario = Scenario::new();
+    let (first, client_id) = linked(&mut scenario, &["/demo"]);
+    let publisher = scenario.connected(&[]);
+    let second = scenario.broker.open_link();
+    assert!(scenario.over(second, &connect(&client_id)).is_empty());
+    assert_eq!(scenario.taken(first), [CONNECTED]);
+    scenario.publish(&publisher, "/demo", "1");
+    assert!(scenario.taken(first).is_empty());
+    assert_eq!(scenario.taken(second), [DELIVERY]);
+
+    let hold = scenario.hold(&client_id);
+    assert_eq!(scenario.taken(second), [CONNECTED]);
+    scenario.publish(&publisher, "/demo", "1");
+    assert_eq!(
+        scenario.released(),
+        [(hold, format!("{DELIVERY} {CONNECTED}"))]
+    );
+    assert!(scenario.taken(second).is_empty());
+
+    let hold = scenario.hold(&client_id);
+    assert!(scenario.over(second, &connect(&client_id)).is_empty());
+    assert_eq!(scenario.released(), [(hold, CONNECTED.into())]);
+}
+
+#[test]
+fn a_session_outlives_its_link_and_keeps_its_messages() {
+    let mut scenario = Scenario::new();
+    let (link, client_id) = linked(&mut scenario, &["/demo"]);
+    let publisher = scenario.connected(&[]);
+    scenario.broker.link_gone(scenario.now, link);
+    scenario.publish(&publisher, "/demo", "1");
+    assert_eq!(scenario.released(), []);
+    assert!(scenario.taken(link).is_empty());
+    let other = scenario.broker.open_link();
+    assert_eq!(scenario.over(other, &connect(&client_id)), [DELIVERY]);
+    scenario.broker.link_gone(scenario.now, other);
+    scenario.events();
+    scenario.pass(10 * SECOND);
+    let expired = |client_id: String| SessionEvent::Closed(client_id.into(), CloseReason::Expired);
+    let events = scenario.events();
+    assert!(events.contains(&expired(client_id)), "{events:?}");
+    assert_eq!(scenario.broker.n_sessions(), 0);
+}
+
+#[test]
+fn a_session_whose_link_takes_nothing_is_closed_when_its_queue_overflows() {
+    let mut scenario = Scenario::with(Settings {
+        max_queue_messages: 2,
+        ..Settings::default()
+    });
+    let (link, _) = linked(&mut scenario, &["/demo"]);
+    let publisher = scenario.connected(&[]);
+    for _ in 0..3 {
+        scenario.publish(&publisher, "/demo", "1");
+    }
+    assert_eq!(scenario.broker.n_sessions(), 1);
+    assert_eq!(scenario.taken(link), [UNKNOWN]);
+}
+
+#[test]
+fn links_are_told_of_forgotten_sessions() {
+    let mut scenario = Scenario::new();
+    let (link, client_id) = linked(&mut scenario, &[]);
+    scenario.ready();
+    scenario.broker.forget_all();
+    assert_eq!(scenario.ready(), [link]);
+    assert_eq!(scenario.taken(link), [UNKNOWN]);
+    assert_eq!(scenario.over(link, &connect(&client_id)), [UNKNOWN]);
+}
+
+#[test]
+fn a_publisher_on_a_link_gets_its_own_message_before_the_reply() {
+    let mut scenario = Scenario::new();
+    let (link, client_id) = linked(&mut scenario, &["/demo"]);
+    let publish = format!("[{{'channel':'/demo','clientId':'{client_id}','data':1}}]");
+    assert_eq!(
+        scenario.over(link, &publish),
+        [format!(
+            "{DELIVERY} {{'channel':'/demo','successful':true}}"
+        )]
+    );
+    assert_eq!(scenario.over(link, "[]"), [""]);
+}
+
+#[test]
+fn a_long_queue_goes_over_a_link_in_several_pieces_and_in_order() {
+    let mut scenario = Scenario::new();
+    let (link, client_id) = linked(&mut scenario, &["/a"]);
+    for n in 0..2500 {
+        scenario.broker.publish(
+            scenario.now,
+            &"/a".parse().unwrap(),
+            &n.to_string().parse().unwrap(),
+        );
+    }
+    scenario.ready();
+    scenario.handle_on_link(link, &connect(&client_id));
+    assert_eq!(scenario.ready(), [link]);
+    let pieces = scenario.taken(link);
+    let lengths: Vec<_> = pieces.iter().map(|it| it.matches("data").count()).collect();
+    assert_eq!(lengths, [1000, 1000, 500]);
+    let n_last = pieces.join(" ").replace(CONNECTED, "");
+    let numbers = n_last.split("'data':").skip(1);
+    let numbers = numbers.map(|it| it.split('}').next().unwrap().parse::<u32>().unwrap());
+    assert!(numbers.eq(0..2500));
+}
+
 /// One message of a client that may have lost its senses.
 fn any_message() -> impl Strategy<Value = String> {
     let channel = prop::sample::select(vec![
@@ -683,6 +869,60 @@ proptest! {
         }
         prop_assert!(held.is_empty());
         prop_assert_eq!(scenario.broker.n_sessions(), 0);
+        prop_assert!(scenario.broker.subscriptions.is_empty());
+    }
+}
+
+proptest! {
+    /// The same with links, which come and go, beside requests that are held.
+    #[test]
+    fn every_message_over_a_link_is_answered_once_while_the_link_is_there(
+        requests in prop::collection::vec(
+            (prop::collection::vec(any_message(), 0..3), 0..15_u64, 0..4_usize, 0..8_u8),
+            0..40,
+        ),
+    ) {
+        let mut scenario = Scenario::with(Settings { max_queue_messages: 3, ..Settings::default() });
+        // Each link, how many messages came over it and how many replies went.
+        let mut links: Vec<_> = (0..3).map(|_| (scenario.broker.open_link(), 0, 0)).collect();
+        let mut n_held = 0;
+        for (messages, seconds, way, fate) in requests {
+            let request = format!("[{}]", messages.join(","));
+            match links.get_mut(way) {
+                None => match scenario.handle(&request) {
+                    Handled::Answer(_) => {}
+                    Handled::Held(_) => n_held += 1,
+                },
+                Some((link, n_messages, _)) => {
+                    scenario.handle_on_link(*link, &request);
+                    *n_messages += messages.len();
+                }
+            }
+            if fate == 0 && let Some((link, n_messages, n_replies)) = links.get_mut(way) {
+                scenario.broker.link_gone(scenario.now, *link);
+                prop_assert!(scenario.taken(*link).is_empty());
+                (*link, *n_messages, *n_replies) = (scenario.broker.open_link(), 0, 0);
+            }
+            scenario.pass(Duration::from_secs(seconds));
+            n_held -= scenario.released().len();
+            for link in scenario.ready() {
+                let it = links.iter_mut().find(|(it, _, _)| *it == link).unwrap();
+                let taken = scenario.taken(link).join(" ");
+                it.2 += taken.matches("'successful':").count();
+            }
+        }
+        while let Some(at) = scenario.broker.poll_timeout() {
+            scenario.pass(at.saturating_duration_since(scenario.now));
+        }
+        n_held -= scenario.released().len();
+        prop_assert_eq!(n_held, 0);
+        for (link, n_messages, n_replies) in links {
+            let taken = scenario.taken(link).join(" ");
+            prop_assert_eq!(n_messages, n_replies + taken.matches("'successful':").count());
+            prop_assert!(!scenario.broker.is_in_use(link));
+        }
+        prop_assert_eq!(scenario.broker.n_sessions(), 0);
+        prop_assert!(scenario.broker.holds.is_empty());
         prop_assert!(scenario.broker.subscriptions.is_empty());
     }
 }
