@@ -240,3 +240,49 @@ fn callback_polling_splits_what_is_too_long_for_one_url() {
     }
     assert_eq!(received, data);
 }
+
+/// Deliveries are pushed while the client publishes over the same socket: all of both arrive,
+/// each in its order.
+#[test]
+fn a_websocket_delivers_in_order_while_it_publishes() {
+    const N_PUSHED: usize = 20_000;
+    const N_PUBLISHED: usize = 500;
+    let server = server();
+    let endpoint = server.url().replacen("http:", "ws:", 1);
+    let mut client = Client::new(Settings::new(endpoint.parse().unwrap())).unwrap();
+    client.subscribe("/pushed".parse().unwrap());
+    client.subscribe("/published".parse().unwrap());
+    until(&mut client, |it| matches!(it, Event::Connected));
+    let pushing = std::thread::spawn(move || {
+        for n in 0..N_PUSHED {
+            server.publish(&"/pushed".parse().unwrap(), &n.to_string().parse().unwrap());
+        }
+        server
+    });
+    let (mut n_pushed, mut n_published, mut n_acknowledged) = (0, 0, 0);
+    for n in 0..N_PUBLISHED {
+        client.publish(
+            "/published".parse().unwrap(),
+            n.to_string().parse().unwrap(),
+        );
+    }
+    let deadline = Instant::now() + 3 * PATIENCE;
+    while (n_pushed, n_published, n_acknowledged) != (N_PUSHED, N_PUBLISHED, N_PUBLISHED) {
+        match client.next(Some(deadline)).expect("not all came") {
+            Notice::Event(Event::Received { message }) => {
+                let n = match message.channel() {
+                    "/pushed" => &mut n_pushed,
+                    _ => &mut n_published,
+                };
+                assert_eq!(message.data(), Some(&*n.to_string()));
+                *n += 1;
+            }
+            Notice::Event(Event::Acknowledged { .. }) => n_acknowledged += 1,
+            Notice::Event(Event::SessionLost { .. }) => panic!("the session is lost"),
+            Notice::Odd(finding) => panic!("{finding}"),
+            _ => {}
+        }
+    }
+    assert_eq!(client.connection_type(), ConnectionType::WebSocket);
+    pushing.join().unwrap();
+}

@@ -1,9 +1,12 @@
-//! Websockets, and servers that open them badly, speak badly over them or go without a word.
+//! Websockets: our own server, and servers that open them badly, speak badly over them or go
+//! without a word.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
+use bayeux::server::{Server, Settings};
 use serde_json::{Value, json};
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::protocol::CloseFrame;
@@ -12,6 +15,7 @@ use tungstenite::{Message, WebSocket};
 
 use crate::authority::{Dates, self_signed};
 use crate::hostile::{self, Hostile, good};
+use crate::peer::{publish, server, server_with};
 use crate::program::{bayeux, empty_folder, snapshot};
 use crate::tls_relay::TlsRelay;
 
@@ -68,6 +72,104 @@ fn close(socket: &mut WebSocket<TcpStream>, code: u16, reason: &'static str) {
         code: CloseCode::from(code),
         reason: reason.into(),
     }));
+}
+
+/// The websocket of our own server.
+fn own(server: &Server) -> String {
+    server.url().replacen("http:", "ws:", 1)
+}
+
+#[test]
+fn a_handshake_over_the_websocket_of_our_own_server() {
+    let server = server();
+    let words = ["hs", &own(&server), "-v", "-o", "compact"];
+    snapshot!(bayeux(words).run(), @r#"
+    exit: 0
+    ----- stdout -----
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    server      bayeux serve (bayeux/[version])
+    version     1.0, minimum 1.0
+    client id   [client id]
+    transports  long-polling, callback-polling, websocket
+    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    extensions  none
+    cookies     none set
+    round trip  [duration]
+    ----- stderr -----
+    [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["websocket"]}
+    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    ~ connected over websocket
+    [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
+    [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}
+    "#);
+    let words = ["hs", &server.url(), "-t", "websocket", "-o", "json"];
+    snapshot!(bayeux(words).run(), @r#"
+    exit: 0
+    ----- stdout -----
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"websocket","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    ----- stderr -----
+    "#);
+}
+
+#[test]
+fn a_tail_and_a_publish_over_the_websocket_of_our_own_server() {
+    let server = server();
+    let url = own(&server);
+    let mut tail = bayeux(["sub", &url, "/demo", "-n", "3", "-o", "json"]).start();
+    tail.told("subscribed to /demo");
+    snapshot!(bayeux(["pub", &url, "/demo", "--lines"]).stdin("1\n2.00\n").run(), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    ~ 2 messages published, 2 acknowledged in [duration]
+    ");
+    publish(&server, "/demo", "3");
+    snapshot!(tail.end(), @r#"
+    exit: 0
+    ----- stdout -----
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","data":1}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","data":2.00}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","data":3}}
+    ----- stderr -----
+    ~ subscribed to /demo
+    ~ 3 messages received in [duration]
+    "#);
+    assert_eq!(server.n_sessions(), 0);
+}
+
+#[test]
+fn a_session_that_the_server_forgets_is_renewed_over_its_websocket() {
+    let server = server();
+    let mut tail = bayeux(["sub", &own(&server), "/demo", "-n", "1", "-o", "data"]).start();
+    tail.told("subscribed to /demo");
+    server.forget_sessions();
+    tail.told("session renewed");
+    publish(&server, "/demo", "1");
+    snapshot!(tail.end(), @"
+    exit: 0
+    ----- stdout -----
+    1
+    ----- stderr -----
+    ~ subscribed to /demo
+    ~ session lost after [duration]: 402::session_unknown
+    ~ subscribed to /demo
+    ~ session renewed: 1 of 1 subscription restored, gap [duration]
+    ~ 1 message received in [duration], 1 session lost
+    ");
+}
+
+#[test]
+fn a_server_of_our_own_that_is_stopped_says_so() {
+    let server = server_with(Settings {
+        max_interval: Duration::from_millis(500),
+        ..Settings::default()
+    });
+    let mut tail = bayeux(["sub", &own(&server), "/demo", "--no-reconnect"]).start();
+    tail.told("subscribed to /demo");
+    server.stop();
+    tail.told("1001 (going away): the server stops");
+    let outcome = tail.end();
+    assert_eq!(outcome.code(), Some(8), "{outcome}");
 }
 
 #[test]
