@@ -14,6 +14,7 @@ mod callback;
 mod channel;
 mod connection_type;
 mod error_string;
+mod failure_reason;
 mod fields;
 mod finding;
 mod json;

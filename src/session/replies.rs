@@ -150,7 +150,7 @@ impl Session {
                 self.lose(now, LossReason::Reply(reply));
             }
             Request::Subscribe(pattern) => {
-                let is_transient = reply.error().is_some_and(|it| it.is_transient());
+                let is_transient = reply.is_transient();
                 let mut extensions = self.settings.extensions.iter_mut();
                 let remedy = match is_transient {
                     true => None,
@@ -159,7 +159,10 @@ impl Session {
                 if let Some(event) = remedy {
                     self.set_subscription(pattern.as_str(), SubscriptionState::Wanted);
                     self.events.push_back(event);
-                } else if !is_transient || !self.subscribe_again(now, pattern.as_str()) {
+                } else if is_transient && self.subscribe_again(now, pattern.as_str()) {
+                    let delay = self.send_at.map(|at| at.saturating_duration_since(now));
+                    self.announce(&refused(&reply), delay.unwrap_or_default());
+                } else {
                     self.set_subscription(pattern.as_str(), SubscriptionState::Refused);
                     let refusal = Refusal::Reply(reply);
                     self.events
@@ -207,9 +210,7 @@ impl Session {
 
     fn handshake_refused(&mut self, now: Instant, reply: Message) {
         let advises_none = reply.advice().is_some() && self.advice.reconnect == Reconnect::None;
-        let may_pass = reply
-            .error()
-            .is_some_and(|it| it.is_transient() || it.is_session_unknown());
+        let may_pass = reply.is_transient() || is_session_unknown(&reply);
         if self.is_leaving {
             self.end(End::Disconnected);
         } else if may_pass && !advises_none && self.may_handshake(now) {
@@ -409,7 +410,8 @@ struct RequestRefused {
 }
 
 fn refused(reply: &Message) -> Failure {
-    let error = reply.error().map_or_else(String::new, |it| it.to_string());
+    let error = reply.failure_reason();
+    let error = error.or_else(|| Some(reply.error()?.to_string()));
     Failure {
         stage: Stage::Interrupted,
         permanence: Permanence::Transient,
@@ -417,7 +419,7 @@ fn refused(reply: &Message) -> Failure {
         is_gateway_timeout: false,
         cause: Arc::new(RequestRefused {
             channel: reply.channel().to_owned(),
-            error,
+            error: error.unwrap_or_default(),
         }),
     }
 }

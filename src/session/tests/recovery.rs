@@ -350,11 +350,59 @@ fn a_transient_refusal_of_a_subscribe_is_tried_again_and_then_told() {
         scenario.expect_sent(["/meta/subscribe /topic/A"]);
         scenario.server_replies([refused(meta::SUBSCRIBE, "503::Server is too busy")]);
         if n < 5 {
-            scenario.expect_events([]);
+            scenario.expect_events([format!("reconnecting {n}").as_str()]);
             scenario.passes_until_due();
         }
     }
     scenario.expect_events(["refused /topic/A"]);
+}
+
+#[test]
+fn a_busy_salesforce_says_so_only_in_ext() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.session.subscribe("/topic/A".parse().unwrap());
+    scenario.expect_sent(["/meta/subscribe /topic/A"]);
+    let denied = "403:denied_by_security_policy:subscribe_denied";
+    scenario.server_replies([refused(meta::SUBSCRIBE, denied).with(
+        "ext",
+        r#"{"sfdc":{"failureReason":"503::Server is too busy."}}"#,
+    )]);
+    scenario.expect_events(["reconnecting 1"]);
+    assert!(scenario.passes_until_due() > Duration::ZERO);
+    scenario.expect_sent(["/meta/subscribe /topic/A"]);
+    scenario.server_replies([accepted(meta::SUBSCRIBE)]);
+    scenario.expect_events(["subscribed /topic/A"]);
+}
+
+#[test]
+fn a_session_that_is_unknown_again_right_after_its_handshake_recovers() {
+    // Salesforce, when its load balancer moves a client: cometd issues 1587 and 2480.
+    let mut scenario = Scenario::connected("/demo");
+    scenario.passes(Duration::from_secs(3 * 3600));
+    let unknown = || {
+        refused(meta::CONNECT, "403::Unknown client")
+            .advice(r#"{"reconnect":"handshake","interval":0}"#)
+    };
+    scenario.server_replies([unknown()]);
+    for client_id in ["two", "three"] {
+        scenario.passes_until_due();
+        scenario.expect_sent(["/meta/handshake"]);
+        scenario.server_replies([handshake_accepted(client_id)]);
+        scenario.expect_sent(["/meta/subscribe /demo"]);
+        scenario.server_replies([accepted(meta::SUBSCRIBE)]);
+        scenario.expect_sent(["/meta/connect at once"]);
+        if client_id == "two" {
+            scenario.server_replies([unknown()]);
+            // However soon the server wants the next handshake.
+            assert_eq!(
+                scenario.session.poll_timeout(),
+                Some(scenario.now + Duration::from_secs(1))
+            );
+        }
+    }
+    scenario.server_replies([accepted(meta::CONNECT)]);
+    scenario.expect_sent(["/meta/connect"]);
+    assert_eq!(scenario.session.client_id(), Some("three"));
 }
 
 #[test]
