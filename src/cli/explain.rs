@@ -6,10 +6,10 @@ use bayeux::protocol::{Channel, ChannelPattern, Message};
 use bayeux::session::extension::refuses_replay_id;
 use bayeux::session::{End, Failure, LossReason, NoReply, Refusal};
 use bayeux::transport::{Endpoint, ProxyFailure, TransportError, UpgradeRefusal};
-use serde_json::Value;
 
 use super::exit::{Exit, Stop, root};
 use super::tls_hint::tls_hint;
+use super::wordings;
 use crate::output::words;
 
 /// What the explanation of an end needs to know beside it.
@@ -49,10 +49,10 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
             Stop::new(
                 Exit::Lost,
                 format!("{lost}: the server advises not to reconnect"),
-            ),
+            )
+            .hint("it will not take this session back; check credentials and server log"),
             reply,
-        )
-        .hint("it will not take this session back; check credentials and server log"),
+        ),
         End::DisconnectedByServer(_) => Stop::new(
             Exit::Lost,
             format!("{lost}: the server disconnected the session"),
@@ -260,7 +260,10 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
             } else {
                 stop.cause(excerpt.as_str())
             };
-            stop.hint(status_hint(*status, endpoint))
+            match wordings::hint(excerpt.as_str()) {
+                Some(hint) => stop.hint(hint),
+                None => stop.hint(status_hint(*status, endpoint)),
+            }
         }
         E::Unauthorised { reason } => Stop::new(
             Exit::Unauthorised,
@@ -443,20 +446,18 @@ pub(crate) fn error_of(reply: &Message) -> String {
     }
 }
 
-/// Salesforce says in `ext.sfdc.failureReason` what is really wrong.
+/// Salesforce says in `ext` what is really wrong; what its wordings mean has a hint of its own.
 fn with_hidden_reason(stop: Stop, reply: &Message) -> Stop {
-    let ext = reply.ext().and_then(|it| serde_json::from_str(it).ok());
-    match ext.as_ref().and_then(failure_reason) {
+    let reason = reply.failure_reason();
+    let hint = wordings::hint(reason.as_deref().unwrap_or(&error_of(reply)));
+    let stop = match reason {
         Some(reason) => stop.cause(reason),
         None => stop,
+    };
+    match hint {
+        Some(hint) => stop.hint(hint),
+        None => stop,
     }
-}
-
-/// serde_json reads no deeper than 128 levels, so neither does this.
-fn failure_reason(value: &Value) -> Option<&str> {
-    let object = value.as_object()?;
-    let named = object.get("failureReason").and_then(Value::as_str);
-    named.or_else(|| object.values().find_map(failure_reason))
 }
 
 fn bytes(length: u64) -> String {

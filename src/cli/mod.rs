@@ -35,6 +35,7 @@ mod tls_hint;
 mod token_command;
 mod unconnected;
 mod values;
+mod wordings;
 
 use std::time::SystemTime;
 
