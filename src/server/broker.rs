@@ -17,9 +17,11 @@
 //!                           +-- in time: gone --+          (unless something waits)
 //! ```
 
+mod dialect;
 mod links;
 mod reply;
 mod requests;
+mod salesforce;
 mod sessions;
 mod subscriptions;
 #[cfg(test)]
@@ -28,23 +30,19 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use self::dialect::Dialect;
 pub(super) use self::links::LinkId;
 use self::links::Links;
 use self::reply::Refusal;
 use self::requests::Connected;
-use self::sessions::{AdviceWanted, Session, SessionKey, Sessions};
+pub(super) use self::salesforce::rest;
+use self::salesforce::{cookies, denial};
+use self::sessions::{Session, SessionKey, Sessions};
 use self::subscriptions::Subscriptions;
-use super::{CloseReason, Settings};
+use super::{CloseReason, Fault, Settings};
 use crate::protocol::{Channel, ConnectionType, Json, Message, meta};
-
-/// The transports that the server has; first what every client can do.
-const CONNECTION_TYPES: [ConnectionType; 3] = [
-    ConnectionType::LongPolling,
-    ConnectionType::CallbackPolling,
-    ConnectionType::WebSocket,
-];
 
 /// A request that waits for its response; unique within a broker.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -60,22 +58,43 @@ pub(super) struct Request<'a> {
     pub(super) connection_type: ConnectionType,
     /// The token of an `Authorization: Bearer` header.
     pub(super) bearer: Option<&'a str>,
+    /// What stands in the path below the endpoint: nothing, or `/` and something.
+    pub(super) below: &'a str,
+    /// The `Cookie` header.
+    pub(super) cookies: &'a str,
+}
+
+/// An instant, and what the calendar says then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) instant: Instant,
+    pub(super) wall: SystemTime,
 }
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub(super) enum Handled {
-    /// The response: deliveries first, then a reply to each message in its order.
-    Answer(Vec<Arc<Message>>),
+    Answer(Answer),
+    /// There is nothing but HTTP status 401 and this line.
+    Unauthorised(&'static str),
     /// The response comes out of [`Broker::poll_released`].
     Held(HoldId),
+}
+
+/// The response to a request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Deliveries first, then a reply to each message in its order.
+    pub(super) messages: Vec<Arc<Message>>,
+    /// Values of `Set-Cookie`.
+    pub(super) set_cookies: Vec<String>,
 }
 
 /// The response to a request that was held.
 #[derive(Debug)]
 pub(super) struct Released {
     pub(super) hold: HoldId,
-    pub(super) messages: Vec<Arc<Message>>,
+    pub(super) answer: Answer,
 }
 
 /// A session that came or went.
@@ -90,6 +109,7 @@ pub(super) type ClientIds = Box<dyn FnMut() -> Option<String> + Send>;
 
 pub(super) struct Broker {
     settings: Arc<Settings>,
+    dialect: Dialect,
     client_ids: ClientIds,
     sessions: Sessions,
     subscriptions: Subscriptions,
@@ -100,7 +120,10 @@ pub(super) struct Broker {
     woken: BTreeSet<SessionKey>,
     released: VecDeque<Released>,
     events: VecDeque<SessionEvent>,
-    advice: Json,
+    /// How long a session lives at the most: [`Fault::Expire`].
+    expiry: Option<Duration>,
+    /// Sessions that are still to be forgotten at once: [`Fault::Forget`].
+    n_to_forget: u32,
 }
 
 /// What one call of [`Broker::handle`] gathers.
@@ -115,9 +138,15 @@ struct Turn<'a> {
 }
 
 impl Broker {
-    pub(super) fn new(settings: Arc<Settings>, client_ids: ClientIds) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, client_ids: ClientIds, started: Now) -> Self {
+        let expiry = settings.faults.iter().find_map(|fault| match fault {
+            Fault::Expire(after) => Some(*after),
+            _ => None,
+        });
         Self {
-            advice: reply::retry_advice(&settings),
+            dialect: Dialect::new(&settings, started),
+            expiry,
+            n_to_forget: 0,
             settings,
             client_ids,
             sessions: Sessions::default(),
@@ -140,13 +169,18 @@ impl Broker {
     /// it is to be [taken](Self::take).
     pub(super) fn handle_on_link(&mut self, now: Instant, link: LinkId, request: Request<'_>) {
         match self.handle_from(now, Some(link), request) {
-            Handled::Answer(answer) => self.links.push(link, answer),
+            Handled::Answer(answer) => self.links.push(link, answer.messages),
             // Its reply will be pushed in its time.
             Handled::Held(_) => {}
+            // Only the flavor that has no links says so.
+            Handled::Unauthorised(_) => {}
         }
     }
 
     fn handle_from(&mut self, now: Instant, link: Option<LinkId>, request: Request<'_>) -> Handled {
+        if let Some(line) = self.unauthorised(&request) {
+            return Handled::Unauthorised(line);
+        }
         let mut turn = Turn {
             request,
             link,
@@ -159,9 +193,13 @@ impl Broker {
             .position(|message| message.channel() == meta::HANDSHAKE);
         let mut replies = Vec::with_capacity(messages.len());
         for (at, message) in messages.iter().enumerate() {
+            if let Some(refusal) = self.objection(now, &request, message) {
+                replies.push(Arc::new(self.dialect.refused(message, &refusal)));
+                continue;
+            }
             let reply = match (handshake, message.channel()) {
                 (Some(handshake), _) if handshake != at => {
-                    Arc::new(reply::refused(message, &Refusal::HandshakeBatched))
+                    Arc::new(self.dialect.refused(message, &Refusal::HandshakeBatched))
                 }
                 (_, meta::CONNECT) => match self.connect(now, &mut turn, message) {
                     Connected::Reply(reply) => reply,
@@ -173,26 +211,27 @@ impl Broker {
                 },
                 _ => self
                     .carry_out(now, &mut turn, message)
-                    .unwrap_or_else(|refusal| reply::refused(message, &refusal))
+                    .unwrap_or_else(|refusal| self.dialect.refused(message, &refusal))
                     .into(),
             };
             replies.push(reply);
         }
         let unreadable = (0..request.n_unreadable).map(|_| Arc::new(reply::unreadable()));
         replies.extend(unreadable);
-        let sender = turn.sender.and_then(|key| self.sessions.get_mut(key));
+        let sender = turn.sender.filter(|_| self.dialect.delivers_with(&request));
+        let sender = sender.and_then(|key| self.sessions.get_mut(key));
         let mut answer = turn.deliveries;
         answer.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
         answer.append(&mut replies);
         self.wake(now);
-        Handled::Answer(answer)
+        Handled::Answer(self.with_cookies(request.cookies, answer))
     }
 
     /// Delivers a message of the server's own to all subscribers. Denied channels are no
     /// concern here: `deny` is about what clients may do.
     pub(super) fn publish(&mut self, now: Instant, channel: &Channel, data: &Json) {
         if !channel.is_meta() && !channel.is_service() {
-            self.broadcast(channel.as_str(), data);
+            self.broadcast(now, channel.as_str(), data);
             self.wake(now);
         }
     }
@@ -264,7 +303,11 @@ impl Broker {
     /// Answers the connects and expires the sessions whose time has come.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(key) = self.sessions.due(now) {
-            if !self.release_held(now, key) {
+            let ends = self.sessions.get(key).and_then(|it| it.ends);
+            if ends.is_some_and(|it| it <= now) {
+                self.close(key, CloseReason::Fault);
+                self.n_to_forget = self.forgets();
+            } else if !self.release_held(now, key) {
                 self.close(key, CloseReason::Expired);
             }
         }
@@ -292,7 +335,10 @@ impl Broker {
         self.sessions.len()
     }
 
-    fn broadcast(&mut self, channel: &str, data: &Json) {
+    fn broadcast(&mut self, now: Instant, channel: &str, data: &Json) {
+        if let Dialect::Salesforce(_) = self.dialect {
+            return self.publish_event(now, channel, data);
+        }
         let subscribers = self.subscriptions.of(channel);
         if !subscribers.is_empty() {
             let delivery = Arc::new(reply::delivery(channel, None, data));
@@ -345,7 +391,13 @@ impl Broker {
         };
         let link = session.link;
         let mut messages = session.queue.take();
-        messages.push(Arc::new(self.connect_reply(held.id.as_ref(), held.advice)));
+        let (client_id, id) = (Arc::clone(&session.client_id), held.id.as_ref());
+        let is_unauthorised = held.is_authorised_until.is_some_and(|it| it <= now);
+        let reply = match is_unauthorised {
+            true => denial::connect_of_expired_token(&client_id, id),
+            false => self.dialect.connected(&client_id, id, held.advice),
+        };
+        messages.push(Arc::new(reply));
         self.answer_held(link, held.hold, messages);
         self.expect_connect(now, key);
         true
@@ -355,7 +407,8 @@ impl Broker {
     fn close(&mut self, key: SessionKey, reason: CloseReason) -> Option<Session> {
         let mut session = self.sessions.close(key)?;
         for pattern in &session.subscriptions {
-            self.subscriptions.remove(pattern, key);
+            let channel = self.dialect.channel_of(pattern);
+            self.subscriptions.remove(channel, key);
         }
         if let Some(link) = session.link {
             self.links.detach(link, key);
@@ -365,8 +418,11 @@ impl Broker {
                 CloseReason::Disconnected => {
                     reply::connected(held.id.as_ref(), Some(&reply::stop_advice()))
                 }
-                CloseReason::Expired | CloseReason::QueueOverflow | CloseReason::Forgotten => {
-                    reply::connect_of_unknown_session(held.id.as_ref())
+                CloseReason::Expired
+                | CloseReason::Fault
+                | CloseReason::Forgotten
+                | CloseReason::QueueOverflow => {
+                    self.dialect.connect_of_unknown_session(held.id.as_ref())
                 }
             };
             self.answer_held(session.link, held.hold, vec![Arc::new(reply)]);
@@ -383,7 +439,10 @@ impl Broker {
         self.holds.remove(&hold);
         match link {
             Some(link) => self.links.push(link, messages),
-            None => self.released.push_back(Released { hold, messages }),
+            None => {
+                let answer = self.with_cookies("", messages);
+                self.released.push_back(Released { hold, answer });
+            }
         }
     }
 
@@ -398,11 +457,25 @@ impl Broker {
         later(now, settings.interval.saturating_add(settings.max_interval))
     }
 
-    fn connect_reply(&self, id: Option<&Json>, advice: AdviceWanted) -> Message {
-        match advice {
-            AdviceWanted::Wanted => reply::connected(id, Some(&self.advice)),
-            AdviceWanted::Unchanged => reply::connected(id, None),
+    fn with_cookies(&mut self, had: &str, messages: Vec<Arc<Message>>) -> Answer {
+        let set_cookies = match &self.dialect {
+            Dialect::CometD { .. } => Vec::new(),
+            Dialect::Salesforce(_) => {
+                cookies::set(had, &messages, &self.settings.path, &mut self.client_ids)
+            }
+        };
+        Answer {
+            messages,
+            set_cookies,
         }
+    }
+
+    fn forgets(&self) -> u32 {
+        let forget = self.settings.faults.iter().find_map(|fault| match fault {
+            Fault::Forget(n) => Some(*n),
+            _ => None,
+        });
+        forget.unwrap_or(0)
     }
 }
 

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use ureq_proto::http::StatusCode;
 
-use super::Event;
-use super::broker::{self, Handled, HoldId};
+use super::broker::{self, Handled, HoldId, rest};
 use super::connection::Connection;
-use super::http::{Received, Receiver, Refused, Request};
+use super::http::{Head, Received, Receiver, Refused, Request};
 use super::response;
 use super::response::Persistence;
 use super::shared::{Parked, Shared};
 use super::upgrade::Upgrade;
 use super::web_socket;
+use super::{Event, Flavor};
 use crate::protocol::{Body, FindingKind, Message, decode, encode};
 
 /// How long an idle connection is kept. Longer than twice the default hold, so that a thread
@@ -158,6 +158,12 @@ impl Exchanges<'_> {
     fn answer(&mut self, request: Request) -> io::Result<()> {
         let Request { head, body } = request;
         let peer = self.connection.peer;
+        let settings = &self.shared.settings;
+        if settings.flavor == Flavor::Salesforce && head.path.starts_with(rest::PATH) {
+            return self.answer_post(&head, &body);
+        }
+        let path = settings.path.trim_end_matches('/');
+        let below = head.path.strip_prefix(path).unwrap_or_default();
         let body = match readable(&body) {
             Ok(body) => body,
             Err(reason) => {
@@ -182,6 +188,8 @@ impl Exchanges<'_> {
             n_unreadable: body.findings.len(),
             connection_type,
             bearer: head.bearer.as_deref(),
+            below,
+            cookies: &head.cookies,
         };
         let parked = Parked {
             connection: Arc::clone(self.connection),
@@ -190,19 +198,30 @@ impl Exchanges<'_> {
         };
         let (handled, fallout) = self.shared.handle(request, parked);
         match handled {
-            Handled::Answer(messages) => {
-                let messages: &[Arc<Message>] = &messages;
+            Handled::Answer(answer) => {
+                let messages: &[Arc<Message>] = &answer.messages;
                 self.shared.observe(&Event::Sent {
                     peer,
                     connection_type,
                     messages,
                 });
                 let text = encode(messages.iter().map(Arc::as_ref));
-                let response = response::messages(&text, &head.form, head.persistence);
+                let cookies = &answer.set_cookies;
+                let response = response::messages(&text, &head.form, cookies, head.persistence);
                 let written = self.connection.write(&response);
                 // Others get their messages, whether or not the one who published is there.
                 fallout.send(self.shared);
                 written
+            }
+            Handled::Unauthorised(reason) => {
+                self.shared.observe(&Event::Refused {
+                    peer,
+                    status: 401,
+                    reason,
+                });
+                let response = response::text(StatusCode::UNAUTHORIZED, reason, head.persistence);
+                fallout.send(self.shared);
+                self.connection.write(&response)
             }
             Handled::Held(hold) => {
                 self.held = Some(hold);
@@ -210,6 +229,24 @@ impl Exchanges<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// A request to the other path that takes one.
+    fn answer_post(&mut self, head: &Head, body: &[u8]) -> io::Result<()> {
+        let below = head.path.strip_prefix(rest::PATH).unwrap_or_default();
+        let bearer = head.bearer.as_deref();
+        let (posted, fallout) = self.shared.post(bearer, below, body);
+        self.shared.observe(&Event::Posted {
+            peer: self.connection.peer,
+            path: &head.path,
+            status: posted.status,
+        });
+        let status =
+            StatusCode::from_u16(posted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let response = response::json(status, &posted.body, head.persistence);
+        let written = self.connection.write(&response);
+        fallout.send(self.shared);
+        written
     }
 
     /// Before anything is written: either the connect that was held is answered and this is

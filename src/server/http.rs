@@ -18,6 +18,7 @@ use ureq_proto::server::{RecvRequestResult, Reply};
 use super::query::Query;
 use super::response::{self, Form, Persistence};
 use super::upgrade::Upgrade;
+use crate::protocol::ConnectionType;
 
 /// Longest request head, and longest line of a chunked body.
 const MAX_HEAD: usize = 64 * 1024;
@@ -36,6 +37,10 @@ pub(super) struct Receiver {
 pub(super) struct Limits {
     /// Path of the endpoint, without a slash at its end.
     pub(super) path: String,
+    /// The transports that are spoken at the endpoint.
+    pub(super) connection_types: &'static [ConnectionType],
+    /// Where there is something else that takes a POST.
+    pub(super) other_path: Option<&'static str>,
     /// Longest body in bytes.
     pub(super) max_body: usize,
 }
@@ -66,10 +71,13 @@ pub(super) struct Request {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Head {
     pub(super) persistence: Persistence,
+    pub(super) path: String,
     /// What the response has to look like.
     pub(super) form: Form,
-    /// The token of an `Authorization: Bearer` header.
+    /// The token of an `Authorization: Bearer` (or `OAuth`) header.
     pub(super) bearer: Option<String>,
+    /// The values of all `Cookie` headers, as one.
+    pub(super) cookies: String,
 }
 
 /// A request that is answered with an HTTP error.
@@ -149,7 +157,12 @@ impl Receiver {
         let method = request.method();
         self.check_path(&request)
             .map_err(|error| error.to(method))?;
-        if let Some(upgrade) = Upgrade::asked_for(&request) {
+        if self
+            .limits
+            .connection_types
+            .contains(&ConnectionType::WebSocket)
+            && let Some(upgrade) = Upgrade::asked_for(&request)
+        {
             return upgrade.map(|it| Received::Upgrade(it, mem::take(&mut self.input)));
         }
         check(&request).map_err(|error| error.to(method))?;
@@ -159,8 +172,10 @@ impl Receiver {
         };
         let head = Head {
             persistence: persistence(&request),
+            path: request.uri().path().to_owned(),
             form,
             bearer: bearer(request.headers()),
+            cookies: cookies(request.headers()),
         };
         match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => {
@@ -191,8 +206,14 @@ impl Receiver {
     }
 
     fn check_path(&self, request: &http::Request<()>) -> Result<(), Refused> {
-        let below = request.uri().path().strip_prefix(&*self.limits.path);
-        if below.is_some_and(|it| it.is_empty() || it.starts_with('/')) {
+        let path = request.uri().path();
+        let is_below = |parent: &str| {
+            let rest = path.strip_prefix(parent);
+            rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
+        };
+        let other_path = self.limits.other_path;
+        let other_path = other_path.filter(|_| request.method() == Method::POST);
+        if is_below(&self.limits.path) || other_path.is_some_and(is_below) {
             return Ok(());
         }
         let reason = format!("nothing here; the endpoint is {}", self.limits.path);
@@ -346,9 +367,17 @@ pub(super) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> b
 pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("Bearer")
+    // The second one is what older clients of Salesforce send.
+    let mut schemes = ["Bearer", "OAuth"].iter();
+    schemes
+        .any(|it| scheme.eq_ignore_ascii_case(it))
         .then(|| token.trim().to_owned())
+}
+
+fn cookies(headers: &HeaderMap) -> String {
+    let cookies = headers.get_all(header::COOKIE);
+    let values: Vec<&str> = cookies.iter().filter_map(|it| it.to_str().ok()).collect();
+    values.join("; ")
 }
 
 fn bad_request(error: ureq_proto::Error) -> Refused {
@@ -366,12 +395,15 @@ pub(super) fn refused(status: StatusCode, reason: &str) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Flavor;
 
     const HELLO: &str = "POST /cometd HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 
     fn receiver() -> Receiver {
         Receiver::new(Limits {
             path: "/cometd".into(),
+            connection_types: Flavor::CometD.connection_types(),
+            other_path: None,
             max_body: 100,
         })
     }

@@ -5,13 +5,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::broker::Broker;
+use super::broker::{Broker, Now};
 use super::connection::Connection;
 use super::exchanges;
 use super::shared::Shared;
-use super::{Event, Settings};
+use super::{Event, Flavor, Settings};
 use crate::protocol::{Channel, Json};
 
 /// Stack of a connection's thread. Only what is touched takes memory; the depth comes from
@@ -66,7 +66,15 @@ impl Server {
         let listener = TcpListener::bind(address).map_err(ServerError::Listen)?;
         let address = listener.local_addr().map_err(ServerError::Listen)?;
         let settings = Arc::new(settings);
-        let broker = Broker::new(Arc::clone(&settings), Box::new(client_id));
+        let client_ids = match settings.flavor {
+            Flavor::CometD => client_id,
+            Flavor::Salesforce => salesforce_client_id,
+        };
+        let started = Now {
+            instant: Instant::now(),
+            wall: SystemTime::now(),
+        };
+        let broker = Broker::new(Arc::clone(&settings), Box::new(client_ids), started);
         let mut server = Self {
             address,
             shared: Arc::new(Shared::new(settings, broker)),
@@ -102,10 +110,17 @@ impl Server {
     }
 
     /// The URL of the endpoint, e.g. `http://127.0.0.1:8080/cometd`. A server that listens on
-    /// all addresses gives the one of this machine.
+    /// all addresses gives the one of this machine, one that passes for Salesforce adds a
+    /// version of its API.
     pub fn url(&self) -> String {
         let address = reachable(self.address);
-        format!("http://{address}{}", self.shared.settings.path)
+        let path = &self.shared.settings.path;
+        match self.shared.settings.flavor {
+            Flavor::CometD => format!("http://{address}{path}"),
+            Flavor::Salesforce => {
+                format!("http://{address}{}/65.0", path.trim_end_matches('/'))
+            }
+        }
     }
 
     /// How many sessions there are.
@@ -180,9 +195,24 @@ fn serve(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> io::Resul
 
 /// 128 bits from the operating system as 32 letters and digits (Bayeux 1.0, "Client ID").
 fn client_id() -> Option<String> {
+    Some(format!("{:032x}", random()?))
+}
+
+/// The same bits as 25 letters and digits, as Salesforce writes them.
+fn salesforce_client_id() -> Option<String> {
+    let mut rest = random()?;
+    let digit = |_| {
+        let digit = (rest % 36) as u32;
+        rest /= 36;
+        char::from_digit(digit, 36)
+    };
+    (0..25).map(digit).collect()
+}
+
+fn random() -> Option<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
-    Some(format!("{:032x}", u128::from_ne_bytes(bytes)))
+    Some(u128::from_ne_bytes(bytes))
 }
 
 /// Where a server that listens on all addresses is reached from here.

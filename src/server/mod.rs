@@ -20,6 +20,8 @@
 mod broker;
 mod connection;
 mod exchanges;
+mod fault;
+mod flavor;
 mod http;
 mod listener;
 mod observer;
@@ -33,6 +35,8 @@ mod upgrade;
 mod waker;
 mod web_socket;
 
+pub use fault::{Fault, FaultError};
+pub use flavor::{Flavor, UnknownFlavor};
 pub use listener::{Server, ServerError};
 pub use observer::{CloseReason, Event, Observer};
 pub use settings::{Settings, Token, UnconnectedPublish};

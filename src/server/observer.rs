@@ -94,6 +94,15 @@ pub enum Event<'a> {
         /// Why, in one line.
         reason: &'a str,
     },
+    /// A request by REST was answered; only [`Flavor::Salesforce`](super::Flavor) has such.
+    Posted {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// The path, e.g. `/services/data/v65.0/sobjects/Order__e`.
+        path: &'a str,
+        /// The HTTP status.
+        status: u16,
+    },
     /// A connection could not be accepted or served, most often for want of file
     /// descriptors or threads. The server goes on.
     AcceptFailed {
@@ -114,6 +123,8 @@ pub enum CloseReason {
     QueueOverflow,
     /// [`Server::forget_sessions`](super::Server::forget_sessions) was called.
     Forgotten,
+    /// A [`Fault`](super::Fault) ended it.
+    Fault,
 }
 
 impl fmt::Display for CloseReason {
@@ -123,6 +134,7 @@ impl fmt::Display for CloseReason {
             Self::Expired => "expired: no connect in time",
             Self::QueueOverflow => "too many messages waited",
             Self::Forgotten => "forgotten",
+            Self::Fault => "a fault that was asked for",
         })
     }
 }

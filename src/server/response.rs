@@ -34,32 +34,44 @@ impl Form {
     }
 }
 
+const JSON: &str = "application/json;charset=UTF-8";
+
 /// How the server names itself.
 pub(super) const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
 
-/// A response with Bayeux messages, written as an array.
-pub(super) fn messages(array: &str, form: &Form, persistence: Persistence) -> Vec<u8> {
+/// A response with Bayeux messages, written as an array, and the values of its `Set-Cookie`
+/// headers.
+pub(super) fn messages(
+    array: &str,
+    form: &Form,
+    set_cookies: &[String],
+    persistence: Persistence,
+) -> Vec<u8> {
     match form {
-        Form::Json => {
-            let content_type = "application/json;charset=UTF-8";
-            response(StatusCode::OK, content_type, array, persistence)
-        }
+        Form::Json => response(StatusCode::OK, JSON, set_cookies, array, persistence),
         Form::Call(callback) => {
             let content_type = "text/javascript;charset=UTF-8";
+            let script = callback.call(array);
             response(
                 StatusCode::OK,
                 content_type,
-                &callback.call(array),
+                set_cookies,
+                &script,
                 persistence,
             )
         }
     }
 }
 
+/// A response with other JSON.
+pub(super) fn json(status: StatusCode, json: &str, persistence: Persistence) -> Vec<u8> {
+    response(status, JSON, &[], json, persistence)
+}
+
 /// A response with one line for a human.
 pub(super) fn text(status: StatusCode, line: &str, persistence: Persistence) -> Vec<u8> {
     let content_type = "text/plain;charset=UTF-8";
-    response(status, content_type, &format!("{line}\n"), persistence)
+    response(status, content_type, &[], &format!("{line}\n"), persistence)
 }
 
 /// The head of a response alone.
@@ -72,6 +84,7 @@ pub(super) fn without_body(mut response: Vec<u8>) -> Vec<u8> {
 fn response(
     status: StatusCode,
     content_type: &str,
+    set_cookies: &[String],
     body: &str,
     persistence: Persistence,
 ) -> Vec<u8> {
@@ -88,12 +101,17 @@ fn response(
         Persistence::KeepAliveHttp10 => "Connection: keep-alive\r\n",
         Persistence::Close => "Connection: close\r\n",
     };
+    let set_cookies: String = set_cookies
+        .iter()
+        .map(|it| format!("Set-Cookie: {it}\r\n"))
+        .collect();
     let reason = status.canonical_reason().unwrap_or("");
     let length = body.len();
     let code = status.as_str();
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n{instead}{connection}\r\n{body}"
+         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n\
+         {instead}{set_cookies}{connection}\r\n{body}"
     )
     .into_bytes()
 }

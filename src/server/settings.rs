@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Observer;
+use super::{Fault, Flavor, Observer};
 use crate::protocol::ChannelPattern;
 
 /// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 6
-/// does, with limits that a test or a debugging session does not reach.
+/// does, with limits that a test or a debugging session does not reach. [`Settings::of`]
+/// gives what another flavor does.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,6 +25,10 @@ use crate::protocol::ChannelPattern;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Which server it passes for. Default [`Flavor::CometD`].
+    pub flavor: Flavor,
+    /// What goes wrong on purpose. Default nothing.
+    pub faults: Vec<Fault>,
     /// Path of the endpoint; paths below it are answered as well, since cometd.js appends
     /// `/handshake` and `/connect`. Default `/cometd`.
     pub path: String,
@@ -40,7 +45,8 @@ pub struct Settings {
     /// Default none.
     pub deny: Vec<ChannelPattern>,
     /// If set, a handshake is refused unless it comes with this token, as
-    /// `Authorization: Bearer TOKEN` or as `ext.token`. Default none.
+    /// `Authorization: Bearer TOKEN` or as `ext.token`. [`Flavor::Salesforce`] wants the
+    /// header with every request, and answers one without with HTTP 401. Default none.
     pub require_token: Option<Token>,
     /// What to do with a publish that has no client id. Default refused.
     pub unconnected_publish: UnconnectedPublish,
@@ -67,9 +73,28 @@ pub struct Settings {
     pub observer: Option<Arc<dyn Observer>>,
 }
 
+impl Settings {
+    /// The settings of a flavor: its path, times and limits. Salesforce holds a connect for
+    /// 110 s, keeps a session for 40 s, and has 2,000 clients at the most.
+    pub fn of(flavor: Flavor) -> Self {
+        match flavor {
+            Flavor::CometD => Self::default(),
+            Flavor::Salesforce => Self {
+                flavor,
+                timeout: Duration::from_secs(110),
+                max_interval: Duration::from_secs(40),
+                max_sessions: 2000,
+                ..Self::default()
+            },
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            flavor: Flavor::CometD,
+            faults: Vec::new(),
             path: "/cometd".to_owned(),
             timeout: Duration::from_secs(30),
             interval: Duration::ZERO,

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::broker::{self, Broker, Handled, HoldId, LinkId, SessionEvent};
+use super::broker::rest::{self, Posted};
+use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, SessionEvent};
 use super::connection::Connection;
 use super::http::Limits;
 use super::response;
 use super::response::{Form, Persistence};
-use super::{Event, Settings};
+use super::{Event, Flavor, Settings};
 use crate::protocol::{Channel, Json, Message, encode};
 
 pub(super) struct Shared {
@@ -50,7 +51,7 @@ pub(super) enum Next {
 #[must_use]
 pub(super) struct Fallout {
     /// Responses to held connects.
-    responses: Vec<(Parked, Vec<Arc<Message>>)>,
+    responses: Vec<(Parked, Answer)>,
     /// Websockets for which there is something.
     ready: Vec<Arc<Connection>>,
 }
@@ -60,14 +61,21 @@ impl Fallout {
         for connection in self.ready {
             connection.wake();
         }
-        for (parked, messages) in self.responses {
+        for (parked, answer) in self.responses {
+            let Answer {
+                messages,
+                set_cookies,
+            } = answer;
             shared.observe(&Event::Sent {
                 peer: parked.connection.peer,
                 connection_type: parked.form.connection_type(),
                 messages: &messages,
             });
             let text = encode(messages.iter().map(Arc::as_ref));
-            let response = response::messages(&text, &parked.form, parked.persistence);
+            let Parked {
+                form, persistence, ..
+            } = &parked;
+            let response = response::messages(&text, form, &set_cookies, *persistence);
             parked.connection.send(response, parked.persistence);
         }
     }
@@ -105,6 +113,11 @@ impl Shared {
             }
             handled
         })
+    }
+
+    /// Hands what was posted by REST to the broker.
+    pub(super) fn post(&self, bearer: Option<&str>, below: &str, body: &[u8]) -> (Posted, Fallout) {
+        self.change(|state| state.broker.post(Instant::now(), bearer, below, body))
     }
 
     pub(super) fn publish(&self, channel: &Channel, data: &Json) {
@@ -198,6 +211,11 @@ impl Shared {
     pub(super) fn limits(&self) -> Limits {
         Limits {
             path: self.settings.path.trim_end_matches('/').to_owned(),
+            connection_types: self.settings.flavor.connection_types(),
+            other_path: match self.settings.flavor {
+                Flavor::CometD => None,
+                Flavor::Salesforce => Some(rest::PATH),
+            },
             max_body: self.settings.max_body,
         }
     }
@@ -273,7 +291,7 @@ impl Shared {
         let mut responses = Vec::new();
         while let Some(released) = state.broker.poll_released() {
             if let Some(parked) = state.parked.remove(&released.hold) {
-                responses.push((parked, released.messages));
+                responses.push((parked, released.answer));
             }
         }
         let ready = std::iter::from_fn(|| state.broker.poll_ready())

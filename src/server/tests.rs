@@ -133,6 +133,7 @@ fn observed(settings: Settings) -> (Server, mpsc::Receiver<String>) {
                 Event::Sent { messages, .. } => format!("sent {}", messages.len()),
                 Event::Refused { status, reason, .. } => format!("refused {status}: {reason}"),
                 Event::WebSocketClosed { code, reason, .. } => format!("closed {code}: {reason}"),
+                Event::Posted { path, status, .. } => format!("posted {status}: {path}"),
                 Event::AcceptFailed { error } => format!("accept failed: {error}"),
             };
             let _ = self.0.lock().unwrap().send(line);
@@ -274,6 +275,33 @@ fn what_is_no_request_for_us_is_refused_and_the_server_goes_on() {
     let mut client = Client::new(&server);
     client.write(&post("[]").replace("/cometd", "/cometd/handshake?x=1"));
     assert_eq!(client.response().body, "[]");
+}
+
+#[test]
+fn what_passes_for_salesforce_speaks_long_polling_and_nothing_else() {
+    let server = bind(Settings::of(Flavor::Salesforce));
+    let handshake = "[{'channel':'/meta/handshake','supportedConnectionTypes':['long-polling']}]";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    let websocket = format!("GET /cometd/65.0 HTTP/1.1\r\n{upgrade}\r\n");
+    let callback = get("cb", handshake).replace("/cometd", "/cometd/65.0");
+    // A query is no body, also where a POST publishes.
+    let rest = get("cb", "{}").replace("/cometd", "/services/data/v65.0/sobjects/X__e");
+    for (request, status, body) in [
+        (websocket, 400, "POST"),
+        (
+            callback,
+            200,
+            "400::Invalid connection type callback-polling",
+        ),
+        (rest, 404, "nothing here"),
+    ] {
+        let mut client = Client::new(&server);
+        client.write(&request);
+        let response = client.response();
+        assert_eq!(response.status, status, "{}", response.body);
+        assert!(response.body.contains(body), "{}", response.body);
+    }
+    assert_eq!(server.n_sessions(), 0);
 }
 
 #[test]

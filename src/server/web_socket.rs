@@ -171,6 +171,9 @@ impl Conversation<'_> {
             n_unreadable: body.findings.len(),
             connection_type: ConnectionType::WebSocket,
             bearer: self.bearer.as_deref(),
+            // Only Salesforce looks at them, which has no websockets.
+            below: "",
+            cookies: "",
         };
         let fallout = self
             .shared

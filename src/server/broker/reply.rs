@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::salesforce::denial::Denial;
 use crate::protocol::{Json, Message, MessageBuilder, VERSION, meta};
-use crate::server::Settings;
-use crate::server::broker::CONNECTION_TYPES;
+use crate::server::{Flavor, Settings};
 
 /// Why a message was not carried out, in the words of CometD 5 and later wherever it has one
 /// for the case (Bayeux 1.0, "error": code, arguments, text).
@@ -29,10 +29,12 @@ pub(super) enum Refusal {
     /// CometD 8.0.10 accepts it all the same; the code is Faye's.
     ConnectionTypes(String),
     TooManySessions,
+    /// Known of Salesforce alone.
+    Salesforce(Denial),
 }
 
 impl Refusal {
-    fn error(&self) -> String {
+    pub(super) fn error(&self) -> String {
         match self {
             Self::ChannelMissing => "400::channel_missing".into(),
             Self::ChannelInvalid => "405::channel_invalid".into(),
@@ -49,6 +51,7 @@ impl Refusal {
             Self::ConnectionTypes(types) => format!("301:{types}:connection_types_unsupported"),
             // 503 is the one code by which a client knows that trying again can help.
             Self::TooManySessions => "503::too_many_sessions".into(),
+            Self::Salesforce(denial) => denial.error(),
         }
     }
 
@@ -91,11 +94,11 @@ pub(super) fn unreadable() -> Message {
 }
 
 pub(super) fn handshaken(request: &Message, client_id: &str, advice: &Json) -> Message {
-    let types = CONNECTION_TYPES.map(|it| format!("\"{it}\"")).join(",");
+    let types = connection_types(Flavor::CometD);
     reply_to(request, true)
         .string("version", VERSION)
         .string("minimumVersion", VERSION)
-        .json("supportedConnectionTypes", &literal(&format!("[{types}]")))
+        .json("supportedConnectionTypes", &types)
         .client_id(client_id)
         .json("advice", advice)
         .build()
@@ -152,7 +155,7 @@ pub(super) fn message_id(request: &Message) -> Option<Json> {
     request.get("id")?.parse().ok()
 }
 
-fn reply(channel: &str, id: Option<&Json>, successful: bool) -> MessageBuilder {
+pub(super) fn reply(channel: &str, id: Option<&Json>, successful: bool) -> MessageBuilder {
     Message::builder(channel)
         .json_if("id", id)
         .successful(successful)
@@ -168,11 +171,18 @@ fn advice(reconnect: &str, interval: u32) -> Json {
     ))
 }
 
-fn literal(json: &str) -> Json {
-    json.parse()
-        .expect("every caller writes JSON of its own, in which only numbers vary")
+/// The transports of a flavor, as its handshake reply names them.
+pub(super) fn connection_types(flavor: Flavor) -> Json {
+    let names = flavor.connection_types().iter();
+    let names: Vec<String> = names.map(|it| format!("\"{it}\"")).collect();
+    literal(&format!("[{}]", names.join(",")))
 }
 
-fn milliseconds(duration: Duration) -> u128 {
+pub(super) fn literal(json: &str) -> Json {
+    json.parse()
+        .expect("every caller writes JSON, of its own or of values that were parsed")
+}
+
+pub(super) fn milliseconds(duration: Duration) -> u128 {
     duration.as_millis()
 }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::dialect::Dialect;
 use super::reply::{self, Refusal};
+use super::salesforce;
 use super::sessions::{AdviceWanted, Held, SessionKey};
-use super::{Broker, CONNECTION_TYPES, HoldId, LinkId, SessionEvent, Turn, later};
+use super::{Broker, HoldId, LinkId, SessionEvent, Turn, later};
 use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json, Message, meta};
 use crate::server::{CloseReason, UnconnectedPublish};
 
@@ -17,13 +19,6 @@ use crate::server::{CloseReason, UnconnectedPublish};
 pub(super) enum Connected {
     Reply(Arc<Message>),
     Held(HoldId),
-}
-
-impl Connected {
-    fn refused(connect: &Message) -> Self {
-        let reply = reply::refused(connect, &Refusal::SessionUnknown);
-        Self::Reply(Arc::new(reply))
-    }
 }
 
 impl Broker {
@@ -37,7 +32,10 @@ impl Broker {
         match message.channel() {
             "" => Err(Refusal::ChannelMissing),
             meta::HANDSHAKE => self.handshake(now, turn, message),
-            meta::SUBSCRIBE => self.subscribe(now, turn, message),
+            meta::SUBSCRIBE => match self.dialect {
+                Dialect::CometD { .. } => self.subscribe(now, turn, message),
+                Dialect::Salesforce(_) => self.subscribe_with_replay(now, turn, message),
+            },
             meta::UNSUBSCRIBE => self.unsubscribe(now, turn, message),
             meta::DISCONNECT => self.disconnect(now, turn, message),
             name => {
@@ -56,7 +54,8 @@ impl Broker {
         turn: &Turn<'_>,
         message: &Message,
     ) -> Result<Message, Refusal> {
-        if let Some(token) = &self.settings.require_token {
+        if let (Some(token), Dialect::CometD { .. }) = (&self.settings.require_token, &self.dialect)
+        {
             let by_header = turn.request.bearer.is_some_and(|it| token.fits(it));
             let by_ext = ext_token(message).is_some_and(|it| token.fits(&it));
             if !by_header && !by_ext {
@@ -64,7 +63,7 @@ impl Broker {
             }
         }
         if let Some(types) = connection_types(message)
-            && !types.iter().any(|it| is_supported(it))
+            && !types.iter().any(|it| self.speaks(it))
         {
             return Err(Refusal::ConnectionTypes(types.join(",")));
         }
@@ -73,11 +72,17 @@ impl Broker {
         }
         let deadline = self.connect_deadline(now);
         let client_id: Arc<str> = (self.client_ids)().ok_or(Refusal::TooManySessions)?.into();
-        self.sessions
-            .open(Arc::clone(&client_id), deadline)
+        let ends = self.expiry.map(|it| later(now, it));
+        let key = self
+            .sessions
+            .open(Arc::clone(&client_id), deadline, ends)
             .ok_or(Refusal::TooManySessions)?;
-        let reply = reply::handshaken(message, &client_id, &self.advice);
+        let reply = self.dialect.handshaken(message, &client_id);
         self.events.push_back(SessionEvent::Opened(client_id));
+        if let Some(n) = self.n_to_forget.checked_sub(1) {
+            self.n_to_forget = n;
+            self.close(key, CloseReason::Fault);
+        }
         Ok(reply)
     }
 
@@ -89,7 +94,7 @@ impl Broker {
     ) -> Connected {
         let client_id = message.client_id().unwrap_or("");
         let Some(key) = self.sessions.find(client_id) else {
-            return Connected::refused(message);
+            return self.unknown(message);
         };
         // One connect at a time (Bayeux 1.0, "Connect Request": MUST). The older one is
         // answered, since a client may still wait for it; CometD 8.0.10 ends it with HTTP
@@ -100,10 +105,10 @@ impl Broker {
         let timeout = self.hold_timeout(turn.request.connection_type, message);
         let wants_advice = message.advice().is_some();
         let Some(session) = self.sessions.get_mut(key) else {
-            return Connected::refused(message);
+            return self.unknown(message);
         };
         let is_first = !mem::replace(&mut session.has_connected, true);
-        let advice = match is_first || wants_advice {
+        let advice = match is_first || (wants_advice && self.dialect.repeats_advice()) {
             true => AdviceWanted::Wanted,
             false => AdviceWanted::Unchanged,
         };
@@ -117,13 +122,30 @@ impl Broker {
         if is_alone && !is_first && !timeout.is_zero() && !has_something {
             self.last_hold += 1;
             let hold = HoldId(self.last_hold);
-            session.held = Some(Held { hold, id, advice });
+            let is_authorised_until = match &mut self.dialect {
+                Dialect::CometD { .. } => None,
+                Dialect::Salesforce(it) => it.token_ends(now, turn.request.bearer),
+            };
+            session.held = Some(Held {
+                hold,
+                id,
+                advice,
+                is_authorised_until,
+            });
             self.holds.insert(hold, key);
-            self.sessions.move_deadline(key, later(now, timeout));
+            let until = later(now, timeout);
+            let until = is_authorised_until.map_or(until, |it| it.min(until));
+            self.sessions.move_deadline(key, until);
             return Connected::Held(hold);
         }
         self.expect_connect(now, key);
-        Connected::Reply(Arc::new(self.connect_reply(id.as_ref(), advice)))
+        let reply = self.dialect.connected(client_id, id.as_ref(), advice);
+        Connected::Reply(Arc::new(reply))
+    }
+
+    fn unknown(&self, connect: &Message) -> Connected {
+        let reply = self.dialect.refused(connect, &Refusal::SessionUnknown);
+        Connected::Reply(Arc::new(reply))
     }
 
     /// From now on the session's messages are pushed over this link, or wait for its connects.
@@ -188,7 +210,11 @@ impl Broker {
         let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
         for pattern in &patterns {
             session.subscriptions.remove(pattern.as_str());
-            self.subscriptions.remove(pattern.as_str(), key);
+            let channel = self.dialect.channel_of(pattern.as_str());
+            let mut others = session.subscriptions_to(channel);
+            if !others.any(|it| self.dialect.channel_of(it) == channel) {
+                self.subscriptions.remove(channel, key);
+            }
         }
         Ok(reply::subscribed(message))
     }
@@ -227,8 +253,13 @@ impl Broker {
         }
         let data = message.data().and_then(|data| data.parse().ok());
         let data: Json = data.ok_or(Refusal::DataMissing)?;
+        if let Dialect::Salesforce(_) = self.dialect
+            && !salesforce::is_durable(channel.as_str())
+        {
+            return Err(Refusal::PublishDenied);
+        }
         if !channel.is_service() {
-            self.broadcast(channel.as_str(), &data);
+            self.broadcast(now, channel.as_str(), &data);
         } else if channel.as_str() == "/service/echo"
             && let Some(key) = sender
         {
@@ -241,7 +272,7 @@ impl Broker {
 
     /// The session of a message other than handshake and connect. Such a message is a sign
     /// of life and puts off the session's expiry.
-    fn sender(
+    pub(super) fn sender(
         &mut self,
         now: Instant,
         turn: &mut Turn<'_>,
@@ -272,7 +303,12 @@ impl Broker {
         }
     }
 
-    fn is_denied(&self, name: &str) -> bool {
+    fn speaks(&self, connection_type: &str) -> bool {
+        let mut spoken = self.settings.flavor.connection_types().iter();
+        spoken.any(|it| it.as_str() == connection_type)
+    }
+
+    pub(super) fn is_denied(&self, name: &str) -> bool {
         self.settings
             .deny
             .iter()
@@ -298,12 +334,6 @@ fn patterns(message: &Message) -> Result<Vec<ChannelPattern>, Refusal> {
 fn ext_token(message: &Message) -> Option<String> {
     let ext: Value = serde_json::from_str(message.ext()?).ok()?;
     Some(ext.get("token")?.as_str()?.to_owned())
-}
-
-fn is_supported(connection_type: &str) -> bool {
-    CONNECTION_TYPES
-        .iter()
-        .any(|it| it.as_str() == connection_type)
 }
 
 /// What a handshake says about its connection types. The dojox client leaves the field out of

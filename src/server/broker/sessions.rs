@@ -1,6 +1,7 @@
 //! The table of sessions: by client id, and by the time at which each needs attention.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Instant;
 use std::{mem, sync::Arc};
 
@@ -24,8 +25,19 @@ pub(super) struct Session {
     pub(super) held: Option<Held>,
     /// Whether a connect was answered already; the first one never waits.
     pub(super) has_connected: bool,
+    /// When the session ends, whatever its client does.
+    pub(super) ends: Option<Instant>,
     /// When the held connect is to be answered; without one, when the session expires.
     deadline: Instant,
+}
+
+impl Session {
+    /// The subscriptions that begin with this name: all to this channel are among them.
+    pub(super) fn subscriptions_to(&self, channel: &str) -> impl Iterator<Item = &str> {
+        let from = (Bound::Included(channel), Bound::Unbounded);
+        let names = self.subscriptions.range::<str, _>(from).map(|it| &**it);
+        names.take_while(move |it| it.starts_with(channel))
+    }
 }
 
 /// A connect whose reply is kept back.
@@ -35,6 +47,8 @@ pub(super) struct Held {
     /// The id of the message, to be repeated in the reply.
     pub(super) id: Option<Json>,
     pub(super) advice: AdviceWanted,
+    /// When its credentials stop being valid.
+    pub(super) is_authorised_until: Option<Instant>,
 }
 
 /// Whether a connect reply has to carry the advice.
@@ -98,12 +112,18 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Adds a session, unless there is one with this client id.
-    pub(super) fn open(&mut self, client_id: Arc<str>, deadline: Instant) -> Option<SessionKey> {
+    pub(super) fn open(
+        &mut self,
+        client_id: Arc<str>,
+        deadline: Instant,
+        ends: Option<Instant>,
+    ) -> Option<SessionKey> {
         if self.by_client_id.contains_key(&client_id) {
             return None;
         }
         self.last_key += 1;
         let key = SessionKey(self.last_key);
+        let deadline = ends.map_or(deadline, |it| it.min(deadline));
         let session = Session {
             client_id: Arc::clone(&client_id),
             queue: Queue::default(),
@@ -111,6 +131,7 @@ impl Sessions {
             link: None,
             held: None,
             has_connected: false,
+            ends,
             deadline,
         };
         self.by_key.insert(key, session);
@@ -132,6 +153,7 @@ impl Sessions {
 
     pub(super) fn move_deadline(&mut self, key: SessionKey, to: Instant) {
         if let Some(session) = self.by_key.get_mut(&key) {
+            let to = session.ends.map_or(to, |it| it.min(to));
             self.deadlines.remove(&(session.deadline, key));
             session.deadline = to;
             self.deadlines.insert((to, key));
@@ -154,6 +176,10 @@ impl Sessions {
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    pub(super) fn get(&self, key: SessionKey) -> Option<&Session> {
+        self.by_key.get(&key)
     }
 
     /// A session whose deadline has come.

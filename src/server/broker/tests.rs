@@ -1,5 +1,7 @@
 //! Conversations with a broker in simulated time.
 
+mod salesforce;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -26,9 +28,13 @@ impl Scenario {
             n_ids += 1;
             Some(format!("c{n_ids}"))
         });
+        let started = Now {
+            instant: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH,
+        };
         Self {
-            broker: Broker::new(Arc::new(settings), client_ids),
-            now: Instant::now(),
+            broker: Broker::new(Arc::new(settings), client_ids, started),
+            now: started.instant,
         }
     }
 
@@ -48,19 +54,31 @@ impl Scenario {
     }
 
     fn handle(&mut self, request: &str) -> Handled {
+        let around = Around {
+            bearer: None,
+            below: "",
+            cookies: "",
+        };
+        self.handle_with(request, around)
+    }
+
+    fn handle_with(&mut self, request: &str, around: Around) -> Handled {
         let body = decode(request.replace('\'', "\"").as_bytes()).unwrap();
         let request = Request {
             messages: &body.messages,
             n_unreadable: body.findings.len(),
             connection_type: ConnectionType::LongPolling,
-            bearer: None,
+            bearer: around.bearer,
+            below: around.below,
+            cookies: around.cookies,
         };
         self.broker.handle(self.now, request)
     }
 
     fn request(&mut self, request: &str) -> String {
         match self.handle(request) {
-            Handled::Answer(messages) => text(&messages),
+            Handled::Answer(answer) => text(&answer.messages),
+            Handled::Unauthorised(line) => line.to_owned(),
             Handled::Held(_) => panic!("held: {request}"),
         }
     }
@@ -72,7 +90,7 @@ impl Scenario {
     fn hold(&mut self, client_id: &str) -> HoldId {
         match self.handle(&connect(client_id)) {
             Handled::Held(hold) => hold,
-            Handled::Answer(messages) => panic!("not held: {}", text(&messages)),
+            handled => panic!("not held: {handled:?}"),
         }
     }
 
@@ -89,6 +107,8 @@ impl Scenario {
             n_unreadable: body.findings.len(),
             connection_type: ConnectionType::WebSocket,
             bearer: None,
+            below: "",
+            cookies: "",
         };
         self.broker.handle_on_link(self.now, link, request);
     }
@@ -111,7 +131,7 @@ impl Scenario {
 
     fn released(&mut self) -> Vec<(HoldId, String)> {
         std::iter::from_fn(|| self.broker.poll_released())
-            .map(|released| (released.hold, text(&released.messages)))
+            .map(|released| (released.hold, text(&released.answer.messages)))
             .collect()
     }
 
@@ -123,6 +143,14 @@ impl Scenario {
         self.now += time;
         self.broker.handle_timeout(self.now);
     }
+}
+
+/// What a request has beside its messages.
+#[derive(Clone, Copy)]
+struct Around {
+    bearer: Option<&'static str>,
+    below: &'static str,
+    cookies: &'static str,
 }
 
 fn connect(client_id: &str) -> String {
@@ -535,6 +563,8 @@ fn a_handshake_has_to_show_the_token_where_one_is_required() {
         n_unreadable: 0,
         connection_type: ConnectionType::LongPolling,
         bearer: Some("secret"),
+        below: "",
+        cookies: "",
     };
     scenario.broker.handle(scenario.now, request);
     assert_eq!(scenario.broker.n_sessions(), 2);
@@ -850,10 +880,11 @@ proptest! {
         for (messages, seconds) in requests {
             match scenario.handle(&format!("[{}]", messages.join(","))) {
                 Handled::Answer(answer) => {
-                    let n_replies = answer.iter().filter(|it| it.successful().is_some()).count();
+                    let n_replies = answer.messages.iter().filter(|it| it.successful().is_some()).count();
                     prop_assert_eq!(n_replies, messages.len());
                 }
                 Handled::Held(hold) => prop_assert!(held.insert(hold)),
+                Handled::Unauthorised(line) => prop_assert!(false, "{}", line),
             }
             scenario.pass(Duration::from_secs(seconds));
             for (hold, _) in scenario.released() {
@@ -892,6 +923,7 @@ proptest! {
                 None => match scenario.handle(&request) {
                     Handled::Answer(_) => {}
                     Handled::Held(_) => n_held += 1,
+                    Handled::Unauthorised(line) => prop_assert!(false, "{}", line),
                 },
                 Some((link, n_messages, _)) => {
                     scenario.handle_on_link(*link, &request);
