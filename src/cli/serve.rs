@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
 use bayeux::recording::Direction;
-use bayeux::server::{Event, Observer, Server, ServerError, Settings, Token};
+use bayeux::server::{Event, Fault, Flavor, Observer, Server, ServerError, Settings, Token};
 use bayeux::transport::Secret;
 
 use super::conversation::record;
@@ -27,33 +27,47 @@ Examples:
   bayeux serve
   bayeux serve --listen 127.0.0.1:0 --path /faye --deny '/admin/**'
   bayeux serve --timeout 5s --interval 100ms --max-interval 2s
-  bayeux serve --require-token s3cret")]
+  bayeux serve --require-token s3cret
+  bayeux serve --flavor salesforce --fault expire=10m --fault busy=2")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
 
+    /// The server to pass for: cometd, or salesforce (its Streaming API: versions in the path,
+    /// replay ids, cookies and wordings).
+    #[arg(long, value_name = "NAME", default_value = "cometd")]
+    flavor: Flavor,
+
+    /// What goes wrong on purpose: expire=DUR ends every session after that time, forget=N
+    /// makes it forget the next N sessions at once after that; for salesforce also
+    /// token-expires=DUR, busy=N, which refuses the first N subscribes, and daily-limit=N, which
+    /// refuses them after N deliveries. May be repeated.
+    #[arg(long, value_name = "SPEC")]
+    fault: Vec<Fault>,
+
     /// The path of the endpoint.
     #[arg(long, value_name = "PATH", default_value = "/cometd", value_parser = path)]
     path: String,
 
-    /// How long a connect is held.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "30s")]
-    timeout: Duration,
+    /// How long a connect is held; 30s if left out, 110s for salesforce.
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    timeout: Option<Duration>,
 
     /// How long clients are advised to wait between two connects.
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
     interval: Duration,
 
-    /// How long a session lives without a connect.
-    #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "10s")]
-    max_interval: Duration,
+    /// How long a session lives without a connect; 10s if left out, 40s for salesforce.
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    max_interval: Option<Duration>,
 
     /// Refuse to subscribe and to publish here; may be repeated.
     #[arg(long, value_name = "PATTERN")]
     deny: Vec<ChannelPattern>,
 
-    /// Refuse handshakes without this bearer token (or `ext.token`).
+    /// Refuse handshakes without this bearer token (or `ext.token`); salesforce refuses every
+    /// request without it.
     #[arg(
         long,
         value_name = "TOKEN",
@@ -65,19 +79,27 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        if let Some(fault) = self.fault.iter().find(|it| it.is_of_salesforce())
+            && self.flavor != Flavor::Salesforce
+        {
+            let error = format!("--fault {fault}: {} does not show it", self.flavor);
+            return Err(Stop::usage(error).hint("--flavor salesforce does"));
+        }
         let (sender, receiver) = sync_channel(MOST_UNTOLD);
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let defaults = Settings::of(self.flavor);
         let settings = Settings {
+            faults: self.fault,
             path: self.path,
-            timeout: self.timeout,
+            timeout: self.timeout.unwrap_or(defaults.timeout),
             interval: self.interval,
-            max_interval: self.max_interval,
+            max_interval: self.max_interval.unwrap_or(defaults.max_interval),
             deny: self.deny,
             require_token: self.require_token.map(|it| Token::new(it.expose())),
             observer: (!output.is_quiet()).then(|| Reporter::shared(sender)),
-            ..Settings::default()
+            ..defaults
         };
         let server = Server::bind(self.listen.as_str(), settings).map_err(|error| {
             let exit = match &error {
@@ -159,6 +181,9 @@ impl Observer for Reporter {
             Event::WebSocketClosed { peer, code, reason } => Told::Note(format!(
                 "the websocket of {peer} was closed with {code}: {reason}"
             )),
+            Event::Posted { peer, path, status } => {
+                Told::Note(format!("{peer} got HTTP {status}: POST {path}"))
+            }
             Event::AcceptFailed { error } => Told::Note(format!("cannot accept: {error}")),
             _ => return,
         };

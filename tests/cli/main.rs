@@ -25,6 +25,7 @@ mod proxy;
 mod publish;
 mod recording;
 mod replay;
+mod salesforce;
 mod secrets;
 mod serve;
 mod signals;

@@ -31,6 +31,8 @@ pub(crate) fn filters() -> Vec<(&'static str, &'static str)> {
             "try :[port]/cometd, :[port]/bayeux or :[port]/faye",
         ),
         (r"[0-9a-f]{32}", "[client id]"),
+        // As `serve --flavor salesforce` makes them.
+        (r"\b[0-9a-z]{25}\b", "[client id]"),
         (r"\b[0-9a-f]{4}…", "[client id]"),
         (r#"(_ms":)\d+(\.\d+)?"#, "$1[duration]"),
         (
