@@ -282,6 +282,7 @@ impl Stage {
         );
         let program = folder.join("bin/bayeux");
         fs::write(&program, wrapper).expect("a file");
+        let sf = folder.join("bin/sf");
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&program, executable).expect("permissions");
 
@@ -291,6 +292,16 @@ impl Stage {
             ..Settings::default()
         });
         let server = Arc::new(server);
+        // The test's server as an org, with a token that it does not look at.
+        let org = format!(
+            "#!/bin/sh\n\
+             echo '{{\"status\":0,\"result\":{{\"instanceUrl\":\"http://{}\",\
+             \"apiVersion\":\"65.0\",\"accessToken\":\"00D!AQ\"}}}}'\n",
+            server.address()
+        );
+        fs::write(&sf, org).expect("a file");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&sf, executable).expect("permissions");
         let publisher = Arc::clone(&server);
         thread::spawn(move || {
             for pattern in subscriptions {

@@ -10,14 +10,17 @@ use bayeux::redaction::Secrets;
 use bayeux::session::Connects;
 use bayeux::transport::{Capture, Endpoint};
 
+use clap::parser::ValueSource;
+
 use super::credential_args::{CredentialArgs, Credentials};
 use super::exit::{Stop, root};
 use super::extension_args::ExtensionArgs;
+use super::operands::{Operands, url_of_environment};
 use super::output_args::OutputArgs;
 use super::profile::ProfileArgs;
 use super::proxy_args::ProxyArgs;
 use super::tls_args::TlsArgs;
-use super::values;
+use super::{sf, values};
 use crate::output::Printer;
 
 #[derive(clap::Args, Debug)]
@@ -133,9 +136,20 @@ impl ConnectionArgs {
         }
     }
 
-    /// The server that the profile names.
-    pub(crate) fn profile_url(&self) -> Option<&str> {
-        self.profile.url()
+    /// The server's address: from the command line, from the org on it, from the environment,
+    /// from the profile, from the org in the profile.
+    pub(crate) fn endpoint(&self, operands: &Operands) -> Result<Endpoint, Stop> {
+        let of_profile = self.profile.url();
+        match self.credentials.org() {
+            Some((source, org)) if !operands.has_url() => {
+                let is_far = source != ValueSource::CommandLine;
+                if is_far && (url_of_environment().is_some() || of_profile.is_some()) {
+                    return operands.endpoint(of_profile);
+                }
+                sf::endpoint(org)
+            }
+            Some(_) | None => operands.endpoint(of_profile),
+        }
     }
 
     /// Opens the recording and says what is dangerous, before anything is sent.

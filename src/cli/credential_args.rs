@@ -1,4 +1,4 @@
-//! The options that say who you are: `-H`, `--user`, `--token`, `--token-cmd`.
+//! The options that say who you are: `-H`, `--user`, `--token`, `--token-cmd`, `--sf`.
 
 use std::io::{IsTerminal, stdin};
 use std::str::FromStr;
@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::exit::{Stop, plain};
+use super::sf::Org;
 use super::token_command::TokenCommand;
 
 /// The argument that a profile's headers come in: it is there only if a profile has some, so
@@ -81,6 +82,11 @@ struct Given {
         hide_env_values = true
     )]
     token_cmd: Option<Secret>,
+
+    /// Take URL and token from the `sf` command, which knows this Salesforce org by user name
+    /// or alias. A URL that is given wins, e.g. one with another version of the API.
+    #[arg(long, value_name = "ORG")]
+    sf: Option<String>,
 }
 
 /// One way to fill the `Authorization` header.
@@ -89,10 +95,19 @@ enum Login {
     User(Secret),
     Token(Secret),
     TokenCommand(Secret),
+    Org(String),
     Header,
 }
 
 impl CredentialArgs {
+    /// The Salesforce org, and who named it.
+    pub(crate) fn org(&self) -> Option<(ValueSource, &str)> {
+        self.logins.iter().find_map(|(source, it)| match it {
+            Login::Org(org) => Some((*source, org.as_str())),
+            Login::User(_) | Login::Token(_) | Login::TokenCommand(_) | Login::Header => None,
+        })
+    }
+
     /// The headers, those in files included, and the credentials that go with them. Asks for
     /// a password and runs the token command, if there is one.
     pub(crate) fn credentials(&self) -> Result<Credentials, Stop> {
@@ -112,6 +127,10 @@ impl CredentialArgs {
         // Flag before environment before profile; of two in the same place, who knows.
         let nearest = logins.iter().map(|(source, _)| *source).max();
         logins.retain(|(source, _)| Some(*source) == nearest);
+        if logins.len() > 1 {
+            // An org gives the URL, too; whoever adds credentials wants those.
+            logins.retain(|(_, it)| !matches!(it, Login::Org(_)));
+        }
         let login = match logins.as_slice() {
             [] => None,
             [(_, login)] => Some(*login),
@@ -160,6 +179,7 @@ impl Login {
             Self::User(_) => "--user",
             Self::Token(_) => "--token",
             Self::TokenCommand(_) => "--token-cmd",
+            Self::Org(_) => "--sf",
             Self::Header => "-H Authorization",
         }
     }
@@ -190,6 +210,11 @@ impl Login {
                 let command = TokenCommand::new(command.clone());
                 let first = command.first()?;
                 let authorization = Authorization::renewable(&first, command);
+                authorization.map(Some).map_err(not_sent)
+            }
+            Self::Org(org) => {
+                let org = Org::new(org);
+                let authorization = Authorization::renewable(&org.first()?, org);
                 authorization.map(Some).map_err(not_sent)
             }
         }
@@ -276,6 +301,7 @@ impl FromArgMatches for CredentialArgs {
                 source("token_cmd"),
                 given.token_cmd.map(Login::TokenCommand),
             ),
+            (source("sf"), given.sf.map(Login::Org)),
         ];
         let profile_headers = matches.try_get_many::<Secret>(PROFILE_HEADER);
         Ok(Self {

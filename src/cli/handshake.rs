@@ -52,7 +52,7 @@ pub(crate) struct Handshake {
 impl Handshake {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
         let operands = Operands::new(self.url.into_iter().collect());
-        let endpoint = operands.endpoint(self.connection.profile_url())?;
+        let endpoint = self.connection.endpoint(&operands)?;
         operands.end()?;
         let filter = compile(self.jq.as_deref())?;
         let wanted = Wanted {

@@ -28,6 +28,7 @@ mod publish;
 mod publishing;
 mod replay_args;
 mod serve;
+mod sf;
 mod signals;
 mod subscribe;
 mod tls_args;

@@ -22,6 +22,11 @@ impl Operands {
         Self { url, words }
     }
 
+    /// Whether the command line names the server.
+    pub(crate) fn has_url(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// The server's address: from the command line, else from the environment, else from
     /// the profile.
     pub(crate) fn endpoint(&self, of_profile: Option<&str>) -> Result<Endpoint, Stop> {

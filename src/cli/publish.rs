@@ -85,7 +85,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 impl Publish {
     pub(crate) fn run(mut self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
         let mut operands = Operands::new(std::mem::take(&mut self.operands));
-        let endpoint = operands.endpoint(self.connection.profile_url())?;
+        let endpoint = self.connection.endpoint(&operands)?;
         let channel = operands.channel()?;
         let form = if self.text { Form::Text } else { Form::Json };
         let source = if self.lines {

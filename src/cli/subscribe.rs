@@ -80,7 +80,7 @@ pub(crate) struct Subscribe {
 impl Subscribe {
     pub(crate) fn run(mut self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
         let mut operands = Operands::new(std::mem::take(&mut self.operands));
-        let endpoint = operands.endpoint(self.connection.profile_url())?;
+        let endpoint = self.connection.endpoint(&operands)?;
         let patterns = operands.patterns()?;
         let filter = compile(self.jq.as_deref())?;
         let replaying = self.replay.prepare(&endpoint, &patterns)?;

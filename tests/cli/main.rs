@@ -28,6 +28,7 @@ mod replay;
 mod salesforce;
 mod secrets;
 mod serve;
+mod sf;
 mod signals;
 mod subscribe;
 mod terminal;
