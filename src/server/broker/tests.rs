@@ -808,6 +808,21 @@ fn links_are_told_of_forgotten_sessions() {
 }
 
 #[test]
+fn a_session_on_a_link_ends_when_a_fault_says_so() {
+    let mut scenario = Scenario::with(Settings {
+        faults: vec![Fault::Expire(Duration::from_secs(3))],
+        ..Settings::default()
+    });
+    let (link, client_id) = linked(&mut scenario, &["/demo"]);
+    scenario.ready();
+    scenario.pass(Duration::from_secs(3));
+    assert_eq!(scenario.ready(), [link]);
+    assert_eq!(scenario.taken(link), [UNKNOWN]);
+    assert_eq!(scenario.over(link, &connect(&client_id)), [UNKNOWN]);
+    assert!(!scenario.broker.is_in_use(link));
+}
+
+#[test]
 fn a_publisher_on_a_link_gets_its_own_message_before_the_reply() {
     let mut scenario = Scenario::new();
     let (link, client_id) = linked(&mut scenario, &["/demo"]);
