@@ -82,7 +82,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__call)
-            opts="-n -p -H -u -t -x -k -o -v -q -h --reply --count --text --jq --timeout --profile --header --user --token --token-cmd --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            opts="-n -p -H -u -t -x -k -o -v -q -h --reply --count --text --jq --timeout --profile --header --user --token --token-cmd --sf --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,6 +137,10 @@ _bayeux() {
                     return 0
                     ;;
                 --token-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -264,7 +268,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__handshake)
-            opts="-p -H -u -t -x -k -o -v -q -h --curl --jq --timeout --profile --header --user --token --token-cmd --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            opts="-p -H -u -t -x -k -o -v -q -h --curl --jq --timeout --profile --header --user --token --token-cmd --sf --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,6 +311,10 @@ _bayeux() {
                     return 0
                     ;;
                 --token-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -408,7 +416,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__publish)
-            opts="-l -p -H -u -t -x -k -o -v -q -h --lines --text --rate --repeat --expect --no-handshake --jq --timeout --profile --header --user --token --token-cmd --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            opts="-l -p -H -u -t -x -k -o -v -q -h --lines --text --rate --repeat --expect --no-handshake --jq --timeout --profile --header --user --token --token-cmd --sf --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -463,6 +471,10 @@ _bayeux() {
                     return 0
                     ;;
                 --token-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -538,13 +550,21 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__serve)
-            opts="-o -v -q -h --listen --path --timeout --interval --max-interval --deny --require-token --output --color --verbose --quiet --show-secrets --help"
+            opts="-o -v -q -h --listen --flavor --fault --path --timeout --interval --max-interval --deny --require-token --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flavor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fault)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -592,7 +612,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__subscribe)
-            opts="-n -p -H -u -t -x -k -o -v -q -h --count --duration --idle --timeout --jq --no-reconnect --replay --cursor --replay-fallback --profile --header --user --token --token-cmd --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            opts="-n -p -H -u -t -x -k -o -v -q -h --count --duration --idle --timeout --jq --no-reconnect --replay --cursor --replay-fallback --profile --header --user --token --token-cmd --sf --ext --ack --timesync --transport --proxy --retry --connect-timeout --network-timeout --max-body --record --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -663,6 +683,10 @@ _bayeux() {
                     return 0
                     ;;
                 --token-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -56,6 +56,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s H -l header -d 'A
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''
@@ -113,6 +114,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s H -l header 
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''
@@ -148,6 +150,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s H -l header -d 'Add
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''
@@ -197,6 +200,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s H -l header -d
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''
@@ -237,6 +241,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s H -l header -d 'Ad
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''
@@ -268,12 +273,14 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s q -l quiet -d 'Tel
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l listen -d 'The address to listen on; port 0 takes a free one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l flavor -d 'The server to pass for: cometd, or salesforce (its Streaming API: versions in the path, replay ids, cookies and wordings)' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l fault -d 'What goes wrong on purpose: expire=DUR ends every session after that time, forget=N makes it forget the next N sessions at once after that; for salesforce also token-expires=DUR, busy=N, which refuses the first N subscribes, and daily-limit=N, which refuses them after N deliveries. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l path -d 'The path of the endpoint' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l timeout -d 'How long a connect is held' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l timeout -d 'How long a connect is held; 30s if left out, 110s for salesforce' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l interval -d 'How long clients are advised to wait between two connects' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-interval -d 'How long a session lives without a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-interval -d 'How long a session lives without a connect; 10s if left out, 40s for salesforce' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l deny -d 'Refuse to subscribe and to publish here; may be repeated' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l require-token -d 'Refuse handshakes without this bearer token (or `ext.token`)' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l require-token -d 'Refuse handshakes without this bearer token (or `ext.token`); salesforce refuses every request without it' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -300,6 +307,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s H -l header 
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''
@@ -343,6 +351,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s H -l header -d 'Ad
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s t -l transport -d 'How messages travel: long-polling, websocket or callback-polling. The URL\'s scheme says it otherwise: long-polling for http and https; websocket for ws and wss, or long-polling where the server opens none' -r -f -a "long-polling\t''
 websocket\t''

@@ -301,7 +301,7 @@ fn a_bayeux_server_that_refuses_every_token_is_asked_twice() {
     warning: the server refuses the credentials (403::Handshake denied): fetching others
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::Handshake denied
     cause: 401::Authentication invalid
-    hint: credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply
+    hint: the token expired or was revoked; --sf ORG asks for a fresh one
     ");
     assert_eq!(n_runs(&count), 2);
 }

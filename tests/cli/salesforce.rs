@@ -305,9 +305,9 @@ fn a_server_that_forgets_every_session_leads_to_no_storm() {
     ~ subscribed to /u/G
     ~ session lost after [duration]: 403::Unknown client
     ~ 0 messages received in [duration], 3 sessions lost
-    error: http://127.0.0.1:[port]/cometd/65.0 forgets every session at once
-    cause: 3 handshakes in a row succeeded, then: 403::Unknown client
-    hint: several servers without stickiness, or a proxy that drops cookies? -vv shows them
+    error: http://127.0.0.1:[port]/cometd/65.0 looks like several servers behind one address without stickiness
+    cause: 3 handshakes in a row succeeded, then: 403::Unknown client (cookies: BrowserId, sfdc-stream, t, BAYEUX_BROWSER)
+    hint: keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log
     ");
     assert_eq!(server.n_sessions(), 0);
 }
