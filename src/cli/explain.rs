@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bayeux::protocol::{Channel, ChannelPattern, Message};
-use bayeux::session::extension::refuses_replay_id;
 use bayeux::session::{End, Failure, LossReason, NoReply, Refusal};
 use bayeux::transport::{Endpoint, ProxyFailure, TransportError, UpgradeRefusal};
 
@@ -121,11 +120,7 @@ pub(crate) fn subscribe_refused(pattern: &ChannelPattern, refusal: &Refusal) -> 
     match refusal {
         Refusal::Reply(reply) => {
             let stop =
-                stop(error_of(reply)).hint(if refuses_replay_id(reply) {
-                    "the server has forgotten that event: --replay-fallback new or all goes on without it"
-                } else {
-                    "the session is up; other channels may be allowed"
-                });
+                stop(error_of(reply)).hint("the session is up; other channels may be allowed");
             with_hidden_reason(stop, reply)
         }
         Refusal::Failure(failure) => stop(failure.to_string())

@@ -20,7 +20,7 @@ const HINTS: [(&str, &str); 13] = [
     ),
     (
         "Authentication invalid",
-        "the token expired or was revoked; --sf ORG asks for a fresh one",
+        "the token expired or was revoked; --token-cmd and --sf fetch a new one by themselves",
     ),
     (
         "Request requires authentication",
@@ -32,7 +32,7 @@ const HINTS: [(&str, &str); 13] = [
     ),
     (
         "you provided was invalid",
-        "that id is no longer kept, or of another channel or org; -2 replays all that is kept, -1 nothing",
+        "the server has forgotten that event: --replay-fallback new or all goes on without it",
     ),
     (
         "using the provided replay ID map",

@@ -340,7 +340,7 @@ fn a_handshake_denied_with_the_reason_hidden_in_ext() {
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::Handshake denied
     cause: 401::Authentication invalid
-    hint: the token expired or was revoked; --sf ORG asks for a fresh one
+    hint: the token expired or was revoked; --token-cmd and --sf fetch a new one by themselves
     ");
 }
 

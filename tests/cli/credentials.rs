@@ -301,7 +301,7 @@ fn a_bayeux_server_that_refuses_every_token_is_asked_twice() {
     warning: the server refuses the credentials (403::Handshake denied): fetching others
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::Handshake denied
     cause: 401::Authentication invalid
-    hint: the token expired or was revoked; --sf ORG asks for a fresh one
+    hint: the token expired or was revoked; --token-cmd and --sf fetch a new one by themselves
     ");
     assert_eq!(n_runs(&count), 2);
 }

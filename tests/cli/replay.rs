@@ -205,7 +205,7 @@ fn an_id_that_is_too_old_is_refused_in_the_servers_words() {
     ----- stdout -----
     ----- stderr -----
     error: subscribe to /event/Order__e refused: 400::The replayId {7} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to replay only new events.
-    hint: that id is no longer kept, or of another channel or org; -2 replays all that is kept, -1 nothing
+    hint: the server has forgotten that event: --replay-fallback new or all goes on without it
     ");
 }
 

@@ -171,7 +171,7 @@ fn no_token_and_a_wrong_one() {
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd/65.0: 403::Handshake denied
     cause: 401::Authentication invalid
-    hint: the token expired or was revoked; --sf ORG asks for a fresh one
+    hint: the token expired or was revoked; --token-cmd and --sf fetch a new one by themselves
     ");
 }
 
@@ -203,7 +203,7 @@ fn subscribes_that_are_refused() {
     ----- stdout -----
     ----- stderr -----
     error: subscribe to /event/A__e refused: 400::The replayId {7} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to replay only new events.
-    hint: that id is no longer kept, or of another channel or org; -2 replays all that is kept, -1 nothing
+    hint: the server has forgotten that event: --replay-fallback new or all goes on without it
     ");
     snapshot!(subscribe(&server, "/event/A__e", r#"{"/event/B__e":-2}"#), @"
     exit: 5
@@ -277,7 +277,7 @@ fn a_token_that_expires_ends_the_tail() {
     ~ 0 messages received in [duration]
     error: session lost after [duration]: the server advises not to reconnect
     cause: 401::Authentication invalid
-    hint: the token expired or was revoked; --sf ORG asks for a fresh one
+    hint: the token expired or was revoked; --token-cmd and --sf fetch a new one by themselves
     ");
 }
 

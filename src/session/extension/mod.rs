@@ -21,9 +21,7 @@ use super::Event;
 pub use ack::Ack;
 pub use given::Extensions;
 pub use members::Members;
-pub use replay::{
-    Fallback, Replay, ReplayFrom, ReplayId, ReplayIdError, refuses_replay_id, replay_id,
-};
+pub use replay::{Fallback, Replay, ReplayFrom, ReplayId, ReplayIdError, replay_id};
 pub use timesync::{ClockReading, TimeSync};
 
 /// One extension of one session.

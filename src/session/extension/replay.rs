@@ -213,7 +213,7 @@ fn is_id(json: &str) -> bool {
 
 /// Whether a subscribe is refused for its replay id. Salesforce: `400::The replayId {7} you
 /// provided was invalid. ...`, with these braces.
-pub fn refuses_replay_id(reply: &Message) -> bool {
+fn refuses_replay_id(reply: &Message) -> bool {
     reply.error().is_some_and(|it| {
         it.code == Some(400) && it.text.to_ascii_lowercase().starts_with("the replayid")
     })
