@@ -19,7 +19,7 @@ pub(super) struct Ready {
     pub(super) is_socket: bool,
 }
 
-/// Wakes a thread that waits in [`Sleeper::sleep`].
+/// Wakes the owner of a websocket who sleeps in [`WebSocket::next`](super::WebSocket::next).
 #[derive(Clone, Debug)]
 pub struct Wake(imp::Wake);
 
