@@ -22,6 +22,8 @@ mod opening;
 mod outcome;
 mod readiness;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
