@@ -111,6 +111,9 @@ pub struct Client {
     notices: VecDeque<Notice>,
     /// The credentials of the exchange that was handled last.
     credential: Option<Generation>,
+    /// Whether the last input was taken when something was due: then that comes first, however
+    /// much more there is to take.
+    has_taken_late: bool,
 }
 
 /// Wakes the owner of a [`Client`] from another thread.
@@ -150,6 +153,7 @@ impl Client {
             poster,
             notices: VecDeque::new(),
             credential: None,
+            has_taken_late: false,
         })
     }
 
@@ -216,7 +220,13 @@ impl Client {
                 .into_iter()
                 .flatten()
                 .min();
-            match self.receive(wake_at) {
+            let is_due = wake_at.is_some_and(|it| it <= Instant::now());
+            let input = match is_due && self.has_taken_late {
+                true => None,
+                false => self.receive(wake_at),
+            };
+            self.has_taken_late = is_due && input.is_some();
+            match input {
                 Some(input) => self.handle(input),
                 None => {
                     let now = Instant::now();

@@ -1,5 +1,7 @@
 //! The client against the embedded server, and against one that breaks connections.
 
+mod web_socket;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
