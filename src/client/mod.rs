@@ -331,7 +331,13 @@ impl Client {
     fn handle(&mut self, input: Input) {
         match input {
             Input::Wake => self.notices.push_back(Notice::Woken),
-            Input::Renewed(Ok(())) => self.session.reauthorised(Instant::now()),
+            Input::Renewed(Ok(())) => {
+                if let Driver::Socket(socket) = &mut self.driver {
+                    // Its upgrade carried the old ones.
+                    socket.close();
+                }
+                self.session.reauthorised(Instant::now());
+            }
             Input::Renewed(Err(reason)) => {
                 self.notices.push_back(Notice::NotReauthorised { reason });
                 self.session.unauthorised();

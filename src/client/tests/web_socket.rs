@@ -1,24 +1,38 @@
 //! The client over websockets of servers that do as the test wants.
 
+use std::error::Error;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use serde_json::{Value, json};
-use tungstenite::{Message as Frame, WebSocket, accept};
+use tungstenite::handshake::server::{Request, Response};
+use tungstenite::{Message as Frame, WebSocket, accept_hdr};
 
 use super::*;
+use crate::transport::{CredentialSource, Secret};
 
-/// The server's side of a websocket.
+/// The server's side of a websocket, and the credentials that it was asked for with.
 struct Peer {
     socket: WebSocket<TcpStream>,
+    authorization: String,
 }
 
 impl Peer {
     fn accept(listener: &TcpListener) -> Self {
         let (stream, _) = listener.accept().unwrap();
+        let mut authorization = String::new();
+        #[expect(clippy::result_large_err, reason = "tungstenite wants it so")]
+        let look = |request: &Request, response: Response| {
+            if let Some(value) = request.headers().get("authorization") {
+                value.to_str().unwrap().clone_into(&mut authorization);
+            }
+            Ok(response)
+        };
+        let socket = accept_hdr(stream, look).unwrap();
         Self {
-            socket: accept(stream).unwrap(),
+            socket,
+            authorization,
         }
     }
 
@@ -76,4 +90,48 @@ fn a_deadline_passes_while_deliveries_come_all_the_time() {
     }
     drop(client);
     server.join().unwrap();
+}
+
+/// The upgrade carries the credentials, so others need a websocket of their own.
+#[test]
+fn new_credentials_open_a_new_websocket() {
+    let (listener, mut settings) = listen();
+    let server = thread::spawn(move || {
+        let mut peer = Peer::accept(&listener);
+        let handshake = peer.next().unwrap();
+        peer.reply(
+            &handshake,
+            json!({"successful": false, "error": "401::expired", "advice": {"reconnect": "none"}}),
+        );
+        // The same again, were it to come here.
+        while let Some(handshake) = peer.next() {
+            peer.reply(
+                &handshake,
+                json!({"successful": false, "error": "401::expired"}),
+            );
+        }
+        let mut renewed = Peer::accept(&listener);
+        let handshake = renewed.next().unwrap();
+        renewed.reply(&handshake, json!({}));
+        while renewed.next().is_some() {}
+        [peer.authorization, renewed.authorization]
+    });
+    let first = Secret::new("Bearer old");
+    let authorization = Authorization::renewable(&first, Next).unwrap();
+    settings.transport.authorization = Some(Arc::new(authorization));
+    let mut client = Client::new(settings).unwrap();
+    until(&mut client, |it| {
+        matches!(it, Event::Handshaken { .. } | Event::Ended(_))
+    });
+    assert!(!client.is_ended());
+    drop(client);
+    assert_eq!(server.join().unwrap(), ["Bearer old", "Bearer new"]);
+}
+
+struct Next;
+
+impl CredentialSource for Next {
+    fn fetch(&self, _: Option<Instant>) -> Result<Secret, Box<dyn Error + Send + Sync>> {
+        Ok(Secret::new("Bearer new"))
+    }
 }
