@@ -30,9 +30,7 @@ impl Session {
             Request::Handshake if self.is_leaving => self.end(End::Disconnected),
             Request::Handshake if is_permanent => self.end(End::Unreachable(failure.clone())),
             Request::Handshake => self.handshake_failed(now, failure),
-            Request::Connect
-                if is_current && !is_permanent && self.is_session_doubtful(failure) =>
-            {
+            Request::Connect if is_current && self.is_session_doubtful(failure) => {
                 self.lose(now, LossReason::Silence(failure.clone()));
             }
             Request::Connect if is_current => self.connect_failed(now, failure),
@@ -75,10 +73,12 @@ impl Session {
         }
     }
 
-    /// Whether the session is of no more use: its connect left and its response broke off, and
+    /// Whether the session is of no more use but another may be: its connect left and its response broke off, and
     /// what was in that comes again in a new session only.
-    fn is_session_doubtful(&self, failure: &Failure) -> bool {
-        let is_broken = failure.stage != Stage::Unsent && !failure.cause.is::<NoReply>();
+    pub(super) fn is_session_doubtful(&self, failure: &Failure) -> bool {
+        let is_broken = failure.permanence == Permanence::Transient
+            && failure.stage != Stage::Unsent
+            && !failure.cause.is::<NoReply>();
         let mut extensions = self.settings.extensions.iter();
         is_broken && extensions.any(|it| it.needs_new_session())
     }

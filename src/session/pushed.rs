@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use crate::protocol::{ConnectionType, Message};
 
+use super::event::LossReason;
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request};
-use super::{ExchangeId, Failure};
+use super::{Connects, ExchangeId, Failure};
 
 impl Session {
     /// A request has left. Its replies will come through
@@ -47,7 +48,11 @@ impl Session {
         self.lane_connect = None;
         self.lane_send = None;
         let is_connect = |it: &Pending| matches!(it.request, Request::Connect);
-        for pending in self.take_pending(is_connect) {
+        let connects = self.take_pending(is_connect);
+        if connects.is_empty() {
+            self.connection_failed(now, failure);
+        }
+        for pending in connects {
             self.request_failed(now, pending, failure);
         }
         if let State::Established(established) = &self.state {
@@ -58,6 +63,25 @@ impl Session {
             self.request_failed(now, pending, failure);
         }
         self.finish_renewal(now);
+    }
+
+    /// The connection failed while no connect was under way: what was on its way to us is lost
+    /// all the same, so the next connect counts as one that is tried again.
+    fn connection_failed(&mut self, now: Instant, failure: &Failure) {
+        let State::Established(established) = &self.state else {
+            return;
+        };
+        // A connect that was to leave through it has been handed back.
+        let is_waiting = established.connect_at.is_some_and(|it| it > now);
+        let is_known = established.n_failed > 0 && is_waiting;
+        match self.settings.connects {
+            Connects::Never => {}
+            Connects::Held if self.is_session_doubtful(failure) => {
+                self.lose(now, LossReason::Silence(failure.clone()));
+            }
+            Connects::Held if is_known => {}
+            Connects::Held => self.connect_failed(now, failure),
+        }
     }
 
     /// Begins anew over another transport. Only before the first handshake has succeeded.

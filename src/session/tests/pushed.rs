@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::protocol::{ConnectionType, Message, meta};
+use crate::session::extension::Ack;
 use crate::session::{Event, ExchangeId, Session, Settings, Stage};
 
 use super::scenario::{failure, permanent, settings};
@@ -166,6 +167,53 @@ fn a_socket_that_ends_is_told_once_and_the_session_goes_on() {
     socket.replies(meta::CONNECT, r#""successful":true"#);
     socket.replies(meta::SUBSCRIBE, r#""successful":true"#);
     assert_eq!(socket.events(), ["Reconnected", "Subscribed"]);
+}
+
+#[test]
+fn a_socket_that_ends_between_two_connects_has_lost_what_was_on_its_way_as_well() {
+    let mut socket = Socket::new(Settings {
+        connection_type: ConnectionType::WebSocket,
+        extensions: vec![Box::new(Ack::new())],
+        ..settings()
+    });
+    socket.expect_sent(&["/meta/handshake"]);
+    socket.replies(
+        meta::HANDSHAKE,
+        r#""successful":true,"clientId":"one","ext":{"ack":true},"advice":{"interval":2000}"#,
+    );
+    socket.expect_sent(&["/meta/connect"]);
+    socket.replies(meta::CONNECT, r#""successful":true,"ext":{"ack":0}"#);
+    socket.pushes("/demo", r#""data":1"#);
+    socket.events();
+    let failure = failure(Stage::Interrupted);
+    socket.session.handle_disconnected(socket.now, &failure);
+    assert_eq!(socket.events(), ["Reconnecting"]);
+    socket.passes(Duration::from_secs(2));
+    socket.expect_sent(&["/meta/connect"]);
+    socket.pushes("/demo", r#""data":1"#);
+    socket.pushes("/demo", r#""data":2"#);
+    assert_eq!(socket.events(), ["Duplicate", "2"]);
+}
+
+#[test]
+fn a_server_that_ends_the_socket_at_each_subscribe_is_not_asked_again_at_once() {
+    let mut socket = Socket::new(Settings {
+        connection_type: ConnectionType::WebSocket,
+        ..settings()
+    });
+    socket.session.subscribe("/demo".parse().unwrap());
+    socket.expect_sent(&["/meta/handshake"]);
+    socket.replies(meta::HANDSHAKE, r#""successful":true,"clientId":"one""#);
+    socket.events();
+    for _ in 0..3 {
+        socket.expect_sent(&["/meta/subscribe"]);
+        let failure = failure(Stage::Interrupted);
+        socket.session.handle_disconnected(socket.now, &failure);
+        assert_eq!(socket.events(), ["Reconnecting"]);
+        socket.expect_sent(&[]);
+        let due = socket.session.poll_timeout().unwrap();
+        socket.passes(due - socket.now);
+    }
 }
 
 #[test]
