@@ -60,6 +60,20 @@ impl Peer {
     fn say(&mut self, messages: &Value) -> bool {
         self.socket.send(Frame::text(messages.to_string())).is_ok()
     }
+
+    /// Delivers without a pause, until the client is gone.
+    fn flood(&mut self) {
+        let text = format!(r#"[{{"channel":"/demo","data":"{}"}}]"#, "x".repeat(200));
+        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+        let frame = [&[0x81, 126], &length[..], text.as_bytes()].concat();
+        let frames = frame.repeat(1000);
+        let started = Instant::now();
+        while started.elapsed() < 2 * PATIENCE {
+            if self.socket.get_mut().write_all(&frames).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 fn listen() -> (TcpListener, Settings) {
@@ -76,11 +90,7 @@ fn a_deadline_passes_while_deliveries_come_all_the_time() {
         let mut peer = Peer::accept(&listener);
         let handshake = peer.next().unwrap();
         peer.reply(&handshake, json!({}));
-        let text = format!(r#"[{{"channel":"/demo","data":"{}"}}]"#, "x".repeat(200));
-        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
-        let frame = [&[0x81, 126], &length[..], text.as_bytes()].concat();
-        let frames = frame.repeat(1000);
-        while peer.socket.get_mut().write_all(&frames).is_ok() {}
+        peer.flood();
     });
     let mut client = Client::new(settings).unwrap();
     until(&mut client, |it| matches!(it, Event::Received { .. }));
@@ -88,6 +98,31 @@ fn a_deadline_passes_while_deliveries_come_all_the_time() {
     while client.next(Some(deadline)).is_some() {
         assert!(deadline.elapsed() < PATIENCE, "it does not bound");
     }
+    drop(client);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_does_not_stop_delivering_is_left_all_the_same() {
+    let (listener, settings) = listen();
+    let server = thread::spawn(move || {
+        let mut peer = Peer::accept(&listener);
+        while let Some(message) = peer.next() {
+            peer.reply(&message, json!({}));
+            if message["channel"] == "/meta/disconnect" {
+                return peer.flood();
+            }
+        }
+    });
+    let mut client = Client::new(settings).unwrap();
+    until(&mut client, |it| matches!(it, Event::Connected));
+    client.disconnect();
+    until(&mut client, |it| {
+        matches!(it, Event::Ended(End::Disconnected))
+    });
+    let started = Instant::now();
+    assert!(client.next(None).is_none());
+    assert!(started.elapsed() < PATIENCE / 4);
     drop(client);
     server.join().unwrap();
 }

@@ -213,13 +213,13 @@ impl WebSocket {
         };
         let until = Instant::now() + CLOSING;
         let mut outcome = open.socket.close(Some(goodbye));
-        loop {
+        // What the server had to say before comes first, and may go on for ever.
+        while let Some(remaining) = until.checked_duration_since(Instant::now()) {
             match outcome {
                 Ok(()) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let remaining = until.saturating_duration_since(Instant::now());
                     let ready = self.sleeper.sleep(Some(open.interest()), remaining);
-                    if remaining.is_zero() || ready.is_err() {
+                    if ready.is_err() {
                         return;
                     }
                     open.socket.get_mut().stream_mut().is_readable();
