@@ -117,6 +117,9 @@ struct Open {
     is_alive: bool,
     last_received: Instant,
     pinged: Option<Instant>,
+    /// Why a request could not be written, until it is told. Part of its frame may have left
+    /// or wait to leave, so that this socket must never take it again.
+    failure: Option<TransportError>,
     tls: Tls,
     limit: u64,
     network_timeout: Duration,
@@ -147,11 +150,13 @@ impl WebSocket {
     pub fn send(&mut self, transmit: Transmit) -> Option<Transmit> {
         if let State::Open(open) = &mut self.state
             && self.outgoing.is_empty()
-            && matches!(open.transmit(&transmit), Ok(true))
         {
-            return Some(transmit);
+            match open.transmit(&transmit) {
+                Ok(true) => return Some(transmit),
+                Ok(false) => {}
+                Err(error) => open.failure = Some(error),
+            }
         }
-        // What failed here will fail there again, where it can be told.
         self.outgoing.push_back(transmit);
         None
     }
@@ -254,6 +259,7 @@ impl WebSocket {
                     is_alive: true,
                     last_received: Instant::now(),
                     pinged: None,
+                    failure: None,
                     tls: self.opener.settings.tls.clone(),
                     limit: self.opener.settings.max_body,
                     network_timeout: self.opener.settings.network_timeout,
@@ -320,6 +326,9 @@ impl Open {
         &mut self,
         outgoing: &mut VecDeque<Transmit>,
     ) -> Result<Option<Incoming>, TransportError> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         if self.is_writing {
             self.is_writing = self.written(|socket| socket.flush())?;
         }
