@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::protocol::{ConnectionType, Message};
 
-use super::event::LossReason;
+use super::event::{End, LossReason};
 use super::machine::{InFlight, Session, State};
 use super::pending::{Pending, Request};
 use super::{Connects, ExchangeId, Failure};
@@ -88,6 +88,9 @@ impl Session {
     pub fn fall_back(&mut self, now: Instant, connection_type: ConnectionType) {
         if self.was_established() || self.is_ended() {
             return;
+        }
+        if self.is_leaving {
+            return self.end(End::Disconnected);
         }
         self.settings.connection_type = connection_type;
         self.lane_send = None;

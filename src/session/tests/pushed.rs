@@ -270,3 +270,18 @@ fn a_session_begins_anew_over_long_polling() {
     assert!(second.messages[0].raw().contains(r#"["long-polling"]"#));
     assert_eq!(socket.events(), [""; 0]);
 }
+
+#[test]
+fn who_leaves_before_there_is_a_session_does_not_begin_anew() {
+    let mut socket = Socket::new(Settings {
+        connection_type: ConnectionType::WebSocket,
+        ..settings()
+    });
+    assert!(socket.session.poll_transmit(socket.now).is_some());
+    socket.session.disconnect();
+    socket
+        .session
+        .fall_back(socket.now, ConnectionType::LongPolling);
+    assert!(socket.session.poll_transmit(socket.now).is_none());
+    assert_eq!(socket.events(), ["Ended"]);
+}
