@@ -82,16 +82,18 @@ impl Opener {
     /// Opens a websocket; blocks for at most the connect timeout and the network timeout, and
     /// twice that if the server refuses the credentials and there are others.
     pub(super) fn open(&self) -> Opened {
+        let epoch = self.dialer.connections.epoch();
         let Some(authorization) = &self.settings.authorization else {
-            return self.attempt(None);
+            return self.attempt(epoch, None);
         };
         authorization.attempt(
             None,
-            |credential| self.attempt(Some(credential)),
+            |credential| self.attempt(epoch, Some(credential)),
             Opened::is_unauthorised,
             |refused, renewed| match renewed {
+                Ok(_) if self.dialer.connections.epoch() != epoch => refused,
                 Ok(credential) => {
-                    let mut opened = self.attempt(Some(credential));
+                    let mut opened = self.attempt(epoch, Some(credential));
                     opened.trace.refused = Some(refused.trace);
                     opened
                 }
@@ -106,14 +108,13 @@ impl Opener {
         )
     }
 
-    fn attempt(&self, credential: Option<&Credential>) -> Opened {
+    fn attempt(&self, epoch: u64, credential: Option<&Credential>) -> Opened {
         let budget = Budget {
             connect: self.settings.connect_timeout,
             hold: Duration::ZERO,
             network: self.settings.network_timeout,
             until: None,
         };
-        let epoch = self.dialer.connections.epoch();
         Ledger::new(budget, Duration::ZERO, self.settings.capture, epoch).open();
         let connected = self.connect();
         let is_upgrade = connected.is_ok();
