@@ -1,6 +1,7 @@
 //! The command line: one definition for parser, help, man page and completions.
 
 mod call;
+mod child;
 mod completions;
 mod connection;
 mod conversation;

@@ -27,7 +27,7 @@ const REDACTED: &str = "[REDACTED]";
 
 /// The endpoint of an org: its instance, with the version of the API that it is on.
 pub(crate) fn endpoint(org: &str) -> Result<Endpoint, Stop> {
-    Sf::new().endpoint(org)
+    Sf::new(None).endpoint(org)
 }
 
 /// Where the tokens of an org come from. `sf` renews one first if it has to.
@@ -40,14 +40,18 @@ impl Org {
 
     /// The value of the header to begin with.
     pub(crate) fn first(&self) -> Result<Secret, Stop> {
-        let token = Sf::new().access_token(&self.0)?;
+        self.value(None)
+    }
+
+    fn value(&self, until: Option<Instant>) -> Result<Secret, Stop> {
+        let token = Sf::new(until).access_token(&self.0)?;
         Ok(Secret::new(format!("Bearer {}", token.expose())))
     }
 }
 
 impl CredentialSource for Org {
-    fn fetch(&self, _: Option<Instant>) -> Result<Secret, Box<dyn Error + Send + Sync>> {
-        self.first().map_err(|stop| stop.to_string().into())
+    fn fetch(&self, until: Option<Instant>) -> Result<Secret, Box<dyn Error + Send + Sync>> {
+        self.value(until).map_err(|stop| stop.to_string().into())
     }
 }
 
@@ -114,11 +118,11 @@ impl Sf {
                 "install the Salesforce CLI, or give a URL and -H 'Authorization: Bearer TOKEN'",
             ),
             Failure::Start(error) => Stop::new(Exit::Local, "cannot run sf").cause(plain(&error)),
-            Failure::Late => Stop::new(
+            Failure::Late(after) => Stop::new(
                 Exit::Local,
                 format!(
                     "`{command}` did not end within {} and was killed",
-                    words::duration(self.patience)
+                    words::duration(after)
                 ),
             )
             .hint("run it by hand: does it wait for something?"),

@@ -4,15 +4,13 @@
 //! standard input, its standard error is shown only if it fails, and it has 30 s.
 
 use std::error::Error;
-use std::io::{self, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::io;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bayeux::redaction::redact_excerpt;
 use bayeux::transport::{CredentialSource, Secret};
 
+use super::child::{self, ChildError, Killed, Output};
 use super::credential_args::{NotAToken, bearer};
 use super::exit::{Exit, Stop, plain};
 use crate::output::words;
@@ -46,15 +44,8 @@ pub(crate) enum TokenCommandError {
 
 /// Who waits longer has forgotten it.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How much of what it prints is kept; a token is a few KiB at most.
-const MOST_OUTPUT: usize = 64 * 1024;
-/// How long the complaint of a failed command may be.
-const COMPLAINT: usize = 160;
-/// How often it is asked whether the command has ended.
-const TICK: Duration = Duration::from_millis(5);
-/// What a command wrote is there when it ends, unless it left a daemon behind which has its
-/// output open still; then this long is waited for the end of the output.
-const AFTER_THE_END: Duration = Duration::from_millis(200);
+/// A token is a few KiB at most.
+const LONGEST_TOKEN: usize = 64 * 1024;
 
 impl TokenCommand {
     pub(crate) fn new(command: Secret) -> Self {
@@ -75,30 +66,10 @@ impl TokenCommand {
     }
 
     fn run(&self, until: Option<Instant>) -> Result<Secret, TokenCommandError> {
-        let started = Instant::now();
-        let deadline = started + self.patience;
-        let deadline = until.map_or(deadline, |it| it.min(deadline));
-        let mut child = shell(self.command.expose())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(TokenCommandError::Start)?;
-        let outcome = Output::read(&mut child, deadline);
-        let ended = match outcome {
-            Ok(Some(ended)) => ended,
-            Ok(None) | Err(_) => {
-                // Only the shell: a process group of its own would take Ctrl-C and the
-                // terminal away from the command.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(match outcome {
-                    Err(error) => TokenCommandError::Start(error),
-                    Ok(_) => TokenCommandError::Late(deadline.saturating_duration_since(started)),
-                });
-            }
-        };
-        ended.token()
+        let patience = child::patience(self.patience, until);
+        // A process group of its own would take Ctrl-C and the terminal away from it.
+        let output = child::run(shell(self.command.expose()), patience, Killed::Itself);
+        token(&output?)
     }
 }
 
@@ -119,142 +90,32 @@ fn shell(command: &str) -> Command {
     shell
 }
 
-/// What a command left behind.
-struct Ended {
-    status: ExitStatus,
-    output: Output,
-}
-
-#[derive(Default)]
-struct Output {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-}
-
-#[derive(Clone, Copy)]
-enum Stream {
-    Out,
-    Err,
-}
-
-enum Chunk {
-    Bytes(Stream, Vec<u8>),
-    End,
-}
-
-impl Output {
-    /// Reads until the command has ended; `None` if it has not by then.
-    fn read(child: &mut Child, deadline: Instant) -> io::Result<Option<Ended>> {
-        let (sender, chunks) = channel();
-        if let Some(stdout) = child.stdout.take() {
-            pass_on(stdout, Stream::Out, sender.clone())?;
-        }
-        if let Some(stderr) = child.stderr.take() {
-            pass_on(stderr, Stream::Err, sender)?;
-        }
-        let mut output = Self::default();
-        let mut n_open = 2;
-        loop {
-            output.take(&chunks, &mut n_open, Instant::now() + TICK);
-            if let Some(status) = child.try_wait()? {
-                output.take(&chunks, &mut n_open, Instant::now() + AFTER_THE_END);
-                return Ok(Some(Ended { status, output }));
-            }
-            if Instant::now() >= deadline {
-                return Ok(None);
-            }
-        }
+fn token(output: &Output) -> Result<Secret, TokenCommandError> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(TokenCommandError::Failed {
+            status: output.status.to_string(),
+            complaint: child::complaint(&output.stderr, text.trim()),
+        });
     }
-
-    /// Takes what comes until all pipes are closed, or until then.
-    fn take(&mut self, chunks: &Receiver<Chunk>, n_open: &mut u32, until: Instant) {
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match chunks.recv_timeout(left) {
-                Ok(Chunk::Bytes(Stream::Out, bytes)) => append(&mut self.stdout, &bytes),
-                Ok(Chunk::Bytes(Stream::Err, bytes)) => append(&mut self.stderr, &bytes),
-                Ok(Chunk::End) => *n_open -= 1,
-                Err(RecvTimeoutError::Timeout) => return,
-                Err(RecvTimeoutError::Disconnected) => {
-                    // All is read: the end is near, and nothing else to wait for.
-                    thread::sleep(left.min(TICK));
-                    return;
-                }
-            }
-            if *n_open == 0 {
-                return;
-            }
-        }
+    if output.stdout.len() > LONGEST_TOKEN {
+        return Err(NotAToken::Long.into());
+    }
+    let lines = || text.lines().map(str::trim).filter(|it| !it.is_empty());
+    match (lines().next(), lines().count()) {
+        (None, _) => Err(TokenCommandError::Nothing),
+        (Some(token), 1) => Ok(bearer(token)?),
+        (Some(_), n_lines) => Err(TokenCommandError::Lines(n_lines)),
     }
 }
 
-/// A little more than what is allowed, so that too much shows.
-fn append(kept: &mut Vec<u8>, bytes: &[u8]) {
-    let room = (MOST_OUTPUT + 1).saturating_sub(kept.len());
-    kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-}
-
-fn pass_on(
-    mut pipe: impl Read + Send + 'static,
-    stream: Stream,
-    sender: Sender<Chunk>,
-) -> io::Result<()> {
-    let read = move || {
-        let mut buffer = [0; 4096];
-        while let Ok(n @ 1..) = pipe.read(&mut buffer) {
-            let bytes = buffer[..n].to_vec();
-            if sender.send(Chunk::Bytes(stream, bytes)).is_err() {
-                // Given up.
-                return;
-            }
-        }
-        let _ = sender.send(Chunk::End);
-    };
-    let builder = thread::Builder::new().name("bayeux-token-cmd".to_owned());
-    builder.spawn(read).map(drop)
-}
-
-impl Ended {
-    fn token(self) -> Result<Secret, TokenCommandError> {
-        let Output { stdout, stderr } = self.output;
-        let text = String::from_utf8_lossy(&stdout);
-        if !self.status.success() {
-            return Err(TokenCommandError::Failed {
-                status: self.status.to_string(),
-                complaint: complaint(&stderr, text.trim()),
-            });
-        }
-        if stdout.len() > MOST_OUTPUT {
-            return Err(NotAToken::Long.into());
-        }
-        let lines = || text.lines().map(str::trim).filter(|it| !it.is_empty());
-        match (lines().next(), lines().count()) {
-            (None, _) => Err(TokenCommandError::Nothing),
-            (Some(token), 1) => Ok(bearer(token)?),
-            (Some(_), n_lines) => Err(TokenCommandError::Lines(n_lines)),
+impl From<ChildError> for TokenCommandError {
+    fn from(error: ChildError) -> Self {
+        match error {
+            ChildError::Start(error) => Self::Start(error),
+            ChildError::Late(after) => Self::Late(after),
         }
     }
-}
-
-/// The first line that the command wrote to standard error, fit for one line of an error.
-/// Whatever it printed as a token is taken out, should it stand there too.
-fn complaint(stderr: &[u8], token: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().map(str::trim).find(|it| !it.is_empty())?;
-    let line = match token {
-        "" => line.to_owned(),
-        token => line.replace(token, "***"),
-    };
-    let line = redact_excerpt(&line).into_owned();
-    let is_long = line.chars().count() > COMPLAINT;
-    let shown = line.chars().take(COMPLAINT);
-    let mut shown: String = shown
-        .map(|it| if it.is_control() { '\u{fffd}' } else { it })
-        .collect();
-    if is_long {
-        shown.push_str("...");
-    }
-    Some(shown)
 }
 
 #[cfg(all(test, unix))]
@@ -320,15 +181,6 @@ mod tests {
     }
 
     #[test]
-    fn a_long_complaint_is_cut() {
-        let error = run("printf 'x%.0s' $(seq 1000) >&2; exit 1").unwrap_err();
-        assert!(
-            error.ends_with(&format!("{}...", "x".repeat(160))),
-            "{error}"
-        );
-    }
-
-    #[test]
     fn one_that_hangs_is_killed() {
         let command = TokenCommand {
             command: Secret::new("exec sleep 600"),
@@ -341,10 +193,5 @@ mod tests {
             "--token-cmd did not end within 100 ms and was killed"
         );
         assert!(started.elapsed() < Duration::from_secs(60));
-    }
-
-    #[test]
-    fn one_that_leaves_a_daemon_behind_does_not_hang() {
-        assert_eq!(run("sleep 3 & echo x"), Ok("Bearer x".to_owned()));
     }
 }

@@ -1,24 +1,24 @@
 //! One run of `sf ... --json`: its deadline, and what it prints.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::cli::child::{self, ChildError, Killed, Output};
 
 /// How `sf` is run.
 #[derive(Clone, Debug)]
 pub(super) struct Sf {
     program: PathBuf,
-    pub(super) patience: Duration,
+    /// When all of it must be over.
+    until: Option<Instant>,
     is_asked_for_secrets: bool,
 }
 
-/// What `sf` answers.
-#[derive(Debug)]
+/// What `sf` answers. It may hold a token, so it has no `Debug`.
 pub(super) enum Answer {
     /// The `result` of a success.
     Result(Value),
@@ -33,7 +33,8 @@ pub(super) enum Answer {
 pub(super) enum Failure {
     NotFound,
     Start(io::Error),
-    Late,
+    /// It did not end within this time.
+    Late(Duration),
     NotJson {
         status: String,
         complaint: Option<String>,
@@ -42,21 +43,15 @@ pub(super) enum Failure {
 
 /// It is slow to start, and may have to talk to Salesforce.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More than any answer has.
-const MOST_OUTPUT: u64 = 1024 * 1024;
-/// How often it is asked whether the command has ended, once it has closed its output.
-const TICK: Duration = Duration::from_millis(5);
-/// How long the complaint of a failed command may be.
-const COMPLAINT: usize = 160;
 /// What a shell and `sf` exit with if there is no such command.
 const NO_SUCH_COMMAND: i32 = 127;
 
 impl Sf {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(until: Option<Instant>) -> Self {
         let program = if cfg!(windows) { "sf.cmd" } else { "sf" };
         Self {
             program: program.into(),
-            patience: PATIENCE,
+            until,
             is_asked_for_secrets: false,
         }
     }
@@ -77,99 +72,43 @@ impl Sf {
             .args(["--json", "-o", org])
             // Colours would stand in the JSON.
             .env("NO_COLOR", "1")
-            .env("FORCE_COLOR", "0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .env("FORCE_COLOR", "0");
         if self.is_asked_for_secrets {
             command.env("SF_TEMP_SHOW_SECRETS", "true");
         }
+        let patience = child::patience(PATIENCE, self.until);
         // `sf` is a script that starts another program: both have to end.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Failure::NotFound,
-            _ => Failure::Start(error),
-        })?;
-        match Output::read(&mut child, Instant::now() + self.patience) {
-            Some(output) => answer(&output),
-            None => {
-                kill(&mut child);
-                Err(Failure::Late)
+        match child::run(command, patience, Killed::Group) {
+            Ok(output) => answer(&output),
+            Err(ChildError::Late(after)) => Err(Failure::Late(after)),
+            Err(ChildError::Start(error)) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Failure::NotFound)
             }
+            Err(ChildError::Start(error)) => Err(Failure::Start(error)),
         }
     }
-}
-
-/// What a run left behind.
-struct Output {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
-}
-
-impl Output {
-    /// `None` if the command does not end in time, or nobody can wait for it.
-    fn read(child: &mut Child, deadline: Instant) -> Option<Self> {
-        let stdout = reader(child.stdout.take()?)?;
-        let stderr = reader(child.stderr.take()?)?;
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let stdout = stdout.recv_timeout(left()).ok()?;
-        let stderr = stderr.recv_timeout(left()).ok()?;
-        loop {
-            if let Some(status) = child.try_wait().ok()? {
-                return Some(Self {
-                    status,
-                    stdout,
-                    stderr,
-                });
-            }
-            if left().is_zero() {
-                return None;
-            }
-            thread::sleep(TICK);
-        }
-    }
-}
-
-/// Reads a pipe to its end.
-fn reader(pipe: impl Read + Send + 'static) -> Option<Receiver<String>> {
-    let (sender, receiver) = channel();
-    let read = move || {
-        let mut bytes = Vec::new();
-        // What could be read counts.
-        let _ = pipe.take(MOST_OUTPUT).read_to_end(&mut bytes);
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
-    };
-    let builder = thread::Builder::new().name("bayeux-sf".to_owned());
-    builder.spawn(read).ok()?;
-    Some(receiver)
-}
-
-fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    {
-        let group = rustix::process::Pid::from_child(child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 fn answer(output: &Output) -> Result<Answer, Failure> {
-    let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
-    let json = json(&output.stdout).or_else(|| json(&output.stderr));
-    match json {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let text = |value: &Value, name: &str| value.get(name)?.as_str().map(one_line);
+    // Never what it printed to standard output: a token may be in it.
+    let not_json = || Failure::NotJson {
+        status: output.status.to_string(),
+        complaint: child::complaint(&output.stderr, ""),
+    };
+    match json(&stdout).or_else(|| json(&stderr)) {
         Some(mut json) if output.status.success() => match json.get_mut("result") {
             Some(result) => Ok(Answer::Result(result.take())),
-            None => Err(not_json(output)),
+            None => Err(not_json()),
         },
-        _ if is_unknown_command(output) => Ok(Answer::UnknownCommand),
+        _ if is_unknown_command(output, [&stdout, &stderr]) => Ok(Answer::UnknownCommand),
         Some(json) => Ok(Answer::Refused {
-            name: one_line(&text(&json, "name").unwrap_or_else(|| "Error".to_owned())),
-            message: one_line(&text(&json, "message").unwrap_or_default()),
+            name: text(&json, "name").unwrap_or_else(|| "Error".to_owned()),
+            message: text(&json, "message").unwrap_or_default(),
         }),
-        None => Err(not_json(output)),
+        None => Err(not_json()),
     }
 }
 
@@ -184,26 +123,16 @@ fn json(text: &str) -> Option<Value> {
     values.next()?.ok()
 }
 
-fn is_unknown_command(output: &Output) -> bool {
-    let says = |wording: &str| output.stdout.contains(wording) || output.stderr.contains(wording);
+fn is_unknown_command(output: &Output, printed: [&str; 2]) -> bool {
+    let says = |wording: &str| printed.iter().any(|it| it.contains(wording));
     output.status.code() == Some(NO_SUCH_COMMAND)
         || says("is not a sf command")
         || (says("ommand ") && says(" not found"))
 }
 
-/// Never what it printed to standard output: a token may be in it.
-fn not_json(output: &Output) -> Failure {
-    let complaint = output.stderr.lines().find(|it| !it.trim().is_empty());
-    Failure::NotJson {
-        status: output.status.to_string(),
-        complaint: complaint.map(one_line),
-    }
-}
-
-/// Fit for one line of an error.
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(COMPLAINT).collect()
+    child::fit(&words.join(" "))
 }
 
 #[cfg(all(test, unix))]
@@ -211,37 +140,35 @@ mod tests {
     use super::*;
 
     /// Runs this shell script in the place of `sf`: its `$0` is the first word.
-    fn run(script: &str, patience: Duration) -> Result<Answer, Failure> {
+    fn run(script: &str, until: Option<Instant>) -> Result<Answer, Failure> {
         let sf = Sf {
             program: "sh".into(),
-            patience,
-            ..Sf::new()
+            ..Sf::new(until)
         };
         sf.run(&["-c", script], "dev")
     }
 
-    const LONG: Duration = Duration::from_secs(20);
-
     #[test]
-    fn one_that_hangs_is_killed_with_what_it_started() {
+    fn one_that_hangs_is_killed_when_nobody_waits_any_more() {
         let started = Instant::now();
-        let hangs = run("sleep 600; echo", Duration::from_millis(100));
-        assert!(matches!(hangs, Err(Failure::Late)), "{hangs:?}");
-        let closes = run("exec >&- 2>&-; sleep 600", Duration::from_millis(100));
-        assert!(matches!(closes, Err(Failure::Late)), "{closes:?}");
-        assert!(started.elapsed() < LONG);
+        let until = started + Duration::from_millis(100);
+        assert!(matches!(
+            run("sleep 600; echo", Some(until)),
+            Err(Failure::Late(_))
+        ));
+        assert!(started.elapsed() < PATIENCE / 2);
     }
 
     #[test]
     fn the_result_is_found_behind_a_note_of_an_update() {
-        let answer = run(r#"echo '{}'"#, LONG);
-        assert!(matches!(answer, Err(Failure::NotJson { .. })), "{answer:?}");
+        let answer = run(r#"echo '{}'"#, None);
+        assert!(matches!(answer, Err(Failure::NotJson { .. })));
         let answer = run(
             r#"echo 'update { soon'; echo '{"status":0,"result":{"a":1}}'; echo more"#,
-            LONG,
+            None,
         );
         let Ok(Answer::Result(result)) = answer else {
-            panic!("{answer:?}");
+            panic!("another answer");
         };
         assert_eq!(result["a"], 1);
     }
@@ -250,15 +177,15 @@ mod tests {
     fn a_failure_is_told_in_its_own_words_and_without_what_it_printed() {
         let answer = run(
             r#"printf '%s' '{"status":1,"name":"X","message":"a\nb"}'; exit 1"#,
-            LONG,
+            None,
         );
         let Ok(Answer::Refused { name, message }) = answer else {
-            panic!("{answer:?}");
+            panic!("another answer");
         };
         assert_eq!((name.as_str(), message.as_str()), ("X", "a b"));
-        let answer = run("echo s3cret; echo broken >&2; exit 2", LONG);
+        let answer = run("echo s3cret; echo broken >&2; exit 2", None);
         let Err(failure) = answer else {
-            panic!("{answer:?}");
+            panic!("another answer");
         };
         assert_eq!(
             format!("{failure:?}"),
@@ -273,8 +200,8 @@ mod tests {
             "echo ' Warning: org auth show-access-token is not a sf command.' >&2; exit 2",
             r#"echo '{"status":1,"name":"Error","message":"Command org:auth:x not found."}'; exit 1"#,
         ] {
-            let answer = run(script, LONG);
-            assert!(matches!(answer, Ok(Answer::UnknownCommand)), "{answer:?}");
+            let answer = run(script, None);
+            assert!(matches!(answer, Ok(Answer::UnknownCommand)), "{script}");
         }
     }
 }

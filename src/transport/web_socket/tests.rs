@@ -30,6 +30,7 @@ fn open() -> (Open, TcpStream) {
         tls: Tls::default(),
         limit: 1000,
         network_timeout: Duration::from_secs(10),
+        failure: None,
     };
     (open, theirs)
 }
