@@ -35,6 +35,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of what is sent to it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Frames that are sent before the client is heard again: there may always be one more.
+const MOST_AT_ONCE: u32 = 16;
+
 /// Longest reason of a close frame (RFC 6455, 5.5).
 const MAX_REASON: usize = 123;
 
@@ -89,6 +92,12 @@ struct Conversation<'a> {
     blocked_since: Option<Instant>,
 }
 
+/// What was sent of what there is to send.
+enum Sent {
+    All,
+    Some,
+}
+
 /// How a websocket ends.
 enum Ending {
     /// The client closed it, or the connection broke.
@@ -113,7 +122,7 @@ impl Conversation<'_> {
     /// Sends what there is to send. Then, and only then, takes a frame of the client's, or
     /// waits for one.
     fn turn(&mut self) -> Result<(), Ending> {
-        self.send()?;
+        let sent = self.send()?;
         if self.blocked_since.is_some() {
             return self.wait(Interest::Write);
         }
@@ -125,14 +134,18 @@ impl Conversation<'_> {
             )),
             // Ping and close are answered by the library.
             Ok(_) => Ok(()),
-            Err(error) if would_block(&error) => self.wait(Interest::Read),
+            Err(error) if would_block(&error) => match sent {
+                Sent::All => self.wait(Interest::Read),
+                Sent::Some => Ok(()),
+            },
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    fn send(&mut self) -> Result<(), Ending> {
+    fn send(&mut self) -> Result<Sent, Ending> {
         let mut sent = self.web_socket.flush();
-        while sent.is_ok() && self.web_socket.can_write() {
+        let mut n_left = MOST_AT_ONCE;
+        while sent.is_ok() && self.web_socket.can_write() && n_left > 0 {
             let messages = match self.shared.next_for(self.link) {
                 Next::Messages(messages) => messages,
                 Next::Nothing => break,
@@ -145,6 +158,7 @@ impl Conversation<'_> {
             });
             let text = encode(messages.iter().map(Arc::as_ref));
             sent = self.web_socket.send(text.into());
+            n_left -= 1;
         }
         match sent {
             Ok(()) => self.blocked_since = None,
@@ -154,7 +168,10 @@ impl Conversation<'_> {
             }
             Err(error) => return Err(self.failed(error)),
         }
-        Ok(())
+        Ok(match n_left {
+            0 => Sent::Some,
+            _ => Sent::All,
+        })
     }
 
     fn answer(&mut self, text: &[u8]) -> Result<(), Ending> {
@@ -181,7 +198,7 @@ impl Conversation<'_> {
         // Our own answer first.
         let sent = self.send();
         fallout.send(self.shared);
-        sent
+        sent.map(drop)
     }
 
     fn wait(&mut self, interest: Interest) -> Result<(), Ending> {
