@@ -45,10 +45,10 @@ impl Unconnected {
         if let Some(proxy) = &settings.transport.proxy {
             printer.note_in_traffic(&format!("via proxy {proxy}"));
         }
-        let connection_type = settings.transport.connection_type;
+        let connection_type = settings.session.connection_type;
         let shown =
             |direction, message| record(SystemTime::now(), direction, connection_type, message);
-        let transport = Polling::new(settings.transport)
+        let transport = Polling::new(connection_type, settings.transport)
             .map_err(|error| Stop::usage("cannot use these options").cause(error))?;
         let transport = Arc::new(transport);
         let under_way = Arc::clone(&transport);

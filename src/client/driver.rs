@@ -35,12 +35,14 @@ pub(super) enum Input {
 
 impl Driver {
     pub(super) fn new(settings: &Settings, poster: &Sender<Input>) -> Result<Self, TransportError> {
-        match settings.session.connection_type {
+        let connection_type = settings.session.connection_type;
+        match connection_type {
             ConnectionType::WebSocket => {
                 let socket = WebSocket::new(settings.transport.clone())?;
                 Ok(Self::Socket(Box::new(socket)))
             }
             ConnectionType::LongPolling | ConnectionType::CallbackPolling => Self::polling(
+                connection_type,
                 settings.transport.clone(),
                 settings.session.connects,
                 poster,
@@ -49,11 +51,12 @@ impl Driver {
     }
 
     pub(super) fn polling(
+        connection_type: ConnectionType,
         settings: TransportSettings,
         connects: Connects,
         poster: &Sender<Input>,
     ) -> Result<Self, TransportError> {
-        let transport = Arc::new(Polling::new(settings)?);
+        let transport = Arc::new(Polling::new(connection_type, settings)?);
         Ok(match connects {
             Connects::Never => Self::Inline(transport),
             Connects::Held => Self::Threads(Lanes::new(&transport, poster)),

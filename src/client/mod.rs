@@ -398,11 +398,8 @@ impl Client {
         let connection_type = ConnectionType::LongPolling;
         let error = self.tell_failed(error, Some(trace));
         let polling = spare.and_then(|settings| {
-            let settings = TransportSettings {
-                connection_type,
-                ..*settings
-            };
-            Driver::polling(settings, self.session.connects(), &self.poster).ok()
+            let connects = self.session.connects();
+            Driver::polling(connection_type, *settings, connects, &self.poster).ok()
         });
         let Some(polling) = polling.filter(|_| !self.session.was_established()) else {
             return self.give_back(&unsent, &error);

@@ -67,7 +67,6 @@ impl Settings {
                 seed: RandomState::new().hash_one(()),
             },
             transport: TransportSettings {
-                connection_type,
                 endpoint,
                 tls: Tls::default(),
                 proxy: None,
@@ -87,7 +86,6 @@ impl Settings {
     /// The same over this transport, whatever the URL's scheme.
     pub fn over(mut self, connection_type: ConnectionType) -> Self {
         self.session.connection_type = connection_type;
-        self.transport.connection_type = connection_type;
         self.session.max_encoded = match connection_type {
             ConnectionType::CallbackPolling => {
                 let query = Callback::default().query([]).len() - encoded_len("[]");

@@ -30,8 +30,6 @@ use crate::protocol::{
 /// What a [`Polling`] needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How: callback-polling, or else long-polling.
-    pub connection_type: ConnectionType,
     /// Where to send to.
     pub endpoint: Endpoint,
     /// Whom to trust and who we are, where the endpoint's scheme is encrypted.
@@ -123,12 +121,15 @@ impl Settings {
 }
 
 impl Polling {
-    /// Makes a client; nothing is sent yet.
+    /// Makes a client, for callback-polling or else long-polling; nothing is sent yet.
     ///
     /// # Errors
     /// When the headers cannot stand in one request together.
-    pub fn new(settings: Settings) -> Result<Self, TransportError> {
-        let form = Form::of(settings.connection_type);
+    pub fn new(
+        connection_type: ConnectionType,
+        settings: Settings,
+    ) -> Result<Self, TransportError> {
+        let form = Form::of(connection_type);
         let (dialer, origin) = match forwarder(&settings) {
             Some(_) => (
                 Dialer::new(&settings).without_tunnel(),

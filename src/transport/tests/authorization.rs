@@ -16,7 +16,7 @@ impl CredentialSource for Given {
 }
 
 fn client_with(url: &str, authorization: Authorization) -> Polling {
-    Polling::new(Settings {
+    polling(Settings {
         authorization: Some(Arc::new(authorization)),
         capture: Capture::Text,
         ..settings(url)

@@ -7,11 +7,8 @@ use crate::session::{Permanence, Stage};
 
 const CALL: &str = r#"/**/jsonpcallback([{"channel":"/meta/connect","successful":true}]);"#;
 
-fn callback(settings: Settings) -> Settings {
-    Settings {
-        connection_type: ConnectionType::CallbackPolling,
-        ..settings
-    }
+fn callback(url: &str) -> Polling {
+    Polling::new(ConnectionType::CallbackPolling, settings(url)).unwrap()
 }
 
 /// A response with a script.
@@ -33,7 +30,7 @@ fn request(query: &str) -> String {
         request
     });
     let url = format!("{}{query}", server.url);
-    let client = Polling::new(callback(settings(&url))).unwrap();
+    let client = callback(&url);
     let exchange = exchange(&client);
     assert_eq!(channels(&exchange), ["/meta/connect"]);
     assert_eq!(findings(&exchange), []);
@@ -61,13 +58,13 @@ fn messages_stand_in_the_query() {
 #[test]
 fn a_response_that_calls_no_function_or_another_is_taken_and_noted() {
     assert_eq!(
-        findings(&answered_with(ok(REPLY), callback)),
+        findings(&answered_to(ok(REPLY), callback)),
         [FindingKind::NoCallback]
     );
     let other = script(&CALL.replace("jsonpcallback", "f"));
     let name = "f".to_owned();
     assert_eq!(
-        findings(&answered_with(other, callback)),
+        findings(&answered_to(other, callback)),
         [FindingKind::OtherCallback { name }]
     );
 }
@@ -75,7 +72,7 @@ fn a_response_that_calls_no_function_or_another_is_taken_and_noted() {
 #[test]
 fn a_script_that_is_cut_off_passes_and_a_page_does_not() {
     let permanence = |response: String| {
-        let exchange = answered_with(response, callback);
+        let exchange = answered_to(response, callback);
         let error = exchange.outcome.unwrap_err();
         assert!(matches!(error, TransportError::NotJson { .. }), "{error:?}");
         error.permanence()
@@ -98,7 +95,7 @@ fn a_long_message_is_sent_alone_and_one_that_is_no_url_is_not() {
         peer.write(script(CALL));
         request
     });
-    let client = Polling::new(callback(settings(&server.url))).unwrap();
+    let client = callback(&server.url);
     let error = client
         .exchange(&[large(70_000)], Duration::ZERO, None)
         .outcome

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::super::{Polling, Settings, TransportError};
+use super::super::{Settings, TransportError};
 use super::*;
 use crate::session::Stage;
 
@@ -140,7 +140,7 @@ fn a_server_that_never_answers_is_given_up_after_hold_and_network_timeout() {
         peer.expect_end();
     });
     let network_timeout = Duration::from_millis(20);
-    let client = Polling::new(Settings {
+    let client = polling(Settings {
         network_timeout,
         ..settings(&server.url)
     })
@@ -184,7 +184,7 @@ fn a_response_that_drips_is_given_up_in_head_and_body() {
             network_timeout,
             ..settings(&server.url)
         };
-        let error = error(exchange(&Polling::new(settings).unwrap()));
+        let error = error(exchange(&polling(settings).unwrap()));
         assert!(
             matches!(error, TransportError::Timeout { received: 1.., .. }),
             "{error:?}"
@@ -201,7 +201,7 @@ fn a_server_that_takes_nothing_is_given_up() {
         let _ = is_done.recv();
     });
     let network_timeout = Duration::from_millis(20);
-    let client = Polling::new(Settings {
+    let client = polling(Settings {
         network_timeout,
         ..settings(&server.url)
     })
@@ -312,13 +312,13 @@ fn a_tls_handshake_that_is_closed_or_hangs_is_told() {
     });
     let settings = settings(&server.url.replace("http:", "https:"));
     let connect_timeout = Duration::from_millis(100);
-    let client = Polling::new(settings.clone()).unwrap();
+    let client = polling(settings.clone()).unwrap();
     let closed = error(exchange(&client));
     assert!(
         matches!(closed, TransportError::TlsCut { .. }),
         "{closed:?}"
     );
-    let client = Polling::new(Settings {
+    let client = polling(Settings {
         connect_timeout,
         ..settings
     })

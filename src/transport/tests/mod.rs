@@ -17,7 +17,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Capture, Connections, Exchange, Polling, Settings, Tls};
+use super::{Capture, Connections, Exchange, Polling, Settings, Tls, TransportError};
 use crate::protocol::{ConnectionType, Message};
 
 /// Long enough for no test to reach it.
@@ -144,7 +144,6 @@ const REPLY: &str = r#"[{"channel":"/meta/connect","successful":true}]"#;
 
 fn settings(url: &str) -> Settings {
     Settings {
-        connection_type: ConnectionType::LongPolling,
         endpoint: url.parse().unwrap(),
         tls: Tls::default(),
         proxy: None,
@@ -159,7 +158,11 @@ fn settings(url: &str) -> Settings {
 }
 
 fn client(url: &str) -> Polling {
-    Polling::new(settings(url)).unwrap()
+    polling(settings(url)).unwrap()
+}
+
+fn polling(settings: Settings) -> Result<Polling, TransportError> {
+    Polling::new(ConnectionType::LongPolling, settings)
 }
 
 fn connect() -> Message {
@@ -184,14 +187,21 @@ fn answered_with(
     response: impl AsRef<[u8]> + Send + 'static,
     change: impl FnOnce(Settings) -> Settings,
 ) -> Exchange {
+    answered_to(response, |url| polling(change(settings(url))).unwrap())
+}
+
+/// The same for a client of the server's URL.
+fn answered_to(
+    response: impl AsRef<[u8]> + Send + 'static,
+    client: impl FnOnce(&str) -> Polling,
+) -> Exchange {
     let server = Server::run(|listener| {
         let mut peer = listener.accept();
         peer.request();
         peer.write(response);
         listener
     });
-    let client = Polling::new(change(settings(&server.url))).unwrap();
-    let exchange = exchange(&client);
+    let exchange = exchange(&client(&server.url));
     server.finish().expect_no_other_connection();
     exchange
 }

@@ -29,7 +29,7 @@ fn tunnel_refused(answer: impl AsRef<[u8]> + Send + 'static) -> TransportError {
         peer.write(answer);
         listener
     });
-    let client = Polling::new(through(&proxy, "https://server.invalid/cometd")).unwrap();
+    let client = polling(through(&proxy, "https://server.invalid/cometd")).unwrap();
     let error = exchange(&client).outcome.unwrap_err();
     proxy.finish().expect_no_other_connection();
     assert_eq!(error.stage(), Stage::Unsent, "{error}");
@@ -58,7 +58,7 @@ fn https_goes_through_a_tunnel() {
         peer.0.read_exact(&mut hello).unwrap();
         (request, hello)
     });
-    let client = Polling::new(through(&proxy, "https://server.invalid/cometd")).unwrap();
+    let client = polling(through(&proxy, "https://server.invalid/cometd")).unwrap();
     let exchange = exchange(&client);
     assert!(matches!(
         exchange.outcome,
@@ -186,7 +186,7 @@ fn a_proxy_that_hangs_ends_with_the_connect_timeout() {
         connect_timeout: Duration::from_millis(50),
         ..through(&proxy, "https://server.invalid/")
     };
-    let client = Polling::new(settings).unwrap();
+    let client = polling(settings).unwrap();
     let started = Instant::now();
     let (failure, _) = failure(exchange(&client).outcome.unwrap_err());
     assert_eq!(failure.to_string(), "no answer within 50ms");
@@ -204,7 +204,7 @@ fn a_proxy_that_cannot_be_reached_is_told_from_the_server() {
             proxy: Some(address.to_string().parse().unwrap()),
             ..settings(endpoint)
         };
-        let error = exchange(&Polling::new(settings).unwrap()).outcome;
+        let error = exchange(&polling(settings).unwrap()).outcome;
         let error = error.unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -230,7 +230,7 @@ fn http_names_the_whole_url_in_every_request() {
         capture: Capture::Text,
         ..through(&proxy, "http://server.invalid:81/cometd?a=1")
     };
-    let client = Polling::new(settings).unwrap();
+    let client = polling(settings).unwrap();
     let exchanges = [exchange(&client), exchange(&client)];
     for (request, exchange) in proxy.finish().iter().zip(exchanges) {
         assert!(exchange.outcome.is_ok());
@@ -250,7 +250,7 @@ fn a_large_request_names_it_once() {
         peer.answer(REPLY);
         request
     });
-    let client = Polling::new(through(&proxy, "http://server.invalid/cometd")).unwrap();
+    let client = polling(through(&proxy, "http://server.invalid/cometd")).unwrap();
     let data = format!("\"{}\"", "POST /x ".repeat(100_000));
     let message = Message::builder("/demo")
         .json("data", &data.parse().unwrap())
@@ -274,7 +274,7 @@ fn refused(answer: &'static str) -> TransportError {
         peer.request();
         peer.write(answer);
     });
-    let client = Polling::new(through(&proxy, "http://server.invalid/")).unwrap();
+    let client = polling(through(&proxy, "http://server.invalid/")).unwrap();
     let error = exchange(&client).outcome.unwrap_err();
     proxy.finish();
     error
@@ -311,6 +311,6 @@ fn credentials_are_in_no_debug_text() {
         proxy: Some(proxy),
         ..settings("http://server.invalid/")
     };
-    let text = format!("{settings:?} {:?}", Polling::new(settings.clone()));
+    let text = format!("{settings:?} {:?}", polling(settings.clone()));
     assert!(!text.contains("geheim") && !text.contains("YW5u"), "{text}");
 }

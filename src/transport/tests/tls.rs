@@ -49,7 +49,7 @@ fn exchanged(config: Arc<ServerConfig>, tls: Tls) -> Exchange {
         tls,
         ..settings(&relay.url(HOST))
     };
-    let client = Polling::new(settings).unwrap();
+    let client = polling(settings).unwrap();
     let exchange = exchange(&client);
     assert_eq!(server.finish(), exchange.outcome.is_ok(), "{exchange:?}");
     exchange
@@ -228,7 +228,7 @@ fn a_connection_is_kept_and_a_response_that_is_cut_off_is_told() {
         peer.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[{");
     });
     let relay = TlsRelay::new(&server.url, identity.server());
-    let client = Polling::new(Settings {
+    let client = polling(Settings {
         tls: trusting(&identity.certificates),
         ..settings(&relay.url(HOST))
     })
@@ -330,7 +330,7 @@ fn a_host_can_be_an_address() {
         peer.answer(REPLY);
     });
     let relay = TlsRelay::new(&peer.url, server.server());
-    let client = Polling::new(Settings {
+    let client = polling(Settings {
         tls: trusting(&identity.pem()),
         ..settings(&relay.url("127.0.0.1"))
     })

@@ -11,7 +11,7 @@ fn request(change: impl FnOnce(Settings) -> Settings) -> String {
         peer.answer(REPLY);
         request
     });
-    let client = Polling::new(change(settings(&server.url))).unwrap();
+    let client = polling(change(settings(&server.url))).unwrap();
     assert!(exchange(&client).outcome.is_ok());
     server.finish().replace(&server_port(&client), "PORT")
 }
@@ -150,7 +150,7 @@ fn cookies_are_stored_and_sent_back_where_they_belong() {
 fn a_cookie_header_and_the_servers_cookies_are_one_line() {
     let server = cookie_lines(&["Set-Cookie: b=2\r\n", ""]);
     let headers = vec!["Cookie: a=1; c=\"3\"".parse().unwrap()];
-    let client = Polling::new(Settings {
+    let client = polling(Settings {
         headers,
         ..settings(&server.url)
     })
