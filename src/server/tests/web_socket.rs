@@ -292,7 +292,13 @@ fn a_session_outlives_its_socket_and_may_change_its_transport() {
     assert!(superseded.contains("/meta/connect"), "{superseded}");
     server.publish(&"/demo".parse().unwrap(), &"2".parse().unwrap());
     assert!(client.response().body.contains("'data':2"));
-    assert_eq!(other.exchange("[]"), "[]");
+    // Of two superseded connects the first may be answered here as well.
+    other.send("[]");
+    let mut answer = other.receive();
+    if answer.contains("/meta/connect") {
+        answer = other.receive();
+    }
+    assert_eq!(answer, "[]");
 }
 
 #[test]
