@@ -33,11 +33,9 @@ mod sf;
 mod signals;
 mod subscribe;
 mod tls_args;
-mod tls_hint;
 mod token_command;
 mod unconnected;
 mod values;
-mod wordings;
 
 use std::time::SystemTime;
 

@@ -1,0 +1,96 @@
+//! A session that ended before the goal.
+
+use std::time::Duration;
+
+use bayeux::session::End;
+use bayeux::transport::Endpoint;
+
+use super::refusals::{handshake_refused, loss, refusal};
+use super::transport::unreachable;
+use crate::cli::exit::{Exit, Stop};
+use crate::output::words;
+
+/// What the explanation of an end needs to know beside it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    /// Whether a handshake had succeeded before.
+    pub(crate) was_established: bool,
+    /// How long the session had lived.
+    pub(crate) age: Duration,
+    /// The names of the cookies in the jar.
+    pub(crate) cookies: &'a [String],
+}
+
+/// Why a session ended before the goal.
+pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
+    let lost = format!("session lost after {}", words::duration(at.age));
+    match end {
+        // The caller asked for it; whatever it wanted before was not reached.
+        End::Disconnected => Stop::new(Exit::Local, "the session ended early"),
+        End::HandshakeRefused(reply) if at.was_established => refusal(
+            Stop::new(Exit::Lost, format!("{lost}: the new handshake is refused")),
+            reply,
+        ),
+        End::HandshakeRefused(reply) => handshake_refused(reply, at.endpoint),
+        End::Unreachable(failure) if at.was_established => {
+            let stop = unreachable(failure, at.endpoint);
+            match stop.exit {
+                Exit::Unauthorised => stop,
+                _ => Stop::new(Exit::Lost, format!("{lost}: {failure}")).hint(
+                    "it answered before: was it stopped or replaced? -vv shows the headers of its answers",
+                ),
+            }
+        }
+        End::Unreachable(failure) => unreachable(failure, at.endpoint),
+        End::AdvisedNone(reply) => refusal(
+            Stop::new(
+                Exit::Lost,
+                format!("{lost}: the server advises not to reconnect"),
+            )
+            .hint("it will not take this session back; check credentials and server log"),
+            reply,
+        ),
+        End::DisconnectedByServer(_) => Stop::new(
+            Exit::Lost,
+            format!("{lost}: the server disconnected the session"),
+        )
+        .hint("the server's own code or an operator did this; see its log"),
+        End::Lost(reason) => Stop::new(Exit::Lost, format!("{lost}: {}", loss(reason)))
+            .hint("drop --no-reconnect to recover from this"),
+        End::NotKept {
+            n_handshakes,
+            reason,
+        } => Stop::new(
+            Exit::Lost,
+            format!(
+                "{} looks like several servers behind one address without stickiness",
+                at.endpoint
+            ),
+        )
+        .cause(format!(
+            "{n_handshakes} handshakes in a row succeeded, then: {} ({})",
+            loss(reason),
+            match at.cookies {
+                [] => "no cookie was set".to_owned(),
+                names => format!("cookies: {}", names.join(", ")),
+            }
+        ))
+        .hint("keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log"),
+        End::TooManyHandshakes { n_handshakes } => {
+            Stop::new(Exit::Lost, format!("{lost} again and again"))
+                .cause(format!("{n_handshakes} handshakes within a minute"))
+                .hint("several servers behind one address without stickiness do this; -v shows what is refused")
+        }
+        End::TightLoop { n_connects, within } => Stop::new(
+            Exit::Lost,
+            format!("{} answers every /meta/connect at once", at.endpoint),
+        )
+        .cause(format!(
+            "{n_connects} connects within {} brought nothing",
+            words::duration(*within)
+        ))
+        .hint("the server should hold them; check its timeout and interval settings"),
+        _ => Stop::new(Exit::Lost, lost),
+    }
+}

@@ -1,0 +1,15 @@
+//! The one table that turns what happened into an exit status, a cause and a hint. Each file
+//! has the rows of one concern.
+
+mod ended;
+mod proxy;
+mod refusals;
+mod tls;
+mod transport;
+mod warnings;
+mod wordings;
+
+pub(crate) use ended::{Circumstances, ended};
+pub(crate) use refusals::{error_of, loss, outcome_unknown, publish_rejected, subscribe_refused};
+pub(crate) use transport::unreachable;
+pub(crate) use warnings::hold_cut;
