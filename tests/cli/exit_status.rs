@@ -67,7 +67,7 @@ fn status_4_the_handshake_is_refused() {
     ----- stdout -----
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied
-    hint: credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply
+    hint: its security policy wants credentials, or other ones: --token, --token-cmd, --user, -H or --ext
     ");
 }
 

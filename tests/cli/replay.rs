@@ -267,7 +267,7 @@ fn another_refusal_is_final_whatever_the_fallback() {
     ----- stdout -----
     ----- stderr -----
     error: subscribe to /event/Order__e refused: 403:denied_by_security_policy:create_denied
-    hint: the session is up; other channels may be allowed
+    hint: the channel does not exist, or these credentials may not create or see it; case matters
     "
     );
 }

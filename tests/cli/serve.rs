@@ -87,7 +87,7 @@ fn a_token_can_be_required() {
     ----- stdout -----
     ----- stderr -----
     error: handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied
-    hint: credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply
+    hint: its security policy wants credentials, or other ones: --token, --token-cmd, --user, -H or --ext
     ");
     let outcome = bayeux(["hs", &url, "-H", "Authorization: Bearer s3cret"]).run();
     assert_eq!(outcome.code(), Some(0), "{outcome}");

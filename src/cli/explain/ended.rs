@@ -5,7 +5,7 @@ use std::time::Duration;
 use bayeux::session::End;
 use bayeux::transport::Endpoint;
 
-use super::refusals::{handshake_refused, loss, refusal};
+use super::refusals::{error_of, handshake_refused, loss, refusal};
 use super::transport::unreachable;
 use crate::cli::exit::{Exit, Stop};
 use crate::output::words;
@@ -43,6 +43,15 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
             }
         }
         End::Unreachable(failure) => unreachable(failure, at.endpoint),
+        // CometD answers so the connect of a session that its own code removed.
+        End::AdvisedNone(reply) if reply.error().is_some_and(|it| it.is_session_unknown()) => {
+            Stop::new(
+                Exit::Lost,
+                format!("{lost}: the server advises not to reconnect"),
+            )
+            .cause(error_of(reply))
+            .hint("its code or an operator removed the session, see its log; a new run is a new session")
+        }
         End::AdvisedNone(reply) => refusal(
             Stop::new(
                 Exit::Lost,

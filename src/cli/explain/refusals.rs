@@ -30,15 +30,14 @@ pub(crate) fn subscribe_refused(pattern: &ChannelPattern, refusal: &Refusal) -> 
 /// A publish that the server rejected.
 pub(crate) fn publish_rejected(channel: &Channel, reply: &Message) -> Stop {
     let error = format!("publish to {channel} rejected: {}", error_of(reply));
-    let is_unknown = reply.error().is_some_and(|it| it.is_session_unknown());
-    let stop = Stop::new(Exit::Refused, error).hint(if channel.is_meta() {
-        "channels below /meta/ belong to the protocol"
-    } else if is_unknown {
-        "the handshake before it succeeded: several servers behind one address without stickiness?"
-    } else {
-        "the session is up; other channels may be allowed"
-    });
-    with_hidden_reason(stop, reply)
+    let stop = Stop::new(Exit::Refused, error);
+    if channel.is_meta() {
+        return stop.hint("channels below /meta/ belong to the protocol");
+    }
+    with_hidden_reason(
+        stop.hint("the session is up; other channels may be allowed"),
+        reply,
+    )
 }
 
 /// A publish of which nobody knows whether it was carried out.
@@ -75,7 +74,12 @@ pub(super) fn handshake_refused(reply: &Message, endpoint: &Endpoint) -> Stop {
         .hint("that is not Bayeux; -v shows the reply");
     }
     let error = format!("handshake refused by {endpoint}: {}", error_of(reply));
-    let stop = Stop::new(Exit::Unauthorised, error).hint(
+    let stop = Stop::new(Exit::Unauthorised, error);
+    // There was no session yet that could be lost.
+    if reply.error().is_some_and(|it| it.is_session_unknown()) {
+        return stop.hint("it may pass: `--retry 30s` tries again meanwhile");
+    }
+    let stop = stop.hint(
         "credentials are given with --token, --token-cmd, --user, -H or --ext; -v shows the reply",
     );
     with_hidden_reason(stop, reply)
@@ -102,7 +106,7 @@ pub(crate) fn error_of(reply: &Message) -> String {
     }
 }
 
-/// Salesforce says in `ext` what is really wrong; what its wordings mean has a hint of its own.
+/// Salesforce says in `ext` what is really wrong; known wordings have a hint of their own.
 fn with_hidden_reason(stop: Stop, reply: &Message) -> Stop {
     let reason = reply.failure_reason();
     let hint = wordings::hint(reason.as_deref().unwrap_or(&error_of(reply)));
