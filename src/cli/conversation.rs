@@ -175,8 +175,7 @@ impl<'p> Conversation<'p> {
     }
 
     fn explain(&self, end: &End) -> Stop {
-        let cookies = self.client.cookies().into_iter();
-        let cookies: Vec<String> = cookies.map(|it| it.name).collect();
+        let cookies = self.client.cookies();
         let at = Circumstances {
             endpoint: &self.endpoint,
             was_established: self.client.session().was_established(),

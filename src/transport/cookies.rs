@@ -23,6 +23,8 @@ pub struct Cookie {
     pub value: Secret,
     /// What the server set beside them, e.g. `HttpOnly; Path=/; Domain=example.com`.
     pub attributes: String,
+    /// Whether it belongs to the endpoint: its path, its domain and whether it is `Secure` fit.
+    pub is_sent: bool,
 }
 
 /// The jar, and the URL that its cookies belong to.
@@ -77,6 +79,7 @@ impl Cookies {
 
     /// Those that have not expired.
     pub(super) fn all(&self) -> Vec<Cookie> {
+        let url = self.url();
         let cookie = |it: &cookie_store::Cookie<'_>| {
             let text = it.to_string();
             let attributes = text.split_once("; ").map_or("", |(_, rest)| rest);
@@ -84,6 +87,7 @@ impl Cookies {
                 name: it.name().to_owned(),
                 value: Secret::new(it.value()),
                 attributes: attributes.to_owned(),
+                is_sent: url.is_some_and(|url| it.matches(url)),
             }
         };
         self.lock().iter_unexpired().map(cookie).collect()

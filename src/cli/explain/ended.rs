@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bayeux::session::End;
-use bayeux::transport::Endpoint;
+use bayeux::session::{End, LossReason};
+use bayeux::transport::{Cookie, Endpoint};
 
 use super::refusals::{error_of, handshake_refused, loss, refusal};
 use super::transport::unreachable;
@@ -18,8 +18,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) was_established: bool,
     /// How long the session had lived.
     pub(crate) age: Duration,
-    /// The names of the cookies in the jar.
-    pub(crate) cookies: &'a [String],
+    /// The cookies in the jar.
+    pub(crate) cookies: &'a [Cookie],
 }
 
 /// Why a session ended before the goal.
@@ -70,22 +70,7 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
         End::NotKept {
             n_handshakes,
             reason,
-        } => Stop::new(
-            Exit::Lost,
-            format!(
-                "{} looks like several servers behind one address without stickiness",
-                at.endpoint
-            ),
-        )
-        .cause(format!(
-            "{n_handshakes} handshakes in a row succeeded, then: {} ({})",
-            loss(reason),
-            match at.cookies {
-                [] => "no cookie was set".to_owned(),
-                names => format!("cookies: {}", names.join(", ")),
-            }
-        ))
-        .hint("keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log"),
+        } => not_kept(*n_handshakes, reason, at),
         End::TooManyHandshakes { n_handshakes } => {
             Stop::new(Exit::Lost, format!("{lost} again and again"))
                 .cause(format!("{n_handshakes} handshakes within a minute"))
@@ -102,4 +87,38 @@ pub(crate) fn ended(end: &End, at: Circumstances<'_>) -> Stop {
         .hint("the server should hold them; check its timeout and interval settings"),
         _ => Stop::new(Exit::Lost, lost),
     }
+}
+
+/// Handshake after handshake succeeds, and no session is known afterwards: the cookie that
+/// holds it is not sent, or something sends each request elsewhere.
+fn not_kept(n_handshakes: u32, reason: &LossReason, at: Circumstances<'_>) -> Stop {
+    let endpoint = at.endpoint;
+    let stop = |error: String, cookies: &str| {
+        let reason = loss(reason);
+        Stop::new(Exit::Lost, error).cause(format!(
+            "{n_handshakes} handshakes in a row succeeded, then: {reason} ({cookies})"
+        ))
+    };
+    let unsent = at.cookies.iter().filter(|it| !it.is_sent);
+    let unsent: Vec<_> = unsent
+        .map(|it| format!("{}; {}", it.name, it.attributes))
+        .collect();
+    if !unsent.is_empty() {
+        return stop(
+            format!("{endpoint} sets a cookie that does not belong to this URL"),
+            &format!("not sent: {}", unsent.join(", ")),
+        )
+        .hint("its Path, Domain and Secure have to fit; a proxy that changes paths changes them too (nginx: proxy_cookie_path)");
+    }
+    let names: Vec<_> = at.cookies.iter().map(|it| it.name.as_str()).collect();
+    stop(
+        format!("{endpoint} looks like several servers behind one address without stickiness"),
+        &match names.as_slice() {
+            [] => "no cookie was set".to_owned(),
+            names => format!("cookies: {}", names.join(", ")),
+        },
+    )
+    .hint(
+        "keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log",
+    )
 }
