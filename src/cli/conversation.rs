@@ -223,6 +223,7 @@ impl<'p> Conversation<'p> {
                 }
             }
             Event::Reconnected { gap } => State::Reconnected { gap: *gap },
+            Event::ConnectedLate { by, allowed } => warning(explain::connected_late(*by, *allowed)),
             Event::SessionLost { reason, age } => {
                 self.n_lost_sessions += 1;
                 State::SessionLost {

@@ -95,6 +95,14 @@ pub enum Event {
         /// How long the session had lived.
         age: Duration,
     },
+    /// A session is about to be [lost](Self::SessionLost) because its connect left too late:
+    /// the driver was slow to take what came, or did not run.
+    ConnectedLate {
+        /// How late it left.
+        by: Duration,
+        /// How late the server allows.
+        allowed: Duration,
+    },
     /// A new session has taken the lost one's place, and every subscription was asked for
     /// again.
     SessionRenewed {

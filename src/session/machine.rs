@@ -11,12 +11,11 @@ use super::event::{End, Event, LossReason, PublishId};
 use super::failures::patience;
 use super::guard::{HandshakeGuard, LoopGuard};
 use super::hold::HoldGuard;
+use super::late::Late;
 use super::pending::Pending;
 use super::queue::{Publication, Subscription, SubscriptionState};
 use super::{Connects, ExchangeId, Recovery, Settings};
 
-/// How long CometD keeps a session after a connect reply if it does not say (`maxInterval`).
-const DEFAULT_MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// Room for events that is kept while there are none.
 const MOST_IDLE_EVENTS: usize = 256;
 /// Nobody waits a year for a reply.
@@ -91,6 +90,7 @@ pub(super) struct Established {
     /// Whether the next connect may be held. The first one and the first after a failure ask
     /// for an answer at once (Faye and cometd-nodejs hold even the first).
     pub(super) may_hold: bool,
+    pub(super) late: Late,
     /// Connects that failed in a row.
     pub(super) n_failed: u32,
     /// Whether anything but the handshake was successful.
@@ -295,7 +295,7 @@ impl Session {
     /// reply (CometD: the hold, the interval and `maxInterval`).
     pub(super) fn lifetime(&self) -> Duration {
         let interval = self.advice.interval.unwrap_or_default();
-        self.hold() + interval + self.advice.max_interval.unwrap_or(DEFAULT_MAX_INTERVAL)
+        self.hold() + interval + self.max_interval()
     }
 
     /// The server does not know this session any more: handshake again, if that is allowed
@@ -306,6 +306,7 @@ impl Session {
         };
         let age = now.saturating_duration_since(established.since);
         let n_not_kept = self.handshakes.session_lost(established.was_used);
+        self.tell_late(&reason);
         self.renewing_since = self.renewing_since.or(self.last_alive).or(Some(now));
         if self.settings.recovery == Recovery::Never {
             return self.end(End::Lost(reason));
@@ -370,6 +371,7 @@ impl Session {
             since: now,
             connect_at: (self.settings.connects == Connects::Held).then_some(now),
             may_hold: false,
+            late: Late::default(),
             n_failed: 0,
             was_used: false,
             is_connected: false,

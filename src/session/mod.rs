@@ -30,6 +30,7 @@ pub mod extension;
 mod failures;
 mod guard;
 mod hold;
+mod late;
 mod machine;
 mod pending;
 mod pushed;

@@ -28,6 +28,7 @@ impl Session {
         self.expect_replies_soon(now, exchange);
         if let Some(in_flight) = in_flight.filter(|it| it.may_be_held && it.epoch == self.epoch) {
             self.held_connect_answered(now, &in_flight);
+            self.held_connect_taken(now, &in_flight);
             self.check_loop(now, &in_flight);
         }
         self.finish_renewal(now);
@@ -237,6 +238,7 @@ impl Session {
         let is_first = !std::mem::replace(&mut established.is_connected, true);
         established.was_used = true;
         established.may_hold = true;
+        established.late = Default::default();
         self.backoff.reset();
         self.handshakes.session_used();
         if is_first {

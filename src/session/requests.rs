@@ -115,7 +115,9 @@ impl Session {
             return None;
         }
         established.connect_at = None;
-        let hold = established.may_hold.then(|| self.expected_hold());
+        let may_hold = established.may_hold;
+        self.connect_leaves(now, connect_at);
+        let hold = may_hold.then(|| self.expected_hold());
         Some(self.transmit(now, vec![Request::Connect], hold))
     }
 

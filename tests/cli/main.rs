@@ -12,6 +12,7 @@ mod call;
 mod credentials;
 mod cursor;
 mod exit_status;
+mod explain;
 mod extensions;
 mod false_green;
 mod handshake;

@@ -4,6 +4,16 @@ use std::time::Duration;
 
 use crate::output::words;
 
+/// A session that is lost because its connect left too late.
+pub(crate) fn connected_late(by: Duration, allowed: Duration) -> String {
+    format!(
+        "the last connect left after {}, the server allows {}: \
+         is whoever reads the output slow, or was the program stopped?",
+        words::duration(by),
+        words::duration(allowed)
+    )
+}
+
 /// Held connects that do not live as long as the server advised.
 pub(crate) fn hold_cut(after: Duration, advised: Duration, asked: Duration) -> String {
     let enough = advised + Duration::from_secs(5);

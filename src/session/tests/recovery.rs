@@ -25,6 +25,31 @@ fn an_unknown_client_leads_to_a_new_handshake_and_the_same_subscriptions() {
     assert_eq!(scenario.session.client_id(), Some("two"));
 }
 
+/// Whoever takes the deliveries is slow, or the program was stopped while its connect was held.
+#[test]
+fn a_session_that_is_lost_because_its_connect_left_late_is_told_as_such() {
+    let unknown = || {
+        refused(meta::CONNECT, "402::session_unknown")
+            .advice(r#"{"reconnect":"handshake","interval":0}"#)
+    };
+    for (held, taken, late) in [
+        (1, 11, Some("late by 11s of 10s")),
+        (42, 0, Some("late by 12s of 10s")),
+        (35, 6, Some("late by 11s of 10s")),
+        (35, 4, None),
+    ] {
+        let mut scenario = Scenario::connected("/demo");
+        scenario.passes(Duration::from_secs(held));
+        scenario.server_replies([delivery("/demo", "1"), accepted(meta::CONNECT)]);
+        scenario.passes(Duration::from_secs(taken));
+        scenario.expect_sent(["/meta/connect"]);
+        scenario.server_replies([unknown()]);
+        let events = scenario_events(&mut scenario);
+        let lost = late.into_iter().chain(["session lost"]);
+        assert!(events[1..].iter().eq(lost), "{held} {taken} {events:?}");
+    }
+}
+
 #[test]
 fn a_lost_session_is_recognised_by_wording_where_no_advice_comes() {
     // Faye's refusal of a publish carries no advice.

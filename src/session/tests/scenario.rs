@@ -290,6 +290,7 @@ fn name(event: &Event) -> String {
         Event::Reconnecting { attempt, .. } => format!("reconnecting {attempt}"),
         Event::Reconnected { gap } => format!("reconnected after {gap:?}"),
         Event::SessionLost { .. } => "session lost".to_owned(),
+        Event::ConnectedLate { by, allowed } => format!("late by {by:?} of {allowed:?}"),
         Event::SessionRenewed {
             n_restored,
             n_subscriptions,
