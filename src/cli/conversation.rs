@@ -7,11 +7,11 @@ use bayeux::client::{Client, Notice};
 use bayeux::protocol::{Channel, ConnectionType, Finding, Json, Kind, Message};
 use bayeux::recording::{Direction, MessageRecord, State, StateRecord, Unreadable};
 use bayeux::session::extension::ReplayFrom;
-use bayeux::session::{End, Event, Refusal, Replayed};
+use bayeux::session::{End, Event, LossReason, Refusal, Replayed};
 use bayeux::transport::{Endpoint, Trace};
 
 use super::exit::Stop;
-use super::explain::{self, Circumstances};
+use super::explain::{self, Circumstances, Displaced};
 use crate::output::{HttpHead, Printer, words};
 
 /// What is told when a server refused the credentials of a request and there were others.
@@ -33,6 +33,11 @@ pub(crate) struct Conversation<'p> {
     last_published: Option<String>,
     n_lost_sessions: u64,
     n_duplicates: u64,
+    /// Whether anything but the handshake was successful in this session.
+    is_used: bool,
+    /// Whether a session was lost before it was used.
+    is_lost_unused: bool,
+    displaced: Displaced,
     /// Whether it was told that deliveries come again, since the connection failed.
     is_duplicate_told: bool,
     last_trace: Option<Box<Trace>>,
@@ -62,6 +67,9 @@ impl<'p> Conversation<'p> {
             last_published: None,
             n_lost_sessions: 0,
             n_duplicates: 0,
+            is_used: false,
+            is_lost_unused: false,
+            displaced: Displaced::default(),
             is_duplicate_told: false,
             last_trace: None,
         }
@@ -192,14 +200,22 @@ impl<'p> Conversation<'p> {
                     self.check_connection_type(reply);
                 }
                 self.established = Some(Instant::now());
+                self.is_used = false;
                 State::Handshaken {
                     transport: self.client.connection_type().to_string(),
                     client_id: reply.client_id().unwrap_or_default().to_owned(),
                 }
             }
-            Event::Subscribed { pattern } => State::Subscribed {
-                channel: pattern.to_string(),
-            },
+            Event::Subscribed { pattern } => {
+                self.is_used = true;
+                State::Subscribed {
+                    channel: pattern.to_string(),
+                }
+            }
+            Event::Connected => {
+                self.is_used = true;
+                return Ok(());
+            }
             Event::SubscribeRefused { pattern, refusal } => State::SubscribeRefused {
                 channel: pattern.to_string(),
                 error: match refusal {
@@ -216,16 +232,23 @@ impl<'p> Conversation<'p> {
                 delay,
             } => {
                 self.is_duplicate_told = false;
+                self.displaced.failed(failure, *attempt);
                 State::Reconnecting {
                     reason: failure.to_string(),
                     attempt: *attempt,
                     delay: *delay,
                 }
             }
-            Event::Reconnected { gap } => State::Reconnected { gap: *gap },
+            Event::Reconnected { gap } => {
+                if self.displaced.succeeded() {
+                    self.warn(Displaced::TEXT.to_owned())?;
+                }
+                State::Reconnected { gap: *gap }
+            }
             Event::ConnectedLate { by, allowed } => warning(explain::connected_late(*by, *allowed)),
             Event::SessionLost { reason, age } => {
                 self.n_lost_sessions += 1;
+                self.is_lost_unused = !self.is_used && matches!(reason, LossReason::Reply(_));
                 State::SessionLost {
                     after: *age,
                     reason: explain::loss(reason),
@@ -236,12 +259,17 @@ impl<'p> Conversation<'p> {
                 n_restored,
                 n_subscriptions,
                 replays,
-            } => State::SessionRenewed {
-                replays: replays.iter().filter_map(replay).collect(),
-                gap: *gap,
-                n_restored: *n_restored,
-                n_subscriptions: *n_subscriptions,
-            },
+            } => {
+                if std::mem::take(&mut self.is_lost_unused) {
+                    self.warn(explain::KNOWN_LATE.to_owned())?;
+                }
+                State::SessionRenewed {
+                    replays: replays.iter().filter_map(replay).collect(),
+                    gap: *gap,
+                    n_restored: *n_restored,
+                    n_subscriptions: *n_subscriptions,
+                }
+            }
             Event::Duplicate { message } => {
                 self.n_duplicates += 1;
                 let record = self.received(message.clone());
@@ -289,10 +317,7 @@ impl<'p> Conversation<'p> {
             Event::ContradictoryAdvice => {
                 warning("the handshake succeeded with the advice to handshake again".to_owned())
             }
-            Event::MultipleClients { interval } => warning(format!(
-                "the server sees several sessions with one cookie; messages may be {} late",
-                words::duration(*interval)
-            )),
+            Event::MultipleClients { interval } => warning(explain::multiple_clients(*interval)),
             Event::Unauthorised { reply } => warning(format!(
                 "the server refuses the credentials ({}): fetching others",
                 explain::error_of(reply)

@@ -12,4 +12,4 @@ mod wordings;
 pub(crate) use ended::{Circumstances, ended};
 pub(crate) use refusals::{error_of, loss, outcome_unknown, publish_rejected, subscribe_refused};
 pub(crate) use transport::unreachable;
-pub(crate) use warnings::{connected_late, hold_cut};
+pub(crate) use warnings::{Displaced, KNOWN_LATE, connected_late, hold_cut, multiple_clients};
