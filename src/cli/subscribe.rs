@@ -12,7 +12,7 @@ use super::connection::{ConnectionArgs, Wanted};
 use super::conversation::{Conversation, Heard};
 use super::cursor::Cursor;
 use super::exit::{Exit, Stop};
-use super::explain::subscribe_refused;
+use super::explain::{subscribe_refused, subscribe_refused_again};
 use super::handshake::compile;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
@@ -243,7 +243,10 @@ impl Tail<'_> {
                 Ok(())
             }
             Event::SubscribeRefused { pattern, refusal } => {
-                Err(subscribe_refused(&pattern, &refusal))
+                Err(match self.confirmed.contains(&pattern) {
+                    true => subscribe_refused_again(&pattern, &refusal),
+                    false => subscribe_refused(&pattern, &refusal),
+                })
             }
             Event::Handshaken { reply } => {
                 self.is_salesforce = is_salesforce(&reply);

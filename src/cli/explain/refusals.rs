@@ -18,13 +18,26 @@ pub(crate) fn subscribe_refused(pattern: &ChannelPattern, refusal: &Refusal) -> 
     };
     match refusal {
         Refusal::Reply(reply) => {
-            let stop =
-                stop(error_of(reply)).hint("the session is up; other channels may be allowed");
+            let stop = stop(error_of(reply)).hint(wordings::DENIED);
             with_hidden_reason(stop, reply)
         }
         Refusal::Failure(failure) => stop(failure.to_string())
             .hint("the server answers without a reply to it; -v shows what"),
     }
+}
+
+/// A subscribe that the server confirmed once, and refuses now that the session is another.
+pub(crate) fn subscribe_refused_again(pattern: &ChannelPattern, refusal: &Refusal) -> Stop {
+    let mut stop = subscribe_refused(pattern, refusal);
+    if let Some(report) = &mut stop.report
+        && report.hint.as_deref() == Some(wordings::DENIED)
+    {
+        report.hint = Some(
+            "the lost session had it: did a token or a signature in ext expire meanwhile?"
+                .to_owned(),
+        );
+    }
+    stop
 }
 
 /// A publish that the server rejected.
@@ -34,10 +47,7 @@ pub(crate) fn publish_rejected(channel: &Channel, reply: &Message) -> Stop {
     if channel.is_meta() {
         return stop.hint("channels below /meta/ belong to the protocol");
     }
-    with_hidden_reason(
-        stop.hint("the session is up; other channels may be allowed"),
-        reply,
-    )
+    with_hidden_reason(stop.hint(wordings::DENIED), reply)
 }
 
 /// A publish of which nobody knows whether it was carried out.

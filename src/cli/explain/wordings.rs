@@ -25,7 +25,8 @@ const FAYE: &str = "Faye 1.4";
 
 const LOST: &str =
     "the handshake before it succeeded: several servers behind one address without stickiness?";
-const DENIED: &str = "the session is up; other channels may be allowed";
+/// What is said where nothing is known of the reason.
+pub(super) const DENIED: &str = "the session is up; other channels may be allowed";
 const UNCREATED: &str =
     "the channel does not exist, or these credentials may not create or see it; case matters";
 const FAILED: &str = "code of the server failed: its log tells";
