@@ -4,7 +4,7 @@ use bayeux::protocol::{Channel, ChannelPattern, Message};
 use bayeux::session::{Failure, LossReason, Refusal};
 use bayeux::transport::{Endpoint, TransportError};
 
-use super::transport::{NO_LIMIT, transport_error};
+use super::transport::{CLOSED_TOO_LARGE, NO_LIMIT, TOO_LARGE, transport_error};
 use super::wordings;
 use crate::cli::exit::{Exit, Stop};
 
@@ -56,6 +56,17 @@ pub(crate) fn outcome_unknown(channel: &Channel, failure: &Failure) -> Stop {
         Some(TransportError::Status {
             status: 414 | 431, ..
         }) => Stop::new(Exit::Refused, format!("publish to {channel} refused")).hint(NO_LIMIT),
+        Some(TransportError::Status { status: 413, .. }) => {
+            Stop::new(Exit::Refused, format!("publish to {channel} refused")).hint(TOO_LARGE)
+        }
+        Some(TransportError::WebSocketClosed {
+            code: Some(CLOSED_TOO_LARGE),
+            ..
+        }) => Stop::new(
+            Exit::Unreachable,
+            format!("publish to {channel}: outcome unknown"),
+        )
+        .hint(TOO_LARGE),
         Some(
             TransportError::Status {
                 status: 400..=499, ..

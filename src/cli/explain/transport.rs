@@ -132,6 +132,12 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         E::BadUpgrade { .. } => answered("opens no websocket".to_owned())
             .cause(error)
             .hint("something between changes the upgrade; -t long-polling does without"),
+        E::WebSocketClosed {
+            code: Some(CLOSED_TOO_LARGE),
+            ..
+        } => answered("closed the websocket".to_owned())
+            .cause(error)
+            .hint(TOO_LARGE),
         E::WebSocketClosed { .. } => answered("closed the websocket".to_owned())
             .cause(error)
             .hint("the server's log tells more; -t long-polling does without"),
@@ -174,6 +180,12 @@ fn upgrade_refused(refusal: &UpgradeRefusal, endpoint: &Endpoint) -> Stop {
     .hint(hint)
 }
 
+/// What a message that is too large needs.
+pub(super) const TOO_LARGE: &str =
+    "the server takes no message as large (CometD: maxMessageSize, ws.maxMessageSize)";
+/// The close code of a websocket for a message that is too large (RFC 6455 7.4.1).
+pub(super) const CLOSED_TOO_LARGE: u16 = 1009;
+
 /// What helps where a URL is too long.
 pub(super) const NO_LIMIT: &str =
     "-t long-polling sends messages in a body, which may be longer than a URL";
@@ -191,8 +203,11 @@ fn status_hint(status: u16, endpoint: &Endpoint) -> String {
         403 => "these credentials, or none, are not allowed here; see -H",
         404 | 405 => return path_hint(endpoint),
         407 => "a proxy on the way wants credentials: -x http://USER:PASS@HOST:PORT",
-        400 | 415 => "is this a Bayeux endpoint, and does it know this transport? see -t",
-        413 => "the message is too large for the server",
+        400 => "is this a Bayeux endpoint, and does it know this transport? see -t",
+        413 => TOO_LARGE,
+        415 => {
+            "it takes no JSON in a POST: is it the Bayeux endpoint? -t callback-polling sends a GET"
+        }
         414 | 431 => NO_LIMIT,
         429 | 503 => "the server is busy or starting; `--retry 30s` waits for it",
         502 | 504 => "the proxy cannot reach the server behind it",
