@@ -1,4 +1,5 @@
-//! The failures that people struggle with, and which lines name each of them.
+//! The failures that people struggle with, and which lines name each of them. Scenarios of real servers
+//! are in `tests/interop`.
 //!
 //! | what goes wrong | where it is produced |
 //! |---|---|
@@ -7,7 +8,7 @@
 //! | F3 several servers without stickiness | `exit_status::status_8_the_server_forgets_every_session`; nginx: `two_servers_without_stickiness_are_named` |
 //! | F4 several sessions with one cookie | `f04_*`; CometD: `several_sessions_with_one_cookie_are_told` |
 //! | F5 connects return at once | `exit_status::status_8_connects_return_at_once_for_ever` |
-//! | F6 handshakes for ever | `salesforce::a_server_that_forgets_every_session_leads_to_no_storm`; ten in a minute, in simulated time: `session::tests::recovery` |
+//! | F6 handshakes for ever | `salesforce::a_server_that_forgets_every_session_leads_to_no_storm`; ten in a minute, in simulated time: `session::tests::recovery`, and the lines: `cli::explain::ended` |
 //! | F7 the reason is hidden in `ext` | `bad_input::a_handshake_denied_with_the_reason_hidden_in_ext` |
 //! | F8 the token expires | `salesforce::a_token_that_expires_ends_the_tail`, `exit_status::status_8_the_server_advises_none` |
 //! | F9 a hold is taken for slowness | a hold is no line of its own; one that outlasts the advice: `f09_*` |
@@ -17,7 +18,7 @@
 //! | F13 a page, HTTP 400 or 415 instead of JSON | `f13_*`, `bad_input::a_login_page` |
 //! | F14 a message is too large | `f14_*`, `bad_input::a_body_over_the_limit`, `web_socket::a_frame_larger_than_max_body`; to find the limit needs more than one message |
 //! | F15 a slow consumer expires its own session | `f15_*` |
-//! | F16 two clients displace each other's connects | `f16_*` |
+//! | F16 two clients displace each other's connects | `f16_*`; CometD, cometd-nodejs: `clients_that_displace_each_others_connects_are_told` |
 //! | F17 a subscribe to a channel that is none | `f17_*` |
 //! | F18 messages are lost while there is no session | the gap in `subscribe::a_lost_session_is_renewed_and_told`; which messages, only their publisher knows |
 //! | F19 duplicates | with acknowledgements: `extensions::what_comes_again_after_a_failure_is_told_once_and_not_counted`; without, a copy looks like another message |

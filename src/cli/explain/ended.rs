@@ -122,3 +122,29 @@ fn not_kept(n_handshakes: u32, reason: &LossReason, at: Circumstances<'_>) -> St
         "keep a client on one server (nginx: ip_hash, or hash its cookie); one alone? see its log",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten handshakes a minute take ten seconds: too long for a test of the program.
+    #[test]
+    fn handshakes_for_ever_are_named() {
+        let endpoint = "http://localhost:8080/cometd".parse().unwrap();
+        let at = Circumstances {
+            endpoint: &endpoint,
+            was_established: true,
+            age: Duration::from_secs(3),
+            cookies: &[],
+        };
+        let stop = ended(&End::TooManyHandshakes { n_handshakes: 10 }, at);
+        assert_eq!(stop.exit, Exit::Lost);
+        let report = stop.report.unwrap();
+        assert_eq!(report.error, "session lost after 3s again and again");
+        assert_eq!(
+            report.cause.as_deref(),
+            Some("10 handshakes within a minute")
+        );
+        assert!(report.hint.unwrap().contains("stickiness"));
+    }
+}
