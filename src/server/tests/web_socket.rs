@@ -280,9 +280,13 @@ fn a_session_outlives_its_socket_and_may_change_its_transport() {
     let (socket, client_id) = Socket::held(&server, "/demo");
     drop(socket);
     let mut other = Socket::open(&server);
-    // Until the server noticed, its connect is held on the old one; it is there or here.
     other.send(&connect(&client_id));
-    assert_eq!(other.exchange("[]"), "[]");
+    let mut answer = other.exchange("[]");
+    // Until the server noticed, its connect is held on the old one: then that is answered here.
+    if answer.contains("/meta/connect") {
+        answer = other.receive();
+    }
+    assert_eq!(answer, "[]");
     server.publish(&"/demo".parse().unwrap(), &"1".parse().unwrap());
     assert_eq!(other.receive(), "[{'channel':'/demo','data':1}]");
 
@@ -292,13 +296,7 @@ fn a_session_outlives_its_socket_and_may_change_its_transport() {
     assert!(superseded.contains("/meta/connect"), "{superseded}");
     server.publish(&"/demo".parse().unwrap(), &"2".parse().unwrap());
     assert!(client.response().body.contains("'data':2"));
-    // Of two superseded connects the first may be answered here as well.
-    other.send("[]");
-    let mut answer = other.receive();
-    if answer.contains("/meta/connect") {
-        answer = other.receive();
-    }
-    assert_eq!(answer, "[]");
+    assert_eq!(other.exchange("[]"), "[]");
 }
 
 #[test]
