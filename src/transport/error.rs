@@ -90,11 +90,11 @@ pub enum TransportError {
         /// How the end showed.
         source: io::Error,
     },
-    /// The URL says https and the server speaks something else.
-    #[error("the URL says https, and the server at this port speaks no TLS")]
+    /// The URL says https or wss and the server speaks something else.
+    #[error("the URL asks for TLS, and the server at this port speaks none")]
     TlsToPlainPort,
-    /// The URL says http and the server speaks TLS.
-    #[error("the URL says http, and the server at this port speaks TLS")]
+    /// The URL says http or ws and the server speaks TLS.
+    #[error("the URL asks for no TLS, and the server at this port speaks it")]
     PlainToTlsPort,
     /// The messages make a longer URL than can be sent.
     #[error("the request's URL would have {length} bytes")]

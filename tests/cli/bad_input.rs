@@ -185,8 +185,17 @@ fn https_on_a_plain_port() {
     ----- stdout -----
     ----- stderr -----
     error: cannot reach https://127.0.0.1:[port]/cometd
-    cause: the URL says https, and the server at this port speaks no TLS
+    cause: the URL asks for TLS, and the server at this port speaks none
     hint: try http://127.0.0.1:[port]/cometd
+    ");
+    let url = hostile.url().replace("http:", "wss:");
+    snapshot!(bayeux(["hs", &url]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot reach wss://127.0.0.1:[port]/cometd
+    cause: the URL asks for TLS, and the server at this port speaks none
+    hint: try ws://127.0.0.1:[port]/cometd
     ");
 }
 
@@ -198,7 +207,7 @@ fn http_on_a_tls_port() {
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://127.0.0.1:[port]/cometd
-    cause: the URL says http, and the server at this port speaks TLS
+    cause: the URL asks for no TLS, and the server at this port speaks it
     hint: try https://127.0.0.1:[port]/cometd
     ");
 }
@@ -211,7 +220,7 @@ fn http_on_a_tls_port_of_nginx() {
     ----- stdout -----
     ----- stderr -----
     error: cannot reach http://127.0.0.1:[port]/cometd
-    cause: the URL says http, and the server at this port speaks TLS
+    cause: the URL asks for no TLS, and the server at this port speaks it
     hint: try https://127.0.0.1:[port]/cometd
     ");
 }

@@ -45,16 +45,17 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
             .cause(error)
             .hint(tls_hint(error, endpoint)),
         E::TlsToPlainPort => {
-            let http = endpoint.to_string().replacen("https:", "http:", 1);
+            // https becomes http, and wss ws.
+            let plain = endpoint.to_string().replacen("s:", ":", 1);
             cannot_reach(endpoint)
                 .cause(error)
-                .hint(format!("try {http}"))
+                .hint(format!("try {plain}"))
         }
         E::PlainToTlsPort => {
-            let https = endpoint.to_string().replacen("http:", "https:", 1);
+            let secure = endpoint.to_string().replacen(':', "s:", 1);
             cannot_reach(endpoint)
                 .cause(error)
-                .hint(format!("try {https}"))
+                .hint(format!("try {secure}"))
         }
         E::UrlTooLong { .. } => Stop::usage("the message is too long for callback-polling")
             .cause(error)
