@@ -2,7 +2,7 @@
 
 use bayeux::protocol::{Channel, ChannelError, ChannelPattern};
 use bayeux::redaction::redact_url;
-use bayeux::transport::Endpoint;
+use bayeux::transport::{Endpoint, EndpointError};
 
 use super::exit::Stop;
 
@@ -46,6 +46,11 @@ impl Operands {
     pub(crate) fn channel(&mut self) -> Result<Channel, Stop> {
         let Some(word) = self.words.next() else {
             return Err(self.no_channel());
+            let hint = match error {
+                EndpointError::UserInfo => "--user NAME:PASSWORD, or BAYEUX_USER, takes them",
+                _ if url.starts_with("ws") => "ws://localhost:8080/cometd, or wss://",
+                _ => "http://localhost:8080/cometd, or :8080/cometd for short",
+            };
         };
         word.parse()
             .map_err(|error| self.no_such_channel(&word, error))

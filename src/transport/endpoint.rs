@@ -37,13 +37,13 @@ pub struct Endpoint {
 #[non_exhaustive]
 pub enum EndpointError {
     /// Nothing was given, or no host stands where one must.
-    #[error("a URL needs a host, for example http://localhost:8080/cometd")]
+    #[error("a URL needs a host")]
     NoHost,
     /// A scheme that is neither of HTTP nor of WebSocket.
     #[error("unknown scheme, use http, https, ws or wss: {0}")]
     Scheme(String),
     /// A user name or a password stands before the host.
-    #[error("credentials do not belong in a URL; send them in a header")]
+    #[error("credentials do not belong in a URL")]
     UserInfo,
     /// The port is no number between 1 and 65535.
     #[error("not a port: {0}")]

@@ -548,7 +548,7 @@ fn a_url_that_is_none() {
     ----- stdout -----
     ----- stderr -----
     error: not a URL: http://
-    cause: a URL needs a host, for example http://localhost:8080/cometd
+    cause: a URL needs a host
     hint: http://localhost:8080/cometd, or :8080/cometd for short
     ");
     snapshot!(bayeux(["hs", ":99999/cometd"]).run(), @"
@@ -572,8 +572,16 @@ fn a_url_that_is_none() {
     ----- stdout -----
     ----- stderr -----
     error: not a URL: http://ann:***@example.com/
-    cause: credentials do not belong in a URL; send them in a header
-    hint: http://localhost:8080/cometd, or :8080/cometd for short
+    cause: credentials do not belong in a URL
+    hint: --user NAME:PASSWORD, or BAYEUX_USER, takes them
+    ");
+    snapshot!(bayeux(["hs", "ws://:8080/cometd"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: not a URL: ws://:8080/cometd
+    cause: a URL needs a host
+    hint: ws://localhost:8080/cometd, or wss://
     ");
 }
 
