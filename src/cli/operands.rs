@@ -1,10 +1,20 @@
 //! `[URL] CHANNEL... [DATA...]`: a channel begins with `/`, a URL never does.
 
-use bayeux::protocol::{Channel, ChannelError, ChannelPattern};
+use bayeux::protocol::{Channel, ChannelError, ChannelPattern, meta};
 use bayeux::redaction::redact_url;
 use bayeux::transport::{Endpoint, EndpointError};
 
 use super::exit::Stop;
+
+/// What a publish to these would do is not a publish, and its reply no acknowledgement. Others
+/// below `/meta/` are the server's to refuse.
+const SESSION_CHANNELS: [&str; 5] = [
+    meta::HANDSHAKE,
+    meta::CONNECT,
+    meta::DISCONNECT,
+    meta::SUBSCRIBE,
+    meta::UNSUBSCRIBE,
+];
 
 /// The words of a command line, one kind after the other.
 #[derive(Debug)]
@@ -36,9 +46,14 @@ impl Operands {
                 .hint("give one, like :8080/cometd, or set BAYEUX_URL, or url in a profile"));
         };
         url.parse().map_err(|error| {
+            let hint = match error {
+                EndpointError::UserInfo => "--user NAME:PASSWORD, or BAYEUX_USER, takes them",
+                _ if url.starts_with("ws") => "ws://localhost:8080/cometd, or wss://",
+                _ => "http://localhost:8080/cometd, or :8080/cometd for short",
+            };
             Stop::usage(format!("not a URL: {}", shown(&url)))
                 .cause(error)
-                .hint("http://localhost:8080/cometd, or :8080/cometd for short")
+                .hint(hint)
         })
     }
 
@@ -46,14 +61,18 @@ impl Operands {
     pub(crate) fn channel(&mut self) -> Result<Channel, Stop> {
         let Some(word) = self.words.next() else {
             return Err(self.no_channel());
-            let hint = match error {
-                EndpointError::UserInfo => "--user NAME:PASSWORD, or BAYEUX_USER, takes them",
-                _ if url.starts_with("ws") => "ws://localhost:8080/cometd, or wss://",
-                _ => "http://localhost:8080/cometd, or :8080/cometd for short",
-            };
         };
-        word.parse()
-            .map_err(|error| self.no_such_channel(&word, error))
+        let channel: Channel = word
+            .parse()
+            .map_err(|error| self.no_such_channel(&word, error))?;
+        if SESSION_CHANNELS.contains(&channel.as_str()) {
+            return Err(
+                Stop::usage(format!("not a channel to publish to: {channel}"))
+                    .cause("what goes there makes up the session, which sends it by itself")
+                    .hint("`bayeux handshake -v` shows such messages"),
+            );
+        }
+        Ok(channel)
     }
 
     /// All words as channels to subscribe to.

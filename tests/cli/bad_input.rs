@@ -678,6 +678,22 @@ fn a_recording_that_cannot_be_written() {
 }
 
 #[test]
+fn a_channel_that_nobody_publishes_to() {
+    let expected = "error: not a channel to publish to: /meta/connect\n\
+        cause: what goes there makes up the session, which sends it by itself\n\
+        hint: `bayeux handshake -v` shows such messages\n";
+    for words in [
+        &["pub", "/meta/connect", "1"][..],
+        &["pub", "/meta/connect", "1", "--no-handshake"],
+        &["call", "/meta/connect", "1"],
+    ] {
+        let outcome = mistyped(words);
+        assert_eq!(outcome.code(), Some(2), "{outcome}");
+        assert_eq!(outcome.stderr(), expected);
+    }
+}
+
+#[test]
 fn options_that_are_none() {
     snapshot!(mistyped(&["sub", "/demo", "--durations", "1s"]), @"
     exit: 2
