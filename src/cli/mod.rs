@@ -257,9 +257,11 @@ fn usage(error: &clap::Error) -> u8 {
             let first = first.strip_prefix("error: ").unwrap_or(first);
             let error = first.split_whitespace().collect::<Vec<_>>().join(" ");
             let tip = paragraphs.find_map(|it| it.trim().strip_prefix("tip: "));
-            let hint =
-                tip.unwrap_or("bayeux --help lists the commands, and -h after one its options");
-            let hint = Some(hint.lines().next().unwrap_or(hint).to_owned());
+            let hint = match tip {
+                Some(tip) => tip.lines().next().unwrap_or(tip).to_owned(),
+                None => list_of_options(),
+            };
+            let hint = Some(hint);
             printer.report(&failure(Report {
                 error,
                 cause: None,
@@ -267,6 +269,16 @@ fn usage(error: &clap::Error) -> u8 {
             }));
             Exit::Usage.status()
         }
+    }
+}
+
+/// What lists the options that the user had to choose from.
+fn list_of_options() -> String {
+    let definition = definition();
+    let mut words = std::env::args_os().skip(1);
+    match words.find_map(|it| Some(definition.find_subcommand(it)?.get_name())) {
+        Some(command) => format!("bayeux {command} -h lists its options"),
+        None => "bayeux --help lists the commands, and -h after one its options".to_owned(),
     }
 }
 

@@ -707,28 +707,28 @@ fn options_that_are_none() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value '10' for '--duration <DUR>': a duration has a unit: 500ms, 10s, 2m
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux subscribe -h lists its options
     ");
     snapshot!(mistyped(&["sub", "/demo", "-n", "0"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value '0' for '--count <N>': a count is a whole number above 0: 100, 10k, 2M
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux subscribe -h lists its options
     ");
     snapshot!(mistyped(&["sub", "/demo", "-o", "yaml"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'yaml' for '--output <VIEW>' [possible values: pretty, compact, json, data]
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux subscribe -h lists its options
     ");
     snapshot!(mistyped(&["pub", "/demo", "-l", "--repeat", "2"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: the argument '--lines' cannot be used with '--repeat <N>'
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux publish -h lists its options
     ");
     snapshot!(mistyped(&["publsh", "/demo", "1"]), @"
     exit: 2

@@ -256,7 +256,7 @@ fn what_cannot_be_called_is_refused_before_anything_is_sent() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'x' for '--reply <CHANNEL>': a channel begins with `/`
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux call -h lists its options
     ");
     snapshot!(bayeux(["call", &server.url(), "/service/*", "1"]).run(), @"
     exit: 2

@@ -298,14 +298,14 @@ fn what_is_no_place_to_start_from_is_refused_before_anything_is_sent() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'nine' for '--replay <[CHANNEL=]new|all|ID>': new, all or a replay id, alone or behind CHANNEL=
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux subscribe -h lists its options
     ");
     snapshot!(tail(&["--replay", "/event/Order__e="]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value '/event/Order__e=' for '--replay <[CHANNEL=]new|all|ID>': new, all or a replay id, alone or behind CHANNEL=
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux subscribe -h lists its options
     ");
     snapshot!(tail(&["--replay", "/event/Other__e=7"]), @"
     exit: 2
@@ -333,7 +333,7 @@ fn what_is_no_place_to_start_from_is_refused_before_anything_is_sent() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'old' for '--replay-fallback <WHERE>' [possible values: new, all, fail]
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux subscribe -h lists its options
     ");
     peer.assert_unused();
 }

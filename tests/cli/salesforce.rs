@@ -109,21 +109,21 @@ fn flavors_and_faults_that_there_are_not() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'faye' for '--flavor <NAME>': there are cometd and salesforce
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux serve -h lists its options
     ");
     snapshot!(bayeux(["serve", "--fault", "slow"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'slow' for '--fault <SPEC>': no such fault: slow; there are expire=DUR, forget=N, token-expires=DUR, busy=N and daily-limit=N
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux serve -h lists its options
     ");
     snapshot!(bayeux(["serve", "--fault", "expire"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'expire' for '--fault <SPEC>': expire=DUR is wanted, e.g. expire=10m
-    hint: bayeux --help lists the commands, and -h after one its options
+    hint: bayeux serve -h lists its options
     ");
     snapshot!(bayeux(["serve", "--fault", "busy=2"]).run(), @"
     exit: 2
