@@ -24,8 +24,8 @@ pub(crate) struct Printer {
     pub(super) secrets: Secrets,
     pub(super) recorder: Option<Recorder>,
     pub(super) progress: Progress,
-    /// Whether the loss of a connection or session was told, and its end was not.
-    pub(super) is_outage_told: bool,
+    /// Why the connection or the session was lost, as told since it last worked.
+    pub(super) told_losses: Vec<String>,
     /// Whether json was asked for, and not just chosen for a pipe.
     pub(super) reports_in_json: bool,
 }
@@ -60,7 +60,7 @@ impl Printer {
             secrets: settings.secrets,
             recorder: None,
             progress: Progress::default(),
-            is_outage_told: false,
+            told_losses: Vec::new(),
             reports_in_json: settings.view == Some(View::Json),
         }
     }
@@ -186,19 +186,11 @@ impl Printer {
         if let Some(recorder) = &mut self.recorder {
             recorder.state(record)?;
         }
-        let is_outage = matches!(
-            record.state,
-            State::Reconnecting { .. } | State::SessionLost { .. }
-        );
-        let is_known = is_outage && self.is_outage_told;
-        let is_over = matches!(
-            record.state,
-            State::Reconnected { .. } | State::SessionRenewed { .. }
-        );
-        self.is_outage_told = (self.is_outage_told || is_outage) && !is_over;
+        let is_known = self.is_known_loss(&record.state);
         let is_told = match self.verbosity {
             Verbosity::Quiet => false,
-            // One line when it begins, one when it ends; further attempts say nothing new.
+            // One line when it begins, one when it ends; an attempt that fails as one before
+            // it did is no news.
             Verbosity::Normal => story::is_news(&record.state) && !is_known,
             Verbosity::Traffic | Verbosity::Http => true,
         };
@@ -214,14 +206,31 @@ impl Printer {
         Ok(())
     }
 
-    /// The head of a request or a response: shown with `-vv`, as text in every view.
-    pub(crate) fn http(&mut self, head: &HttpHead) {
-        if self.verbosity >= Verbosity::Http {
-            let text = http::head(head, self.secrets, &self.err.surface);
+    /// Whether this is more of an outage that was told.
+    fn is_known_loss(&mut self, state: &State) -> bool {
+        let (reason, is_known) = match state {
+            State::Reconnecting { reason, .. } => (reason, self.told_losses.contains(reason)),
+            State::SessionLost { reason, .. } => (reason, !self.told_losses.is_empty()),
+            State::Reconnected { .. } | State::SessionRenewed { .. } => {
+                self.told_losses.clear();
+                return false;
+            }
+            _ => return false,
+        };
+        if !is_known {
+            self.told_losses.push(reason.clone());
+        }
+        is_known
+    }
+
             self.tell(&text);
         }
     }
 
+    /// The head of a request or a response: shown with `-vv`, as text in every view.
+    pub(crate) fn http(&mut self, head: &HttpHead) {
+        if self.verbosity >= Verbosity::Http {
+            let text = http::head(head, self.secrets, &self.err.surface);
     /// A remark on what the program does.
     pub(crate) fn note(&mut self, text: &str) {
         if self.verbosity > Verbosity::Quiet {

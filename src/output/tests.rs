@@ -85,7 +85,7 @@ impl Fixture {
             secrets: Secrets::Redacted,
             recorder: None,
             progress: Progress::default(),
-            is_outage_told: false,
+            told_losses: Vec::new(),
             reports_in_json: view == View::Json,
         };
         Self { printer, out, err }
@@ -282,4 +282,27 @@ fn every_message_is_recorded_whatever_is_shown() {
     std::fs::remove_file(&path).unwrap();
     assert_eq!(text.lines().count(), 5, "the answer is recorded as traffic");
     assert!(!text.contains("abcdefgh"));
+}
+
+#[test]
+fn an_attempt_is_told_if_it_fails_for_another_reason() {
+    let mut fixture = Fixture::new(View::Pretty, Verbosity::Normal);
+    let mut lose = |reason: &str, attempt| {
+        let state = State::Reconnecting {
+            reason: reason.to_owned(),
+            attempt,
+            delay: Duration::from_secs(1),
+        };
+        let time = time();
+        let record = StateRecord { time, state };
+        fixture.printer.state(&record).unwrap();
+    };
+    lose("connection reset", 1);
+    lose("connection refused", 2);
+    lose("connection refused", 3);
+    lose("connection reset", 4);
+    insta::assert_snapshot!(fixture.err(), @"
+    ~ reconnecting in 1s (attempt 1): connection reset
+    ~ reconnecting in 1s (attempt 2): connection refused
+    ");
 }
