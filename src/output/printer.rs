@@ -26,6 +26,8 @@ pub(crate) struct Printer {
     pub(super) progress: Progress,
     /// Why the connection or the session was lost, as told since it last worked.
     pub(super) told_losses: Vec<String>,
+    /// Whether both streams are a terminal, so that one reader sees both.
+    pub(super) is_one_screen: bool,
     /// Whether json was asked for, and not just chosen for a pipe.
     pub(super) reports_in_json: bool,
 }
@@ -61,6 +63,7 @@ impl Printer {
             recorder: None,
             progress: Progress::default(),
             told_losses: Vec::new(),
+            is_one_screen: is_terminal && io::IsTerminal::is_terminal(&io::stderr()),
             reports_in_json: settings.view == Some(View::Json),
         }
     }
@@ -84,9 +87,12 @@ impl Printer {
     }
 
     /// A message that is the answer as a whole, e.g. the reply to a handshake. It is told as
-    /// traffic too, and recorded there.
+    /// traffic too, and recorded there; where both streams are a terminal, once is enough.
     pub(crate) fn answer(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
         let surface = &self.out.surface;
+        if self.verbosity >= Verbosity::Traffic && self.is_one_screen {
+            return Ok(());
+        }
         let text = match self.view {
             View::Pretty => pretty::traffic(record, None, self.secrets, surface),
             View::Compact => compact::traffic(record, self.secrets, surface),
@@ -223,14 +229,14 @@ impl Printer {
         is_known
     }
 
-            self.tell(&text);
-        }
-    }
-
     /// The head of a request or a response: shown with `-vv`, as text in every view.
     pub(crate) fn http(&mut self, head: &HttpHead) {
         if self.verbosity >= Verbosity::Http {
             let text = http::head(head, self.secrets, &self.err.surface);
+            self.tell(&text);
+        }
+    }
+
     /// A remark on what the program does.
     pub(crate) fn note(&mut self, text: &str) {
         if self.verbosity > Verbosity::Quiet {

@@ -86,6 +86,7 @@ impl Fixture {
             recorder: None,
             progress: Progress::default(),
             told_losses: Vec::new(),
+            is_one_screen: false,
             reports_in_json: view == View::Json,
         };
         Self { printer, out, err }
@@ -305,4 +306,19 @@ fn an_attempt_is_told_if_it_fails_for_another_reason() {
     ~ reconnecting in 1s (attempt 1): connection reset
     ~ reconnecting in 1s (attempt 2): connection refused
     ");
+}
+
+#[test]
+fn an_answer_is_not_shown_twice_on_a_terminal() {
+    let reply = received(r#"{"channel":"/meta/handshake","id":"1","successful":true}"#);
+    let shown = |verbosity, is_one_screen| {
+        let mut fixture = Fixture::new(View::Compact, verbosity);
+        fixture.printer.is_one_screen = is_one_screen;
+        fixture.printer.traffic(&reply, None).unwrap();
+        fixture.printer.answer(&reply).unwrap();
+        (fixture.out().lines().count(), fixture.err().lines().count())
+    };
+    assert_eq!(shown(Verbosity::Normal, true), (1, 0));
+    assert_eq!(shown(Verbosity::Traffic, true), (0, 1));
+    assert_eq!(shown(Verbosity::Traffic, false), (1, 1));
 }
