@@ -126,6 +126,11 @@ impl ConnectionArgs {
         Ok(settings)
     }
 
+    /// Whether a websocket was asked for by name.
+    pub(crate) fn is_web_socket(&self) -> bool {
+        self.transport == Some(ConnectionType::WebSocket)
+    }
+
     /// The transport for what a websocket cannot do: one request and its response.
     pub(crate) fn polling(&self) -> ConnectionType {
         match self.transport {

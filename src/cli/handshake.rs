@@ -63,7 +63,11 @@ impl Handshake {
         if self.curl {
             let settings = self.connection.settings_without_tls(&endpoint, wanted)?;
             let command = curl::handshake(settings, &self.connection, output.secrets());
-            return Ok(printer.line(&command)?);
+            printer.line(&command)?;
+            if endpoint.is_web_socket() || self.connection.is_web_socket() {
+                printer.note("no websocket with curl: the same handshake over long-polling");
+            }
+            return Ok(());
         }
         self.connection
             .record(&endpoint, output.secrets(), printer)?;

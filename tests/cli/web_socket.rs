@@ -557,3 +557,25 @@ fn cookies_of_an_upgrade_come_back_with_the_next_one() {
         "{outcome}"
     );
 }
+
+#[test]
+fn curl_has_no_websocket_and_that_is_told() {
+    let note = "~ no websocket with curl: the same handshake over long-polling\n";
+    for words in [
+        &["hs", "ws://127.0.0.1:1/cometd", "--curl"][..],
+        &[
+            "hs",
+            "http://127.0.0.1:1/cometd",
+            "-t",
+            "websocket",
+            "--curl",
+        ],
+    ] {
+        let outcome = bayeux([]).args(words).run();
+        assert_eq!(outcome.stderr(), note);
+        assert!(
+            outcome.stdout().contains("'http://127.0.0.1:1/cometd'"),
+            "{outcome}"
+        );
+    }
+}
