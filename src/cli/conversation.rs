@@ -93,7 +93,7 @@ impl<'p> Conversation<'p> {
                 Notice::Odd(finding) => self.tell_odd(&finding)?,
                 Notice::Sent { time, messages } => self.tell_sent(time, messages)?,
                 Notice::FellBack { error } => {
-                    let reason = format!("no websocket, long polling instead: {error}");
+                    let reason = format!("no websocket, long-polling instead: {error}");
                     self.tell_state(warning(reason))?;
                 }
                 Notice::Exchanged {

@@ -215,7 +215,7 @@ impl Stage<'_> {
             } => {
                 let subscriptions = words::count(*n_subscriptions as u64, "subscription");
                 let text =
-                    format!("{name}: session renewed, {n_restored} of {subscriptions} restored");
+                    format!("{name}: session renewed: {n_restored} of {subscriptions} restored");
                 Ok(self.printer.told(&text)?)
             }
             _ => Ok(()),

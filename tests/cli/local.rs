@@ -15,7 +15,7 @@ fn the_demo_shows_everything_and_succeeds() {
         "/stocks/IBM",
         "subscribe to /admin/** refused: 403",
         "session lost: 402",
-        "session renewed, 2 of 2 subscriptions restored",
+        "session renewed: 2 of 2 subscriptions restored",
         "That was it",
     ] {
         assert!(stdout.contains(wanted), "no {wanted}: {outcome}");

@@ -317,7 +317,7 @@ fn a_server_without_websockets_is_spoken_to_by_long_polling() {
     exit: 0
     ----- stdout -----
     ----- stderr -----
-    warning: no websocket, long polling instead: the server closed the connection without a response
+    warning: no websocket, long-polling instead: the server closed the connection without a response
     ~ 1 message published, 1 acknowledged in [duration]
     ");
 }
