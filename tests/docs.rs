@@ -25,10 +25,11 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_bayeux");
 /// Longer than any example takes on a machine that is very busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What is not run as it stands, and why. `{url}` is the test's server and `{faye}` another
-/// one, which publishes without a session, as Faye does.
+/// What is not run as it stands, and why. `{url}` is the test's server, `{websocket}` the same
+/// over websockets, and `{faye}` another one, which publishes without a session, as Faye does.
 const SUBSTITUTIONS: &[(&str, &str)] = &[
     // Port 8080 may be somebody else's.
+    ("ws://localhost:8080/cometd", "{websocket}"),
     ("http://localhost:8080/cometd", "{url}"),
     (":8080/cometd", "{url}"),
     (":8080/faye", "{faye}"),
@@ -323,6 +324,7 @@ impl Stage {
         }
         line = line
             .replace("{url}", &self.server.url())
+            .replace("{websocket}", &self.server.url().replacen("http", "ws", 1))
             .replace("{faye}", &self.faye.url())
             .replace("{address}", &self.server.address().to_string());
         if example.command == "serve" && !line.contains("--listen") {
