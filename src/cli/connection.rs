@@ -52,7 +52,8 @@ pub(crate) struct ConnectionArgs {
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
 
-    /// Keep trying the first handshake for this long while the server cannot be reached.
+    /// Keep trying the first handshake for this long while the server cannot be reached, as far
+    /// as --timeout allows.
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
     retry: Duration,
 

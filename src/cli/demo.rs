@@ -1,4 +1,4 @@
-//! `bayeux demo`: everything at once against an embedded server, in a few seconds.
+//! `bayeux demo`: everything at once against an embedded server, in about a second.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +13,7 @@ use super::exit::{Exit, Stop, root};
 use super::explain;
 use crate::output::{Printer, words};
 
-/// Show everything at once against an embedded server, in a few seconds.
+/// Show everything at once against an embedded server, in about a second.
 ///
 /// Two people chat as in the documentation of dojox.cometd, a pattern is subscribed to, a
 /// subscribe is refused, and a lost session recovers.

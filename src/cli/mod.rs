@@ -81,8 +81,8 @@ Exit status:
 /// Debug the Bayeux protocol, as CometD and Faye speak it.
 ///
 /// Tail channels, publish messages and see what goes over the wire. A channel begins with
-/// `/`, a URL never does, so the URL may be left out when BAYEUX_URL is set. Short URLs
-/// such as :8080/cometd mean http://localhost:8080/cometd.
+/// `/`, a URL never does, so the URL may be left out when BAYEUX_URL is set or a profile has
+/// one. Short URLs such as :8080/cometd mean http://localhost:8080/cometd.
 #[derive(Debug, Parser)]
 #[command(
     name = "bayeux",

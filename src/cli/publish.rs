@@ -71,7 +71,7 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "EXPR")]
     jq: Option<String>,
 
-    /// Fail if it takes longer than this; no limit with --lines.
+    /// Fail if it takes longer than this [default: 30s, none with --lines].
     #[arg(long, value_name = "DUR", value_parser = values::duration, env = "BAYEUX_TIMEOUT", hide_env_values = true)]
     timeout: Option<Duration>,
 
