@@ -4,9 +4,8 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
 
-use bayeux::server::{Server, Settings};
+use bayeux::server::Server;
 use serde_json::{Value, json};
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::protocol::CloseFrame;
@@ -15,7 +14,7 @@ use tungstenite::{Message, WebSocket};
 
 use crate::authority::{Dates, self_signed};
 use crate::hostile::{self, Hostile, good};
-use crate::peer::{publish, server, server_with};
+use crate::peer::{publish, server};
 use crate::program::{bayeux, empty_folder, snapshot};
 use crate::tls_relay::TlsRelay;
 
@@ -160,10 +159,7 @@ fn a_session_that_the_server_forgets_is_renewed_over_its_websocket() {
 
 #[test]
 fn a_server_of_our_own_that_is_stopped_says_so() {
-    let server = server_with(Settings {
-        max_interval: Duration::from_millis(500),
-        ..Settings::default()
-    });
+    let server = server();
     let mut tail = bayeux(["sub", &own(&server), "/demo", "--no-reconnect"]).start();
     tail.told("subscribed to /demo");
     server.stop();
