@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// The longest time that is added to an `Instant`, so that the sum is always one.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How long each part of an exchange may take.
 #[derive(Clone, Copy, Debug)]

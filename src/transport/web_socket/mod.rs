@@ -38,6 +38,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message as Frame};
 
 use super::answer;
+use super::ledger::FOREVER;
 use super::{Cookie, Settings, Tls, Trace, TransportError};
 use crate::protocol::{Body, encode};
 use crate::session::{Stage, Transmit};
@@ -262,7 +263,7 @@ impl WebSocket {
                     failure: None,
                     tls: self.opener.settings.tls.clone(),
                     limit: self.opener.settings.max_body,
-                    network_timeout: self.opener.settings.network_timeout,
+                    network_timeout: self.opener.settings.network_timeout.min(FOREVER),
                 });
                 None
             }
