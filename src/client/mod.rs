@@ -29,7 +29,9 @@
 //! ```
 
 mod driver;
+mod inputs;
 mod lanes;
+mod notice;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -38,62 +40,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::protocol::{Body, Channel, ChannelPattern, ConnectionType, Finding, Json, Message};
-use crate::session::{Credentials, Event, PublishId, Session, Stage, Transmit};
+use crate::protocol::{Channel, ChannelPattern, ConnectionType, Json};
+use crate::session::{Credentials, Event, PublishId, Session, Transmit};
 use crate::transport::{
-    Authorization, AuthorizationError, Connections, Cookie, Exchange, Generation, Incoming, Proxy,
-    Settings as TransportSettings, Trace, TransportError, Unopened, Wake,
+    Authorization, AuthorizationError, Connections, Cookie, Generation, Incoming, Proxy,
+    Settings as TransportSettings, TransportError, Wake,
 };
 use driver::{Driver, Input};
+pub use notice::Notice;
 pub use settings::{Fallback, Settings, Traffic};
-
-/// Something that the owner of a [`Client`] should know.
-#[derive(Debug)]
-#[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "almost every notice is an event")]
-pub enum Notice {
-    /// The session says so.
-    Event(Event),
-    /// A response or one of its messages is odd.
-    Odd(Finding),
-    /// A request leaves. Only with [`Traffic::Shown`].
-    Sent {
-        /// When.
-        time: SystemTime,
-        /// Its messages.
-        messages: Vec<Message>,
-    },
-    /// An exchange is over, a websocket was opened or is gone, or messages came over it. Only
-    /// with [`Traffic::Shown`].
-    Exchanged {
-        /// When the response was complete, or the exchange failed.
-        time: SystemTime,
-        /// The messages that came.
-        messages: Vec<Message>,
-        /// What went over the wire in HTTP; nothing for what came over an open websocket.
-        trace: Option<Box<Trace>>,
-        /// Why there is no response.
-        error: Option<Arc<TransportError>>,
-    },
-    /// No websocket can be opened; the client goes on with long polling.
-    FellBack {
-        /// Why not.
-        error: Arc<TransportError>,
-    },
-    /// The server refused the credentials with HTTP 401, and the same request was sent once
-    /// more with others.
-    Reauthorised,
-    /// The server refused the credentials, as [`Event::Unauthorised`] told, and there are
-    /// no others.
-    NotReauthorised {
-        /// Why not.
-        reason: AuthorizationError,
-    },
-    /// A [`Waker`] was used.
-    Woken,
-}
 
 /// A Bayeux client: see the [module](self).
 #[derive(Debug)]
@@ -326,158 +283,6 @@ impl Client {
                 self.inbox.recv_timeout(timeout).ok()
             }
         }
-    }
-
-    fn handle(&mut self, input: Input) {
-        match input {
-            Input::Wake => self.notices.push_back(Notice::Woken),
-            Input::Renewed(Ok(())) => {
-                if let Driver::Socket(socket) = &mut self.driver {
-                    // Its upgrade carried the old ones.
-                    socket.close();
-                }
-                self.session.reauthorised(Instant::now());
-            }
-            Input::Renewed(Err(reason)) => {
-                self.notices.push_back(Notice::NotReauthorised { reason });
-                self.session.unauthorised();
-            }
-            Input::Exchanged(id, exchange) => {
-                let Exchange { outcome, trace } = *exchange;
-                self.note_credential(&trace);
-                let trace = Some(Box::new(trace));
-                match outcome {
-                    Ok(body) => {
-                        let messages = self.take_body(body, trace);
-                        self.session.handle_response(Instant::now(), id, messages);
-                    }
-                    Err(error) => {
-                        let error = self.tell_failed(error, trace);
-                        let failure = error.failure();
-                        self.session.handle_failure(Instant::now(), id, &failure);
-                    }
-                }
-            }
-            Input::Socket(incoming) => self.handle_incoming(incoming),
-        }
-    }
-
-    fn handle_incoming(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Sent(transmit) => {
-                self.tell_sent(&transmit);
-                self.session.handle_sent(Instant::now(), transmit.exchange);
-            }
-            Incoming::Messages(body) => {
-                let messages = self.take_body(body, None);
-                self.session.handle_messages(Instant::now(), messages);
-            }
-            Incoming::Opened { trace, refused, .. } => {
-                self.note_credential(&trace);
-                match refused {
-                    None => self.tell_exchanged(Vec::new(), Some(trace), None),
-                    Some(refused) => self.handle_unopened(*refused, trace),
-                }
-            }
-            Incoming::Closed { error, unsent } => {
-                let error = self.tell_failed(error, None);
-                self.give_back(&unsent, &error);
-                let failure = error.failure();
-                self.session.handle_disconnected(Instant::now(), &failure);
-            }
-        }
-    }
-
-    fn handle_unopened(&mut self, refused: Unopened, trace: Box<Trace>) {
-        let Unopened {
-            error,
-            is_upgrade,
-            unsent,
-        } = refused;
-        let spare = self.spare.take_if(|_| is_upgrade && may_help(&error));
-        let connection_type = ConnectionType::LongPolling;
-        let error = self.tell_failed(error, Some(trace));
-        let polling = spare.and_then(|settings| {
-            let connects = self.session.connects();
-            Driver::polling(connection_type, *settings, connects, &self.poster).ok()
-        });
-        let Some(polling) = polling.filter(|_| !self.session.was_established()) else {
-            return self.give_back(&unsent, &error);
-        };
-        self.driver = polling;
-        self.notices.push_back(Notice::FellBack { error });
-        self.session.fall_back(Instant::now(), connection_type);
-    }
-
-    /// Hands back what never left.
-    fn give_back(&mut self, unsent: &[Transmit], error: &Arc<TransportError>) {
-        let mut failure = error.failure();
-        failure.stage = Stage::Unsent;
-        for transmit in unsent {
-            self.session
-                .handle_failure(Instant::now(), transmit.exchange, &failure);
-        }
-    }
-
-    /// Which credentials were sent, and whether others were refused before.
-    fn note_credential(&mut self, trace: &Trace) {
-        self.credential = trace.credential;
-        if trace.refused.is_some() {
-            self.notices.push_back(Notice::Reauthorised);
-        }
-    }
-
-    /// Tells of what is odd in a body, and of its messages.
-    fn take_body(&mut self, body: Body, trace: Option<Box<Trace>>) -> Vec<Message> {
-        self.notices
-            .extend(body.findings.into_iter().map(Notice::Odd));
-        let odd = body.messages.iter().flat_map(Message::findings);
-        self.notices.extend(odd.cloned().map(Notice::Odd));
-        if self.traffic == Traffic::Shown {
-            self.tell_exchanged(body.messages.clone(), trace, None);
-        }
-        body.messages
-    }
-
-    fn tell_sent(&mut self, transmit: &Transmit) {
-        if self.traffic == Traffic::Shown {
-            let (time, messages) = (SystemTime::now(), transmit.messages.clone());
-            self.notices.push_back(Notice::Sent { time, messages });
-        }
-    }
-
-    fn tell_failed(
-        &mut self,
-        error: TransportError,
-        trace: Option<Box<Trace>>,
-    ) -> Arc<TransportError> {
-        let error = Arc::new(error);
-        self.tell_exchanged(Vec::new(), trace, Some(Arc::clone(&error)));
-        error
-    }
-
-    fn tell_exchanged(
-        &mut self,
-        messages: Vec<Message>,
-        trace: Option<Box<Trace>>,
-        error: Option<Arc<TransportError>>,
-    ) {
-        if self.traffic == Traffic::Shown {
-            self.notices.push_back(Notice::Exchanged {
-                time: SystemTime::now(),
-                messages,
-                trace,
-                error,
-            });
-        }
-    }
-}
-
-/// Whether long polling may work where the upgrade failed: credentials are wanted there as well.
-fn may_help(error: &TransportError) -> bool {
-    match error {
-        TransportError::UpgradeRefused(refusal) => !matches!(refusal.status, 401 | 407),
-        _ => true,
     }
 }
 
