@@ -115,23 +115,39 @@ impl<'p> Conversation<'p> {
                 }
                 _ => {}
             }
+            // There may be no end of what is told.
+            if deadline.is_some_and(|it| it <= Instant::now()) {
+                break;
+            }
         }
         Ok(None)
     }
 
-    /// Disconnects and waits for the answer, but not for long. Returns what was delivered
-    /// until then. The goal is reached or given up, so that nothing else which happens now
-    /// changes the outcome.
-    pub(crate) fn leave(&mut self) -> Vec<Message> {
+    /// Disconnects. Returns until when the server has time to answer; see
+    /// [`next_while_leaving`](Self::next_while_leaving).
+    pub(crate) fn disconnect(&mut self) -> Instant {
         self.client.disconnect();
-        let deadline = Instant::now() + LEAVING;
-        let mut deliveries = Vec::new();
-        while let Ok(Some(heard)) = self.next(Some(deadline)) {
-            if let Heard::Event(Event::Received { message }) = heard {
-                deliveries.push(message);
+        Instant::now() + LEAVING
+    }
+
+    /// The next delivery that comes before the session is left. The goal is reached or given up,
+    /// so that nothing else which happens now changes the outcome.
+    pub(crate) fn next_while_leaving(&mut self, until: Instant) -> Option<Message> {
+        // A server may go on delivering without a pause.
+        while Instant::now() < until {
+            match self.next(Some(until)) {
+                Ok(Some(Heard::Event(Event::Received { message }))) => return Some(message),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return None,
             }
         }
-        deliveries
+        None
+    }
+
+    /// Disconnects and waits for the answer, but not for long.
+    pub(crate) fn leave(&mut self) {
+        let until = self.disconnect();
+        while self.next_while_leaving(until).is_some() {}
     }
 
     /// Sessions that were lost so far.

@@ -177,9 +177,11 @@ impl Tail<'_> {
         // At once: to leave may take a second, and a second signal ends the program.
         outcome = self.save_cursor(outcome);
         if !self.conversation.client.is_ended() {
-            let late = self.conversation.leave();
-            if outcome.is_ok() && self.goal.count.is_none() {
-                outcome = late.into_iter().try_for_each(|it| self.received(it));
+            let until = self.conversation.disconnect();
+            while let Some(message) = self.conversation.next_while_leaving(until) {
+                if outcome.is_ok() && self.goal.count.is_none() {
+                    outcome = self.received(message);
+                }
             }
             outcome = self.save_cursor(outcome);
         }

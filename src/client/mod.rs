@@ -147,11 +147,8 @@ impl Client {
             if let Some(notice) = self.notices.pop_front() {
                 return Some(notice);
             }
-            if let Some(event) = self.session.poll_event() {
-                if matches!(event, Event::Unauthorised { .. }) {
-                    self.renew_credentials();
-                }
-                return Some(Notice::Event(event));
+            if let Some(notice) = self.next_event() {
+                return Some(notice);
             }
             if self.session.poll_cancel().is_some() {
                 match &self.driver {
@@ -189,11 +186,19 @@ impl Client {
                     let now = Instant::now();
                     self.session.handle_timeout(now);
                     if deadline.is_some_and(|it| it <= now) {
-                        return self.session.poll_event().map(Notice::Event);
+                        return self.next_event();
                     }
                 }
             }
         }
+    }
+
+    fn next_event(&mut self) -> Option<Notice> {
+        let event = self.session.poll_event()?;
+        if matches!(event, Event::Unauthorised { .. }) {
+            self.renew_credentials();
+        }
+        Some(Notice::Event(event))
     }
 
     /// The state of the session.

@@ -15,6 +15,7 @@ mod exit_status;
 mod explain;
 mod extensions;
 mod false_green;
+mod flood;
 mod handshake;
 mod hostile;
 mod limits;

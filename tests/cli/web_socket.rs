@@ -36,7 +36,9 @@ fn refusing(response: &'static str) -> String {
 }
 
 /// Opens the websocket, answers handshakes, and does this with what comes after.
-fn talking(misbehave: impl Fn(&mut WebSocket<TcpStream>, &Value) + Send + 'static) -> String {
+pub(crate) fn talking(
+    misbehave: impl Fn(&mut WebSocket<TcpStream>, &Value) + Send + 'static,
+) -> String {
     listen(move |stream| {
         let Ok(mut socket) = tungstenite::accept(stream) else {
             return;
@@ -54,7 +56,7 @@ fn talking(misbehave: impl Fn(&mut WebSocket<TcpStream>, &Value) + Send + 'stati
 }
 
 /// A successful reply of a server that has websockets.
-fn accepted(request: &Value) -> Value {
+pub(crate) fn accepted(request: &Value) -> Value {
     let mut reply = hostile::accepted(request);
     if request["channel"] == "/meta/handshake" {
         reply["supportedConnectionTypes"] = json!(["websocket"]);
@@ -62,7 +64,7 @@ fn accepted(request: &Value) -> Value {
     reply
 }
 
-fn say(socket: &mut WebSocket<TcpStream>, messages: &Value) {
+pub(crate) fn say(socket: &mut WebSocket<TcpStream>, messages: &Value) {
     let _ = socket.send(Message::text(messages.to_string()));
 }
 

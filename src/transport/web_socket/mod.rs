@@ -53,6 +53,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 const CLOSING: Duration = Duration::from_millis(200);
 /// Looking at the clock is enough once a minute when nothing else is to be done.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Control frames after which the owner may look at the clock.
+const MOST_CONTROL_FRAMES: usize = 256;
 /// TLS and the upgrade fit; see the lanes of a polling client.
 const STACK: usize = 256 * 1024;
 
@@ -126,6 +128,16 @@ struct Open {
     network_timeout: Duration,
 }
 
+/// What an open socket wants of its owner.
+enum Progress {
+    /// To hear this.
+    Came(Incoming),
+    /// To look at the time and come again.
+    Pause,
+    /// To wait until there is something to do.
+    Sleep,
+}
+
 impl WebSocket {
     /// Makes a client; nothing is sent yet.
     ///
@@ -162,8 +174,8 @@ impl WebSocket {
         None
     }
 
-    /// Waits for what comes next. `None` means that the deadline has passed or that somebody
-    /// used the [`Wake`].
+    /// Waits for what comes next. `None` means that the deadline has passed, that somebody used
+    /// the [`Wake`], or that the owner should look at both: pings may come without a pause.
     pub fn next(&mut self, until: Option<Instant>) -> Option<Incoming> {
         loop {
             let (interest, wake_at) = match &mut self.state {
@@ -182,8 +194,9 @@ impl WebSocket {
                     }
                 },
                 State::Open(open) => match open.progress(&mut self.outgoing) {
-                    Ok(Some(incoming)) => return Some(incoming),
-                    Ok(None) => (Some(open.interest()), Some(open.look_at())),
+                    Ok(Progress::Came(incoming)) => return Some(incoming),
+                    Ok(Progress::Pause) => return None,
+                    Ok(Progress::Sleep) => (Some(open.interest()), Some(open.look_at())),
                     Err(error) => return Some(self.closed(error)),
                 },
             };
@@ -323,10 +336,7 @@ fn open(opener: &Arc<Opener>, wake: &Wake) -> Receiver<Opened> {
 
 impl Open {
     /// Writes what can be written and reads one message, if there is one.
-    fn progress(
-        &mut self,
-        outgoing: &mut VecDeque<Transmit>,
-    ) -> Result<Option<Incoming>, TransportError> {
+    fn progress(&mut self, outgoing: &mut VecDeque<Transmit>) -> Result<Progress, TransportError> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -335,15 +345,16 @@ impl Open {
         }
         if let Some(transmit) = outgoing.front()
             && self.transmit(transmit)?
+            && let Some(sent) = outgoing.pop_front()
         {
-            return Ok(outgoing.pop_front().map(Incoming::Sent));
+            return Ok(Progress::Came(Incoming::Sent(sent)));
         }
-        loop {
+        for _ in 0..MOST_CONTROL_FRAMES {
             let frame = match self.socket.read() {
                 Ok(frame) => frame,
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.heartbeat(Instant::now())?;
-                    return Ok(None);
+                    return Ok(Progress::Sleep);
                 }
                 Err(error) => return Err(outcome::of_socket(error, &self.tls, self.limit)),
             };
@@ -351,7 +362,7 @@ impl Open {
             match frame {
                 Frame::Text(text) => {
                     let body = answer::read_frame(text.as_bytes())?;
-                    return Ok(Some(Incoming::Messages(body)));
+                    return Ok(Progress::Came(Incoming::Messages(body)));
                 }
                 Frame::Binary(bytes) => {
                     return Err(TransportError::BinaryFrame {
@@ -367,6 +378,7 @@ impl Open {
                 Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => {}
             }
         }
+        Ok(Progress::Pause)
     }
 
     /// Writes a request; `false` as long as the server takes nothing.
