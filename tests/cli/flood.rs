@@ -53,6 +53,21 @@ fn pongs_without_a_pause_keep_no_deadline_from_being_met() {
 }
 
 #[test]
+fn pings_whose_answers_are_not_taken_end_the_websocket() {
+    let mut ping = vec![0x89, 125];
+    ping.extend([b'x'; 125]);
+    let url = talking(move |socket, _| flood(socket, &ping.repeat(200)));
+    snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /demo: outcome unknown
+    cause: a bad frame came over the websocket: 1000 pings whose answers the server does not take
+    hint: it may have been delivered, so it was not sent again
+    ");
+}
+
+#[test]
 fn empty_frames_without_a_pause_keep_no_deadline_from_being_met() {
     snapshot!(late(&flooding(text(&json!([])))), @"
     exit: 6

@@ -55,6 +55,8 @@ const CLOSING: Duration = Duration::from_millis(200);
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Control frames after which the owner may look at the clock.
 const MOST_CONTROL_FRAMES: usize = 256;
+/// Pings that may wait for their answer to leave; together they fit in 128 KiB.
+const MOST_UNANSWERED: u32 = 1000;
 /// TLS and the upgrade fit; see the lanes of a polling client.
 const STACK: usize = 256 * 1024;
 
@@ -123,6 +125,8 @@ struct Open {
     /// Why a request could not be written, until it is told. Part of its frame may have left
     /// or wait to leave, so that this socket must never take it again.
     failure: Option<TransportError>,
+    /// Pings that came while the system took nothing.
+    n_unanswered: u32,
     tls: Tls,
     limit: u64,
     network_timeout: Duration,
@@ -274,6 +278,7 @@ impl WebSocket {
                     last_received: Instant::now(),
                     pinged: None,
                     failure: None,
+                    n_unanswered: 0,
                     tls: self.opener.settings.tls.clone(),
                     limit: self.opener.settings.max_body,
                     network_timeout: self.opener.settings.network_timeout.min(FOREVER),
@@ -343,6 +348,9 @@ impl Open {
         if self.is_writing {
             self.is_writing = self.written(|socket| socket.flush())?;
         }
+        if !self.is_writing {
+            self.n_unanswered = 0;
+        }
         if let Some(transmit) = outgoing.front()
             && self.transmit(transmit)?
             && let Some(sent) = outgoing.pop_front()
@@ -374,11 +382,27 @@ impl Open {
                     let _ = self.socket.flush();
                     return Err(outcome::of_close(frame.as_ref()));
                 }
-                // tungstenite answers a ping by itself.
-                Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => {}
+                Frame::Ping(_) => self.answer_ping()?,
+                Frame::Pong(_) | Frame::Frame(_) => {}
             }
         }
         Ok(Progress::Pause)
+    }
+
+    /// tungstenite keeps the answer until the system takes it; for a server that never reads
+    /// it would keep them all.
+    fn answer_ping(&mut self) -> Result<(), TransportError> {
+        self.is_writing = self.written(|socket| socket.flush())?;
+        self.n_unanswered = match self.is_writing {
+            true => self.n_unanswered + 1,
+            false => 0,
+        };
+        if self.n_unanswered < MOST_UNANSWERED {
+            return Ok(());
+        }
+        Err(TransportError::BadFrame {
+            reason: format!("{MOST_UNANSWERED} pings whose answers the server does not take"),
+        })
     }
 
     /// Writes a request; `false` as long as the server takes nothing.

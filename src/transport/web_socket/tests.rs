@@ -31,6 +31,7 @@ fn open() -> (Open, TcpStream) {
         limit: 1000,
         network_timeout: Duration::from_secs(10),
         failure: None,
+        n_unanswered: 0,
     };
     (open, theirs)
 }
