@@ -38,7 +38,7 @@ complete -c bayeux -n "__fish_bayeux_needs_command" -s h -l help -d 'Print help 
 complete -c bayeux -n "__fish_bayeux_needs_command" -s V -l version -d 'Print version'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "call" -d 'Publish a message and print the data of the answer'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "demo" -d 'Show everything at once against an embedded server, in a few seconds'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "demo" -d 'Show everything at once against an embedded server, in about a second'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "handshake" -d 'Handshake, show the reply and what was negotiated, disconnect'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "hs" -d 'Handshake, show the reply and what was negotiated, disconnect'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "man" -d 'Print the manual page, or write all pages into a folder'
@@ -62,7 +62,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s t -l transport -d
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l max-body -d 'The largest response to read' -r
@@ -120,7 +120,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s t -l transpo
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l max-body -d 'The largest response to read' -r
@@ -156,7 +156,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s t -l transport -d '
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l max-body -d 'The largest response to read' -r
@@ -194,7 +194,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l rate -d 'The m
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l repeat -d 'Publish the same DATA this many times' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l jq -d 'Filter with a jq expression: what comes back with --expect, else the acknowledgements' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l timeout -d 'Fail if it takes longer than this; no limit with --lines' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l timeout -d 'Fail if it takes longer than this [default: 30s, none with --lines]' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
@@ -206,7 +206,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s t -l transport
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l max-body -d 'The largest response to read' -r
@@ -235,7 +235,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l rate -d 'The most 
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l repeat -d 'Publish the same DATA this many times' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l jq -d 'Filter with a jq expression: what comes back with --expect, else the acknowledgements' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l timeout -d 'Fail if it takes longer than this; no limit with --lines' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l timeout -d 'Fail if it takes longer than this [default: 30s, none with --lines]' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
@@ -247,7 +247,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s t -l transport -d 
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l max-body -d 'The largest response to read' -r
@@ -313,7 +313,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s t -l transpo
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l max-body -d 'The largest response to read' -r
@@ -357,7 +357,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s t -l transport -d 
 websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l max-body -d 'The largest response to read' -r
