@@ -65,7 +65,10 @@ impl Cursor {
         };
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            // A link would be replaced by the file, not the file that it names begun.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                path.to_owned()
+            }
             Err(error) => return Err(unusable(&error)),
         };
         check(&path).map_err(|error| unusable(&error))?;
@@ -217,11 +220,14 @@ fn address(endpoint: &Endpoint) -> String {
 
 /// Locks a file beside the cursor: the cursor itself is another one after each write.
 fn lock(path: &Path) -> Result<File, TryLockError> {
+    let path = with_suffix(path, ".lock");
+    // To open a named pipe would wait for its reader.
+    check(&path).map_err(TryLockError::Error)?;
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(with_suffix(path, ".lock"))
+        .open(path)
         .map_err(TryLockError::Error)?;
     file.try_lock()?;
     Ok(file)

@@ -460,6 +460,31 @@ fn a_device_is_no_cursor_and_a_link_stays_one() {
     untouched.assert_unused();
 
     let folder = empty_folder("cursor-links");
+    let untouched = Hostile::untouched();
+    let astray = folder.join("astray.json");
+    std::os::unix::fs::symlink(folder.join("none/orders.json"), &astray).unwrap();
+    snapshot!(tail(&untouched, &astray).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot use the cursor [tmp]/cursor-links/astray.json
+    cause: no such file or directory
+    hint: --cursor takes a file in a folder that can be written to
+    ");
+    assert!(fs::symlink_metadata(&astray).unwrap().is_symlink());
+    let pipe = folder.join("pipe.json.lock");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    snapshot!(tail(&untouched, &folder.join("pipe.json")).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot use the cursor [tmp]/cursor-links/pipe.json
+    cause: not a file
+    hint: --cursor takes a file in a folder that can be written to
+    ");
+    untouched.assert_unused();
+
     let peer = org(&[1041]);
     let link = folder.join("link.json");
     let real = folder.join("real.json");
