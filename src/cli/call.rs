@@ -85,6 +85,7 @@ impl Call {
             // The id of the message is in it, by which some services answer.
             traffic: Traffic::Shown,
             capture: output.capture(),
+            timeout: Some(self.timeout),
         };
         let client = ConnectionArgs::client(self.connection.settings(&endpoint, wanted)?)?;
         let signals = Signals::wake(client.waker(), Ends::Goal)

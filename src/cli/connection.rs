@@ -83,6 +83,8 @@ pub(crate) struct Wanted {
     pub(crate) connects: Connects,
     pub(crate) traffic: Traffic,
     pub(crate) capture: Capture,
+    /// How long the goal may take: a command that fetches a token gets no more.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl ConnectionArgs {
@@ -111,7 +113,7 @@ impl ConnectionArgs {
             // Who asks for a websocket wants nothing else.
             settings.fallback = Fallback::Never;
         }
-        let credentials = self.credentials()?;
+        let credentials = self.credentials(wanted.timeout)?;
         settings.transport.headers = credentials.headers;
         settings.transport.authorization = credentials.authorization;
         settings.transport.proxy = self.proxy.proxy(endpoint)?;
@@ -195,8 +197,8 @@ impl ConnectionArgs {
     }
 
     /// The headers and the credentials.
-    pub(crate) fn credentials(&self) -> Result<Credentials, Stop> {
-        self.credentials.credentials()
+    pub(crate) fn credentials(&self, timeout: Option<Duration>) -> Result<Credentials, Stop> {
+        self.credentials.credentials(timeout)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stdin};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -110,7 +111,7 @@ impl CredentialArgs {
 
     /// The headers, those in files included, and the credentials that go with them. Asks for
     /// a password and runs the token command, if there is one.
-    pub(crate) fn credentials(&self) -> Result<Credentials, Stop> {
+    pub(crate) fn credentials(&self, timeout: Option<Duration>) -> Result<Credentials, Stop> {
         let mut headers = headers(&self.headers, "-H")?;
         let mut others = headers_of_profile(&self.profile_headers, &headers)?;
         let header = Login::Header;
@@ -147,7 +148,10 @@ impl CredentialArgs {
             others.retain(|it| !is_authorization(it));
         }
         headers.extend(others);
-        let authorization = login.map(Login::authorization).transpose()?.flatten();
+        let authorization = login
+            .map(|it| it.authorization(timeout))
+            .transpose()?
+            .flatten();
         Ok(Credentials {
             headers,
             authorization: authorization.map(Arc::new),
@@ -184,7 +188,7 @@ impl Login {
         }
     }
 
-    fn authorization(&self) -> Result<Option<Authorization>, Stop> {
+    fn authorization(&self, timeout: Option<Duration>) -> Result<Option<Authorization>, Stop> {
         let not_sent = |error: HeaderError| {
             Stop::usage(format!("{}: cannot be sent", self.name())).cause(error)
         };
@@ -208,7 +212,7 @@ impl Login {
                         .hint("--token-cmd 'vault read -field=token secret/bayeux'"));
                 }
                 let command = TokenCommand::new(command.clone());
-                let first = command.first()?;
+                let first = command.first(timeout)?;
                 let authorization = Authorization::renewable(&first, command);
                 authorization.map(Some).map_err(not_sent)
             }

@@ -59,6 +59,7 @@ impl Handshake {
             connects: Connects::Never,
             traffic: bayeux::client::Traffic::Shown,
             capture: output.capture(),
+            timeout: Some(self.timeout),
         };
         if self.curl {
             let settings = self.connection.settings_without_tls(&endpoint, wanted)?;

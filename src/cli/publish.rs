@@ -113,6 +113,7 @@ impl Publish {
             },
             traffic: self.connection.traffic(output),
             capture: output.capture(),
+            timeout,
         };
         let settings = self.connection.settings(&endpoint, wanted)?;
         if self.no_handshake {

@@ -90,6 +90,7 @@ impl Subscribe {
             connects: Connects::Held,
             traffic: self.connection.traffic(output),
             capture: output.capture(),
+            timeout: self.timeout,
         };
         let mut settings = self.connection.settings(&endpoint, wanted)?;
         if let Some(replay) = replaying.extension {

@@ -57,8 +57,9 @@ impl TokenCommand {
 
     /// Runs the command for its first token. What fails here fails on this machine, before a
     /// server has said anything.
-    pub(crate) fn first(&self) -> Result<Secret, Stop> {
-        self.run(None).map_err(|error| {
+    pub(crate) fn first(&self, timeout: Option<Duration>) -> Result<Secret, Stop> {
+        let until = timeout.and_then(|it| Instant::now().checked_add(it));
+        self.run(until).map_err(|error| {
             Stop::new(Exit::Local, "no token to send")
                 .cause(error)
                 .hint("the command prints the token, and nothing else, on one line")

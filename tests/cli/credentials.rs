@@ -185,6 +185,32 @@ fn a_token_command_that_gives_no_token_is_told() {
 
 #[cfg(unix)]
 #[test]
+fn a_token_command_that_hangs_does_not_outlive_the_deadline() {
+    let hostile = Hostile::untouched();
+    let words = ["sub", &hostile.url(), "/demo", "-n", "1"];
+    let hanging = ["--token-cmd", "exec sleep 600", "--timeout", "200ms"];
+    snapshot!(bayeux(words).args(&hanging).run(), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: no token to send
+    cause: --token-cmd did not end within [duration] and was killed
+    hint: the command prints the token, and nothing else, on one line
+    ");
+    let words = ["hs", &hostile.url(), "--token-cmd", "exec sleep 600"];
+    snapshot!(bayeux(words).args(&["--timeout", "200ms"]).run(), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: no token to send
+    cause: --token-cmd did not end within [duration] and was killed
+    hint: the command prints the token, and nothing else, on one line
+    ");
+    hostile.assert_unused();
+}
+
+#[cfg(unix)]
+#[test]
 fn a_token_that_is_refused_with_401_is_fetched_again() {
     for words in [
         &["hs"][..],
