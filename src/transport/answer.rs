@@ -169,6 +169,9 @@ pub(super) fn failure(error: ureq::Error, ledger: &Ledger) -> TransportError {
 
 pub(super) fn timeout(ledger: &Ledger) -> TransportError {
     match ledger.phase {
+        Phase::Connecting if ledger.trace.peer.is_some() => TransportError::TlsTimeout {
+            after: ledger.budget.connect,
+        },
         Phase::Connecting => TransportError::ConnectTimeout {
             addresses: Vec::from_iter(ledger.trace.peer),
             after: ledger.budget.connect,

@@ -90,6 +90,12 @@ pub enum TransportError {
         /// How the end showed.
         source: io::Error,
     },
+    /// The TLS handshake took longer than the connect timeout.
+    #[error("the TLS handshake did not end within {}", seconds(.after))]
+    TlsTimeout {
+        /// The connect timeout.
+        after: Duration,
+    },
     /// The URL says https or wss and the server speaks something else.
     #[error("the URL asks for TLS, and the server at this port speaks none")]
     TlsToPlainPort,
@@ -313,6 +319,7 @@ impl TransportError {
             | Self::ClientCertificateRefused { .. }
             | Self::TlsVersion
             | Self::TlsCut { .. }
+            | Self::TlsTimeout { .. }
             | Self::TlsToPlainPort
             | Self::UpgradeRefused { .. }
             | Self::Subprotocol { .. }
@@ -357,6 +364,7 @@ impl TransportError {
             | Self::Connect { .. }
             | Self::ConnectTimeout { .. }
             | Self::TlsCut { .. }
+            | Self::TlsTimeout { .. }
             | Self::Send { .. }
             | Self::Closed { .. }
             | Self::Cut { .. }

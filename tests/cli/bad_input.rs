@@ -402,6 +402,30 @@ fn a_server_that_never_answers() {
 }
 
 #[test]
+fn a_tls_handshake_that_stalls() {
+    let silent = Hostile::silent();
+    let url = silent.url().replacen("http:", "https:", 1);
+    let patience = ["--connect-timeout", "100ms"];
+    snapshot!(bayeux(["hs", &url]).args(&patience).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot reach https://127.0.0.1:[port]/cometd
+    cause: the TLS handshake did not end within [duration]
+    hint: does this port speak TLS? --connect-timeout waits longer
+    ");
+    let url = url.replacen("https:", "wss:", 1);
+    snapshot!(bayeux(["hs", &url]).args(&patience).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot reach wss://127.0.0.1:[port]/cometd
+    cause: the TLS handshake did not end within [duration]
+    hint: does this port speak TLS? --connect-timeout waits longer
+    ");
+}
+
+#[test]
 fn a_connection_that_is_closed_without_a_word() {
     snapshot!(handshake(""), @"
     exit: 3

@@ -15,6 +15,7 @@ pub(super) fn tls_hint(error: &TransportError, endpoint: &Endpoint) -> String {
             "older versions are not safe: the server needs another setting, or an update"
         }
         E::TlsCut { .. } => "is this the right port? the server's log may tell more",
+        E::TlsTimeout { .. } => "does this port speak TLS? --connect-timeout waits longer",
         _ => return look(endpoint),
     };
     hint.to_owned()

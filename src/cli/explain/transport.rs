@@ -41,7 +41,8 @@ fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         | E::ClientCertificateRefused { .. }
         | E::TlsVersion
         | E::Tls { .. }
-        | E::TlsCut { .. } => cannot_reach(endpoint)
+        | E::TlsCut { .. }
+        | E::TlsTimeout { .. } => cannot_reach(endpoint)
             .cause(error)
             .hint(tls_hint(error, endpoint)),
         E::TlsToPlainPort => {

@@ -325,7 +325,7 @@ fn a_tls_handshake_that_is_closed_or_hangs_is_told() {
     .unwrap();
     let late = error(exchange(&client));
     assert!(
-        matches!(late, TransportError::ConnectTimeout { .. }),
+        matches!(late, TransportError::TlsTimeout { .. }),
         "{late:?}"
     );
     assert_eq!(
