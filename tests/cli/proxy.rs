@@ -147,6 +147,20 @@ fn a_proxy_that_refuses_is_told_with_its_page_in_one_line() {
 }
 
 #[test]
+fn a_portal_that_answers_everything_with_its_page_is_no_tunnel() {
+    let page = "<html><title>Please log in</title></html>";
+    let proxy = Hostile::canned(response("200 OK", "text/html", page));
+    snapshot!(bayeux(["hs", HTTPS, "-x", &proxy.address().to_string()]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: the proxy http://127.0.0.1:[port] does not lead to https://bayeux.invalid
+    cause: HTTP status 200 OK: Please log in
+    hint: its rules forbid that host or port; `-x none` goes without
+    ");
+}
+
+#[test]
 fn an_http_refusal_of_squid_is_the_proxys() {
     let proxy = Hostile::canned(response(
         "403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0",

@@ -30,6 +30,8 @@ struct Head {
     status: u16,
     length: Option<usize>,
     is_chunked: bool,
+    /// Whether a page follows, for people.
+    is_page: bool,
     /// squid's name for what went wrong.
     squid_error: Option<String>,
 }
@@ -65,8 +67,9 @@ impl Tunnel {
         ledger::with(|it| it.socket_sent(request.len()));
         let head = read_head(stream)?;
         match head.status {
-            // Whoever reads next has deadlines of its own.
-            200..=299 => stream.set_read_timeout(None).map_err(failure),
+            // Whoever reads next has deadlines of its own. A tunnel has no content type: a portal
+            // that wants somebody to log in answers everything with its page.
+            200..=299 if !head.is_page => stream.set_read_timeout(None).map_err(failure),
             407 => Err(ProxyFailure::Credentials {
                 were_sent: self.proxy.authorization().is_some(),
             }),
@@ -139,6 +142,7 @@ impl Head {
             status: response.code.unwrap_or_default(),
             length: header("Content-Length").and_then(|it| it.trim().parse().ok()),
             is_chunked: header("Transfer-Encoding").is_some(),
+            is_page: header("Content-Type").is_some_and(|it| it.contains("html")),
             squid_error: squid_error.map(str::to_owned),
         }
     }
