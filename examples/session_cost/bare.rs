@@ -56,6 +56,7 @@ pub(crate) fn web_socket(
         n_head += stream.read(&mut buffer[n_head..])?;
     }
     stream.set_nonblocking(matches!(wait, Wait::Poll))?;
+    let waker = waker()?;
     let mut frame = Vec::with_capacity(text.len() + 8);
     let mut mask = 0x1234_5678_u32;
     let mut send = || -> Result<()> {
@@ -65,7 +66,7 @@ pub(crate) fn web_socket(
         let mut filled = 0;
         loop {
             if matches!(wait, Wait::Poll) {
-                readable(&stream)?;
+                readable(&stream, &waker)?;
             }
             match stream.read(&mut buffer[filled..]) {
                 Ok(0) => return Err("the responder closed the connection".into()),
@@ -93,7 +94,8 @@ pub(crate) fn web_socket(
 pub(crate) enum Wait {
     /// In `read`: nothing else can be heard meanwhile.
     Read,
-    /// In `poll`, as whoever has to hear of signals and of lines to send.
+    /// In `poll`, with a second descriptor and a deadline, as whoever has to hear of signals and
+    /// of lines to send, and to notice a server that is gone.
     Poll,
 }
 
@@ -117,15 +119,30 @@ fn masked(text: &[u8], mask: [u8; 4], frame: &mut Vec<u8>) {
     );
 }
 
+/// Both ends of what another thread would wake the loop with; nobody does.
 #[cfg(unix)]
-fn readable(stream: &TcpStream) -> Result<()> {
-    use rustix::event::{PollFd, PollFlags, poll};
+fn waker() -> Result<[std::os::unix::net::UnixStream; 2]> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    Ok([ours, theirs])
+}
 
-    poll(&mut [PollFd::new(stream, PollFlags::IN)], None)?;
+#[cfg(unix)]
+fn readable(stream: &TcpStream, waker: &[std::os::unix::net::UnixStream; 2]) -> Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let timeout = Timespec::try_from(std::time::Duration::from_secs(10))?;
+    let socket = PollFd::new(stream, PollFlags::IN);
+    let woken = PollFd::new(&waker[0], PollFlags::IN);
+    poll(&mut [woken, socket], Some(&timeout))?;
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn readable(_: &TcpStream) -> Result<()> {
+fn waker() -> Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn readable(_: &TcpStream, (): &()) -> Result<()> {
     Ok(())
 }

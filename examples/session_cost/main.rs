@@ -19,8 +19,9 @@
 //! ```
 //!
 //! With `websocket` it is a websocket's message out and message in. The bare loop makes its
-//! frames by hand and waits in `read`, or in `poll` as everything does that has to hear of
-//! signals meanwhile; the session is held against the latter.
+//! frames by hand and waits in `read`, or in `poll` on the socket and a waker with a deadline,
+//! as everything does that has to hear of signals meanwhile and to notice a server that is
+//! gone; the session is held against the latter, which does the same.
 
 mod bare;
 mod responder;
