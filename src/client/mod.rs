@@ -160,7 +160,8 @@ impl Client {
                 }
                 continue;
             }
-            if let Some(transmit) = self.session.poll_transmit(Instant::now()) {
+            let now = Instant::now();
+            if let Some(transmit) = self.session.poll_transmit(now) {
                 self.transmit(transmit, deadline);
                 continue;
             }
@@ -174,7 +175,7 @@ impl Client {
                 .into_iter()
                 .flatten()
                 .min();
-            let is_due = wake_at.is_some_and(|it| it <= Instant::now());
+            let is_due = wake_at.is_some_and(|it| it <= now);
             let input = match is_due && self.has_taken_late {
                 true => None,
                 false => self.receive(wake_at),
