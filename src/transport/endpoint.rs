@@ -112,10 +112,10 @@ impl Endpoint {
         &self.uri
     }
 
-    /// The URL with more in its query.
+    /// The URL for requests over HTTP with more in its query.
     pub(super) fn with_query(&self, more: &str) -> Result<Uri, TransportError> {
         let separator = if self.url.contains('?') { '&' } else { '?' };
-        let url = format!("{}{separator}{more}", self.url);
+        let url = format!("{}{separator}{more}", self.uri);
         let length = url.len();
         // What is added is percent-encoded, so that nothing but its length can be wrong.
         url.try_into()

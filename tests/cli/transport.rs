@@ -16,6 +16,20 @@ const HANDSHAKEN: &str = r#"[{"channel":"/meta/handshake","id":"1","successful":
 
 const DISCONNECTED: &str = r#"[{"channel":"/meta/disconnect","id":"3","successful":true}]"#;
 
+/// The transport that is asked for goes before the one of the scheme.
+#[test]
+fn the_url_of_a_websocket_is_polled_if_that_is_asked_for() {
+    let server = server();
+    let url = server.url().replacen("http:", "ws:", 1);
+    for transport in ["long-polling", "callback-polling"] {
+        let words = ["pub", &url, "/demo", "1", "--expect", "/demo", "-q"];
+        let outcome = bayeux(words).args(&["-t", transport, "-o", "json"]).run();
+        let told = outcome.stdout();
+        let is_so = told.contains(&format!(r#""transport":"{transport}""#));
+        assert!(outcome.code() == Some(0) && is_so, "{outcome}");
+    }
+}
+
 #[test]
 fn everything_works_by_callback_polling() {
     let server = server();
