@@ -201,9 +201,3 @@ impl ConnectionArgs {
         self.credentials.credentials(timeout)
     }
 }
-
-pub(crate) fn read_file(path: &str) -> Result<String, Stop> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Stop::usage(format!("cannot read {path}")).cause(super::exit::plain(&error))
-    })
-}

@@ -13,6 +13,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::exit::{Stop, plain};
 use super::sf::Org;
+use super::token::bearer;
 use super::token_command::TokenCommand;
 
 /// The argument that a profile's headers come in: it is there only if a profile has some, so
@@ -32,19 +33,6 @@ pub(crate) struct CredentialArgs {
 pub(crate) struct Credentials {
     pub(crate) headers: Vec<Header>,
     pub(crate) authorization: Option<Arc<Authorization>>,
-}
-
-/// What cannot be a token. Says nothing of it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotAToken {
-    #[error("it is empty")]
-    Empty,
-    #[error("it is longer than 64 KiB")]
-    Long,
-    #[error("it has white space in it")]
-    Space,
-    #[error("it has a character that no header may have")]
-    Character,
 }
 
 /// As clap sees them.
@@ -159,24 +147,6 @@ impl CredentialArgs {
     }
 }
 
-/// A token with its scheme: `Bearer`, unless it brings one.
-pub(crate) fn bearer(text: &str) -> Result<Secret, NotAToken> {
-    let is_scheme = |it: &str| ["bearer", "oauth"].contains(&it.to_ascii_lowercase().as_str());
-    let scheme = text.split_once(' ').filter(|(scheme, _)| is_scheme(scheme));
-    let (scheme, token) = scheme.unwrap_or(("Bearer", text));
-    let token = token.trim();
-    if token.is_empty() {
-        return Err(NotAToken::Empty);
-    }
-    if token.contains(char::is_whitespace) {
-        return Err(NotAToken::Space);
-    }
-    if !token.bytes().all(|it| it.is_ascii_graphic()) {
-        return Err(NotAToken::Character);
-    }
-    Ok(Secret::new(format!("{scheme} {token}")))
-}
-
 impl Login {
     fn name(&self) -> &'static str {
         match self {
@@ -252,7 +222,7 @@ fn headers(texts: &[Secret], source: &str) -> Result<Vec<Header>, Stop> {
         match text.expose().strip_prefix('@') {
             None => headers.push(header(text.expose(), source)?),
             Some(path) => {
-                let lines = super::connection::read_file(path)?;
+                let lines = super::file::read_file(path)?;
                 let lines = lines.lines().filter(|it| !it.trim().is_empty());
                 for line in lines {
                     headers.push(header(line, path)?);
@@ -332,18 +302,6 @@ impl FromArgMatches for CredentialArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_one_word_and_a_scheme_may_stand_before_it() {
-        let value = |it: &str| bearer(it).map(|it| it.expose().to_owned());
-        assert_eq!(value("abc").unwrap(), "Bearer abc");
-        assert_eq!(value("OAuth 00D!x").unwrap(), "OAuth 00D!x");
-        assert_eq!(value("Bearer  x ").unwrap(), "Bearer x");
-        for text in ["", "Bearer ", "a b", "Basic YTpi", "é", "a\u{1}"] {
-            let error = bearer(text).unwrap_err().to_string();
-            assert!(text.is_empty() || !error.contains(text), "{error}");
-        }
-    }
 
     #[test]
     fn a_name_and_a_password_become_basic_authentication() {

@@ -6,8 +6,8 @@ use bayeux::protocol::Json;
 use bayeux::session::extension::{Ack, ClockReading, Extension, Extensions, TimeSync};
 use bayeux::transport::Secret;
 
-use super::connection::read_file;
 use super::exit::Stop;
+use super::file::read_file;
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bayeux::transport::{CredentialSource, Secret};
 
 use super::child::{self, ChildError, Killed, Output};
-use super::credential_args::{NotAToken, bearer};
 use super::exit::{Exit, Stop, plain};
+use super::token::{NotAToken, bearer};
 use crate::output::words;
 
 /// A command for the shell.

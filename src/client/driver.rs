@@ -1,14 +1,13 @@
-//! How requests get to the transport, and what comes back into the client's loop.
+//! How requests get to the transport.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use crate::protocol::ConnectionType;
-use crate::session::{Connects, ExchangeId};
-use crate::transport::{
-    AuthorizationError, Cookie, Exchange, Incoming, Polling, TransportError, Wake, WebSocket,
-};
+use crate::session::Connects;
+use crate::transport::{Cookie, Polling, TransportError, Wake, WebSocket};
 
+use super::inbox::Input;
 use super::lanes::Lanes;
 use super::{Settings, TransportSettings};
 
@@ -21,16 +20,6 @@ pub(super) enum Driver {
     Threads(Lanes),
     /// The owner of the client, who sleeps on the socket.
     Socket(Box<WebSocket>),
-}
-
-/// What comes into the inbox.
-#[derive(Debug)]
-pub(super) enum Input {
-    Exchanged(ExchangeId, Box<Exchange>),
-    Socket(Incoming),
-    /// The answer to [`Event::Unauthorised`](crate::session::Event::Unauthorised).
-    Renewed(Result<(), AuthorizationError>),
-    Wake,
 }
 
 impl Driver {

@@ -7,7 +7,8 @@ use crate::protocol::{Body, ConnectionType, Message};
 use crate::session::{Stage, Transmit};
 use crate::transport::{Exchange, Incoming, Trace, TransportError, Unopened};
 
-use super::driver::{Driver, Input};
+use super::driver::Driver;
+use super::inbox::Input;
 use super::{Client, Notice, Traffic};
 
 impl Client {

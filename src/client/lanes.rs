@@ -7,7 +7,7 @@ use std::thread;
 use crate::session::{Lane, Transmit};
 use crate::transport::Polling;
 
-use super::driver::Input;
+use super::inbox::Input;
 
 /// Enough for an exchange through TLS; the default of 2 MiB is address space, not memory, but
 /// a load test has thousands of clients.

@@ -29,6 +29,7 @@
 //! ```
 
 mod driver;
+mod inbox;
 mod inputs;
 mod lanes;
 mod notice;
@@ -48,7 +49,8 @@ use crate::transport::{
     Authorization, AuthorizationError, Connections, Cookie, Generation, Incoming, Proxy,
     Settings as TransportSettings, TransportError, Wake,
 };
-use driver::{Driver, Input};
+use driver::Driver;
+use inbox::Input;
 pub use notice::Notice;
 pub use settings::{Fallback, Settings, Traffic};
 

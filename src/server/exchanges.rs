@@ -12,13 +12,14 @@ use ureq_proto::http::StatusCode;
 use super::broker::{self, Handled, HoldId, rest};
 use super::connection::Connection;
 use super::http::{Head, Received, Receiver, Refused, Request};
+use super::readable::readable;
 use super::response;
 use super::response::Persistence;
 use super::shared::{Parked, Shared};
 use super::upgrade::Upgrade;
 use super::web_socket;
 use super::{Event, Flavor};
-use crate::protocol::{Body, FindingKind, Message, decode, encode};
+use crate::protocol::{Message, encode};
 
 /// How long an idle connection is kept. Longer than twice the default hold, so that a thread
 /// rarely wakes up just to see that its connect is still held.
@@ -269,35 +270,6 @@ impl Exchanges<'_> {
         self.connection.write(&refused.response())?;
         self.connection.linger();
         Ok(())
-    }
-}
-
-/// The messages of a body or a frame, if it is JSON throughout. Of one that is cut off or broken in the
-/// middle nothing is carried out: the client could not tell what was. Elements that are no
-/// objects are left as findings.
-pub(super) fn readable(body: &[u8]) -> Result<Body, String> {
-    let mut body = decode(body).map_err(|error| error.to_string())?;
-    let fatal = body.findings.iter().find(|finding| match finding.kind {
-        FindingKind::NotUtf8
-        | FindingKind::NotJson { .. }
-        | FindingKind::Truncated
-        | FindingKind::TrailingText => true,
-        FindingKind::NotAnObject
-        | FindingKind::CommentFiltered
-        | FindingKind::NoCallback
-        | FindingKind::OtherCallback { .. }
-        | FindingKind::OpenCallback
-        | FindingKind::MissingChannel
-        | FindingKind::WrongType { .. }
-        | FindingKind::Duplicate { .. } => false,
-    });
-    match fatal {
-        Some(finding) => Err(finding.to_string()),
-        None => {
-            body.findings
-                .retain(|finding| finding.kind == FindingKind::NotAnObject);
-            Ok(body)
-        }
     }
 }
 

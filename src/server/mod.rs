@@ -26,6 +26,7 @@ mod http;
 mod listener;
 mod observer;
 mod query;
+mod readable;
 mod response;
 mod settings;
 mod shared;

@@ -23,7 +23,7 @@ use tungstenite::{Error, WebSocket};
 use super::Event;
 use super::broker::{self, LinkId};
 use super::connection::Connection;
-use super::exchanges::readable;
+use super::readable::readable;
 use super::shared::{Next, Shared};
 use super::upgrade::Upgrade;
 use super::waker::{Interest, Waker, Woken};
