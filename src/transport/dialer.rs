@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::connections::Connections;
 use super::proxy::Tunnel;
 use super::resolver::Addresses;
-use super::wire::at_least_a_millisecond;
 use super::{Settings, TransportError, ledger};
 
 /// Opens connections for the exchange in the thread's ledger.
@@ -116,4 +115,9 @@ impl Dialer {
             },
         })
     }
+}
+
+/// Sockets refuse a timeout of zero, and some round less than a millisecond to it.
+pub(super) fn at_least_a_millisecond(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_millis(1))
 }

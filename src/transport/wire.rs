@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::TransportError;
-use super::dialer::{Dialed, Dialer};
+use super::dialer::{Dialed, Dialer, at_least_a_millisecond};
 use super::ledger::{self, Phase};
 use super::proxy::forward;
 
@@ -237,11 +237,6 @@ fn whole_seconds(remaining: Duration) -> Duration {
         return at_least_a_millisecond(remaining);
     }
     Duration::from_secs(remaining.as_secs() + u64::from(remaining.subsec_nanos() > 0))
-}
-
-/// Sockets refuse a timeout of zero, and some round less than a millisecond to it.
-pub(super) fn at_least_a_millisecond(timeout: Duration) -> Duration {
-    timeout.max(Duration::from_millis(1))
 }
 
 fn set_read_timeout(stream: &TcpStream, timeout: Option<Duration>) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Proxy, ProxyFailure};
 use crate::session::Stage;
-use crate::transport::wire::at_least_a_millisecond;
+use crate::transport::dialer::at_least_a_millisecond;
 use crate::transport::{Endpoint, Excerpt, TransportError, ledger};
 
 /// The largest head of an answer that is read.

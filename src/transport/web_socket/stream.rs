@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use super::super::dialer::at_least_a_millisecond;
 use super::super::ledger;
-use super::super::wire::at_least_a_millisecond;
 
 /// A TCP connection.
 #[derive(Debug)]
