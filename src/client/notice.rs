@@ -7,7 +7,7 @@ use crate::protocol::{Finding, Message};
 use crate::session::Event;
 use crate::transport::{AuthorizationError, Trace, TransportError};
 
-/// Something that the owner of a [`Client`] should know.
+/// Something that the owner of a [`Client`](super::Client) should know.
 #[derive(Debug)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "almost every notice is an event")]
@@ -16,7 +16,7 @@ pub enum Notice {
     Event(Event),
     /// A response or one of its messages is odd.
     Odd(Finding),
-    /// A request leaves. Only with [`Traffic::Shown`].
+    /// A request leaves. Only with [`Traffic::Shown`](super::Traffic::Shown).
     Sent {
         /// When.
         time: SystemTime,
@@ -24,7 +24,7 @@ pub enum Notice {
         messages: Vec<Message>,
     },
     /// An exchange is over, a websocket was opened or is gone, or messages came over it. Only
-    /// with [`Traffic::Shown`].
+    /// with [`Traffic::Shown`](super::Traffic::Shown).
     Exchanged {
         /// When the response was complete, or the exchange failed.
         time: SystemTime,
@@ -49,6 +49,6 @@ pub enum Notice {
         /// Why not.
         reason: AuthorizationError,
     },
-    /// A [`Waker`] was used.
+    /// A [`Waker`](super::Waker) was used.
     Woken,
 }

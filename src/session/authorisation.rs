@@ -7,24 +7,9 @@ use serde_json::Value;
 use crate::protocol::{ErrorString, Message};
 
 use super::event::{End, Event};
-use super::machine::{Session, State};
+use super::machine::Session;
+use super::state::{Refused, State, Unauthorised};
 use super::{Credentials, Recovery};
-
-/// A session that waits for other credentials.
-#[derive(Debug)]
-pub(super) struct Unauthorised {
-    reply: Message,
-    refused: Refused,
-    /// When the next handshake may be sent.
-    handshake_at: Instant,
-}
-
-/// What was refused.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Refused {
-    Handshake,
-    Connect,
-}
 
 impl Session {
     /// There are other credentials: a handshake follows. Answers [`Event::Unauthorised`].

@@ -73,6 +73,18 @@ pub struct Failure {
     pub cause: Arc<dyn Error + Send + Sync>,
 }
 
+/// A server that asks for more patience than this is asked again all the same.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+impl Failure {
+    /// How long the server asked to be left alone.
+    pub(super) fn patience(&self) -> Duration {
+        self.retry_after
+            .unwrap_or_default()
+            .min(LONGEST_RETRY_AFTER)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.cause)

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::event::{End, Event, LossReason, Refusal};
 use super::guard::NOT_HELD;
-use super::machine::{InFlight, Session, State};
+use super::machine::Session;
 use super::pending::{Pending, Request};
 use super::queue::{Publication, SubscriptionState};
+use super::state::{InFlight, State};
 use super::{ExchangeId, Failure, NoReply, Permanence, Recovery, Stage};
 
 /// How often a subscribe without a reply, or with a transient refusal, is sent again.
 const MOST_SUBSCRIBE_FAILURES: u32 = 5;
-/// A server that asks for more patience than this is asked again all the same.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The longest wait between two tries of the first handshake: somebody waits for a server
 /// to come up.
 const LONGEST_FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -117,7 +116,7 @@ impl Session {
             true => delay,
             false => delay.min(LONGEST_FIRST_DELAY),
         };
-        let delay = delay.max(patience(failure));
+        let delay = delay.max(failure.patience());
         if self.may_handshake(now + delay) {
             self.announce(failure, delay);
             self.handshake_again(now, delay);
@@ -128,7 +127,7 @@ impl Session {
 
     /// Announces one more attempt and returns how long to wait for it.
     fn retry(&mut self, failure: &Failure) -> Duration {
-        let delay = self.backoff.next_delay().max(patience(failure));
+        let delay = self.backoff.next_delay().max(failure.patience());
         self.announce(failure, delay);
         delay
     }
@@ -219,14 +218,6 @@ impl Session {
             self.end(End::TightLoop { n_connects, within });
         }
     }
-}
-
-/// How long the server asked to be left alone.
-pub(super) fn patience(failure: &Failure) -> Duration {
-    failure
-        .retry_after
-        .unwrap_or_default()
-        .min(LONGEST_RETRY_AFTER)
 }
 
 pub(super) fn no_reply(request: &Request) -> Failure {

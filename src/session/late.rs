@@ -5,15 +5,8 @@
 use std::time::{Duration, Instant};
 
 use super::event::{Event, LossReason};
-use super::machine::{InFlight, Session, State};
-
-/// How much later than it could a connect left.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Late {
-    by: Duration,
-    /// What the server allowed then: the refusal brings other advice.
-    allowed: Duration,
-}
+use super::machine::Session;
+use super::state::{InFlight, Late, State};
 
 impl Session {
     /// A held connect was answered. What it took beyond the hold, its answer was not taken.

@@ -5,15 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json};
 
-use super::authorisation::Unauthorised;
 use super::backoff::Backoff;
 use super::event::{End, Event, LossReason, PublishId};
-use super::failures::patience;
-use super::guard::{HandshakeGuard, LoopGuard};
-use super::hold::HoldGuard;
-use super::late::Late;
+use super::guard::{HandshakeGuard, HoldGuard, LoopGuard};
 use super::pending::Pending;
 use super::queue::{Publication, Subscription, SubscriptionState};
+use super::state::{Established, InFlight, Late, State};
 use super::{Connects, ExchangeId, Recovery, Settings};
 
 /// Room for events that is kept while there are none.
@@ -59,54 +56,6 @@ pub struct Session {
     next_id: u64,
     next_exchange: u64,
     next_publish: u64,
-}
-
-#[derive(Debug)]
-pub(super) enum State {
-    Idle,
-    /// No session: handshake at this time.
-    Unconnected {
-        handshake_at: Instant,
-    },
-    Handshaking,
-    /// No session, and the credentials are refused: others are waited for.
-    Unauthorised(Unauthorised),
-    Established(Established),
-    /// A disconnect has to be sent, or is under way.
-    Disconnecting {
-        client_id: String,
-        n_sent: u32,
-    },
-    Ended,
-}
-
-/// What a session knows between its handshake and its loss.
-#[derive(Debug)]
-pub(super) struct Established {
-    pub(super) client_id: String,
-    pub(super) since: Instant,
-    /// When to send the next connect.
-    pub(super) connect_at: Option<Instant>,
-    /// Whether the next connect may be held. The first one and the first after a failure ask
-    /// for an answer at once (Faye and cometd-nodejs hold even the first).
-    pub(super) may_hold: bool,
-    pub(super) late: Late,
-    /// Connects that failed in a row.
-    pub(super) n_failed: u32,
-    /// Whether anything but the handshake was successful.
-    pub(super) was_used: bool,
-    pub(super) is_connected: bool,
-}
-
-/// A request on its way.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    pub(super) exchange: ExchangeId,
-    pub(super) epoch: u32,
-    pub(super) sent: Instant,
-    pub(super) may_be_held: bool,
-    /// Messages that had been delivered until then.
-    pub(super) n_delivered_before: u64,
 }
 
 impl Session {
@@ -319,7 +268,7 @@ impl Session {
         }
         let advised = match &reason {
             LossReason::Reply(reply) => reply.advice().and(self.advice.interval),
-            LossReason::Silence(failure) => Some(patience(failure)),
+            LossReason::Silence(failure) => Some(failure.patience()),
         };
         self.events.push_back(Event::SessionLost { reason, age });
         self.forget_subscriptions();

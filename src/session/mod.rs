@@ -38,6 +38,7 @@ mod queue;
 mod replies;
 mod requests;
 mod settings;
+mod state;
 #[cfg(test)]
 mod tests;
 

@@ -5,8 +5,9 @@ use std::time::Instant;
 use crate::protocol::{ConnectionType, Message};
 
 use super::event::{End, LossReason};
-use super::machine::{InFlight, Session, State};
+use super::machine::Session;
 use super::pending::{Pending, Request};
+use super::state::{InFlight, State};
 use super::{Connects, ExchangeId, Failure};
 
 impl Session {

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{Advice, Kind, Message, Reconnect};
 
-use super::authorisation::Refused;
 use super::event::{End, Event, LossReason, Refusal, Replayed};
 use super::extension::Delivery;
 use super::failures::no_reply;
-use super::hold::Cut;
-use super::machine::{InFlight, Session, State};
+use super::guard::Cut;
+use super::machine::Session;
 use super::pending::{Pending, Request, take_answered};
 use super::queue::{Publication, Subscription, SubscriptionState};
+use super::state::{InFlight, Refused, State};
 use super::{ExchangeId, Failure, Permanence, Recovery, Stage};
 
 /// How often a publish is sent again that the server refused for want of a session.

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use crate::protocol::{ConnectionType, Json, Message, MessageBuilder, VERSION, encoded_len};
 
 use super::extension;
-use super::machine::{InFlight, Session, State};
+use super::machine::Session;
 use super::pending::{Pending, Request};
 use super::queue::{Subscription, SubscriptionState};
+use super::state::{InFlight, State};
 use super::{Lane, Transmit};
 
 /// The answer to a connect with this advice comes at once: CometD, cometd-nodejs and Faye
