@@ -136,8 +136,12 @@ impl Transport for Wire {
                 self.usage = Usage::Idle {
                     since: Instant::now(),
                 };
+                // A server that refuses a request may close behind it without a word: Jetty 12.1
+                // does after HTTP 414. The next publish must not be the one to find out.
+                let status = ledger::with(|it| it.trace.status).flatten();
+                let is_welcome = !matches!(status, Some(400 | 408 | 413 | 414 | 431));
                 // Under TLS what is left can be the server's goodbye.
-                self.broken.is_none() && self.buffers.input().is_empty()
+                is_welcome && self.broken.is_none() && self.buffers.input().is_empty()
             }
             Usage::Idle { since } => {
                 let max_idle = ledger::with(|it| it.max_idle).unwrap_or_default();
