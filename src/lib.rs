@@ -1,13 +1,14 @@
 //! The Bayeux protocol, from the client's side and from the server's.
 //!
 //! ```text
-//! protocol <- session <- transport <- client
+//! protocol <- session <- transport <- client <- bench
 //! protocol <- server
 //! protocol <- recording, redaction, filter
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.
 
+pub mod bench;
 pub mod client;
 #[cfg(feature = "jq")]
 pub mod filter;

@@ -1,0 +1,290 @@
+//! When a publisher's turns come: an absolute schedule that waits for nobody, or one turn after
+//! the other.
+
+use std::time::Duration;
+
+use super::plan::{Plan, Rate, Stop};
+
+/// The turns of one publisher. All times are on the run's clock, which starts with the first
+/// message.
+#[derive(Clone, Debug)]
+pub struct Pacer {
+    rule: Rule,
+    warmup: Duration,
+    batch: u64,
+    /// Messages of this publisher that are yet to come after the warm-up, where they are counted.
+    n_left: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    /// Turn `next` of all publishers together is this one's, and then each `n_publishers`th.
+    Schedule {
+        next: u64,
+        n_publishers: u64,
+        /// Between two turns of all publishers.
+        period: f64,
+        end: Option<Duration>,
+    },
+    /// A turn whenever the publisher is ready.
+    Ready { end: Option<Duration> },
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Due {
+    /// A turn at this time, which may have passed.
+    At(Duration),
+    /// As soon as the publisher is ready.
+    WhenReady,
+    /// Nothing any more.
+    Never,
+}
+
+/// One request's worth of messages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Turn {
+    /// When they were to be sent.
+    pub intended: Duration,
+    /// How many.
+    pub n_messages: u64,
+    /// Whether they count.
+    pub phase: Phase,
+}
+
+/// Whether a message counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// It does not.
+    Warmup,
+    /// It does.
+    Measured,
+}
+
+impl Phase {
+    /// The phase in which a message is to be sent at this time.
+    pub fn at(intended: Duration, warmup: Duration) -> Self {
+        match intended < warmup {
+            true => Self::Warmup,
+            false => Self::Measured,
+        }
+    }
+}
+
+impl Pacer {
+    /// The turns of one of the plan's publishers.
+    pub fn new(plan: &Plan, publisher: usize) -> Self {
+        let (publisher, n_publishers) = (publisher as u64, plan.n_publishers as u64);
+        let batch = plan.batch as u64;
+        let end = match plan.stop {
+            Stop::After(duration) => Some(plan.warmup + duration),
+            Stop::Count(_) => None,
+        };
+        match plan.rate {
+            Rate::Fixed(rate) => {
+                let period = plan.batch as f64 / rate;
+                let mut pacer = Self {
+                    rule: Rule::Schedule {
+                        next: publisher,
+                        n_publishers,
+                        period,
+                        end,
+                    },
+                    warmup: plan.warmup,
+                    batch,
+                    n_left: u64::MAX,
+                };
+                if let Stop::Count(count) = plan.stop {
+                    // The first turn after the warm-up is somebody's, and so on from there.
+                    let first = first_turn(plan.warmup, period);
+                    let place = (publisher + n_publishers - first % n_publishers) % n_publishers;
+                    pacer.n_left = share(count, batch, place, n_publishers);
+                }
+                pacer
+            }
+            Rate::Max => Self {
+                rule: Rule::Ready { end },
+                warmup: plan.warmup,
+                batch,
+                n_left: match plan.stop {
+                    Stop::After(_) => u64::MAX,
+                    Stop::Count(count) => share(count, batch, publisher, n_publishers),
+                },
+            },
+        }
+    }
+
+    /// What is due next.
+    pub fn due(&self) -> Due {
+        if self.n_left == 0 {
+            return Due::Never;
+        }
+        match self.rule {
+            Rule::Schedule {
+                next, period, end, ..
+            } => {
+                let at = time_of(next, period);
+                match end.is_some_and(|end| at >= end) {
+                    true => Due::Never,
+                    false => Due::At(at),
+                }
+            }
+            Rule::Ready { .. } => Due::WhenReady,
+        }
+    }
+
+    /// Takes the turn that is due; nothing if its time has not come, or there is none.
+    pub fn take(&mut self, now: Duration) -> Option<Turn> {
+        let (due, warmup) = (self.due(), self.warmup);
+        let intended = match (due, &mut self.rule) {
+            (
+                Due::At(at),
+                Rule::Schedule {
+                    next, n_publishers, ..
+                },
+            ) if at <= now => {
+                *next += *n_publishers;
+                at
+            }
+            (Due::WhenReady, Rule::Ready { end }) if end.is_none_or(|end| now < end) => now,
+            (_, _) => return None,
+        };
+        let phase = Phase::at(intended, warmup);
+        let n_messages = match phase {
+            Phase::Warmup => self.batch,
+            Phase::Measured => self.batch.min(self.n_left),
+        };
+        if phase == Phase::Measured && self.n_left != u64::MAX {
+            self.n_left -= n_messages;
+        }
+        Some(Turn {
+            intended,
+            n_messages,
+            phase,
+        })
+    }
+
+    /// Whether there will be no turn any more.
+    pub fn is_over(&self, now: Duration) -> bool {
+        match (self.due(), &self.rule) {
+            (Due::Never, _) => true,
+            (Due::WhenReady, Rule::Ready { end: Some(end) }) => now >= *end,
+            (_, _) => false,
+        }
+    }
+}
+
+fn time_of(turn: u64, period: f64) -> Duration {
+    // A century, beyond which no sum overflows; nobody waits for it.
+    const LONGEST: f64 = 3.2e9;
+    Duration::from_secs_f64((turn as f64 * period).min(LONGEST))
+}
+
+/// The first turn that is not within the warm-up.
+fn first_turn(warmup: Duration, period: f64) -> u64 {
+    let mut turn = (warmup.as_secs_f64() / period) as u64;
+    // Rounding may be off by one, either way.
+    turn = turn.saturating_sub(1);
+    while time_of(turn, period) < warmup {
+        turn += 1;
+    }
+    turn
+}
+
+/// How many of `count` messages belong to the publisher at this place, when batches go round.
+fn share(count: u64, batch: u64, place: u64, n_publishers: u64) -> u64 {
+    let (n_full, rest) = (count / batch, count % batch);
+    let n_own = n_full / n_publishers + u64::from(place < n_full % n_publishers);
+    let has_rest = n_full % n_publishers == place;
+    n_own * batch + if has_rest { rest } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::tests::plan;
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn turns(plan: &Plan, publisher: usize) -> Vec<Turn> {
+        let mut pacer = Pacer::new(plan, publisher);
+        let end = Duration::from_secs(3600);
+        std::iter::from_fn(|| pacer.take(end)).collect()
+    }
+
+    #[test]
+    fn the_schedule_does_not_wait_for_anybody() {
+        let plan = Plan {
+            rate: Rate::Fixed(10.0),
+            stop: Stop::After(1000 * MS),
+            warmup: 200 * MS,
+            ..plan()
+        };
+        let mut pacer = Pacer::new(&plan, 0);
+        assert_eq!(pacer.due(), Due::At(Duration::ZERO));
+        assert_eq!(pacer.take(350 * MS).unwrap().phase, Phase::Warmup);
+        assert_eq!(pacer.take(350 * MS).unwrap().intended, 100 * MS);
+        let third = pacer.take(350 * MS).unwrap();
+        assert_eq!((third.intended, third.phase), (200 * MS, Phase::Measured));
+        assert_eq!(pacer.take(350 * MS).unwrap().intended, 300 * MS);
+        assert_eq!(pacer.take(350 * MS), None);
+        assert_eq!(pacer.due(), Due::At(400 * MS));
+        assert_eq!(turns(&plan, 0).len(), 12);
+    }
+
+    #[test]
+    fn publishers_take_turns_and_together_reach_the_rate() {
+        let plan = Plan {
+            n_publishers: 3,
+            batch: 10,
+            rate: Rate::Fixed(1000.0),
+            stop: Stop::After(1000 * MS),
+            warmup: Duration::ZERO,
+            ..plan()
+        };
+        let mut times: Vec<_> = (0..3).flat_map(|it| turns(&plan, it)).collect();
+        times.sort_by_key(|it| it.intended);
+        assert_eq!(times.len(), 100);
+        for (n, turn) in times.iter().enumerate() {
+            assert_eq!(turn.intended.as_millis(), n as u128 * 10);
+        }
+    }
+
+    #[test]
+    fn a_count_is_exact_however_it_is_shared() {
+        for n_publishers in [1, 2, 3, 7] {
+            for (count, batch) in [(1, 1), (100, 1), (100, 7), (5, 10), (21, 3)] {
+                for rate in [Rate::Fixed(130.0), Rate::Max] {
+                    let plan = Plan {
+                        n_publishers,
+                        batch,
+                        rate,
+                        stop: Stop::Count(count),
+                        warmup: 50 * MS,
+                        ..plan()
+                    };
+                    let of_all = (0..n_publishers).flat_map(|it| turns(&plan, it));
+                    let measured = of_all.filter(|it| it.phase == Phase::Measured);
+                    let n_messages: u64 = measured.map(|it| it.n_messages).sum();
+                    assert_eq!(n_messages, count, "{plan:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_schedule_a_turn_comes_when_the_publisher_is_ready() {
+        let plan = Plan {
+            rate: Rate::Max,
+            stop: Stop::After(100 * MS),
+            warmup: 10 * MS,
+            ..plan()
+        };
+        let mut pacer = Pacer::new(&plan, 0);
+        assert_eq!(pacer.due(), Due::WhenReady);
+        assert_eq!(pacer.take(5 * MS).unwrap().phase, Phase::Warmup);
+        assert_eq!(pacer.take(50 * MS).unwrap().intended, 50 * MS);
+        assert_eq!(pacer.take(110 * MS), None);
+        assert!(pacer.is_over(110 * MS) && !pacer.is_over(109 * MS));
+    }
+}

@@ -1,0 +1,299 @@
+//! What a run is to do: who is there, who publishes what and when, and when it ends.
+
+use std::time::Duration;
+
+use crate::protocol::{Channel, ChannelPattern};
+
+use super::payload::Payload;
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where messages go: this channel, or `CHANNEL/0`, `CHANNEL/1`, ... where there are several.
+    pub channel: Channel,
+    /// Sessions that subscribe.
+    pub n_clients: usize,
+    /// Sessions that publish, beside the clients.
+    pub n_publishers: usize,
+    /// Channels; CometD's load client calls them rooms.
+    pub n_channels: usize,
+    /// Channels that each client subscribes to.
+    pub n_per_client: usize,
+    /// How fast messages are published.
+    pub rate: Rate,
+    /// When publishing ends.
+    pub stop: Stop,
+    /// How long messages are published before they count.
+    pub warmup: Duration,
+    /// How long missing deliveries are waited for at the end.
+    pub drain: Duration,
+    /// What a message carries.
+    pub payload: Payload,
+    /// Messages that a publisher sends in one request.
+    pub batch: usize,
+    /// Handshakes a second at the start.
+    pub ramp: f64,
+    /// Clients a second that disconnect and come back.
+    pub churn: f64,
+}
+
+/// How fast messages are published.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// Messages a second by all publishers together, on a schedule that does not wait for the
+    /// server: the open model.
+    Fixed(f64),
+    /// Each publisher sends its next batch as soon as the last one is acknowledged: the closed
+    /// model.
+    Max,
+}
+
+/// When publishing ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stop {
+    /// After this time, warm-up not counted.
+    After(Duration),
+    /// After this many messages, those of the warm-up not counted.
+    Count(u64),
+}
+
+/// A plan that cannot be carried out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Nobody is there.
+    #[error("neither clients nor publishers")]
+    Nobody,
+    /// A number that has to be positive is not.
+    #[error("{what} must be more than 0")]
+    NotPositive {
+        /// Which.
+        what: &'static str,
+    },
+    /// Some channels would have no subscriber.
+    #[error(
+        "{n_channels} channels are more than {n_clients} clients on {n_per_client} channels each can fill"
+    )]
+    EmptyChannels {
+        /// Channels.
+        n_channels: usize,
+        /// Clients.
+        n_clients: usize,
+        /// Channels of each client.
+        n_per_client: usize,
+    },
+    /// A client cannot be subscribed to a channel twice.
+    #[error("{n_per_client} channels a client are more than the {n_channels} there are")]
+    TooFewChannels {
+        /// Channels of each client.
+        n_per_client: usize,
+        /// Channels.
+        n_channels: usize,
+    },
+    /// More than the counters of a run can hold.
+    #[error("{what} must be at most {most}")]
+    TooMany {
+        /// What.
+        what: &'static str,
+        /// The most.
+        most: usize,
+    },
+}
+
+/// More sessions than a machine has ports, and few enough for 32 bits of any product below.
+const MOST_SESSIONS: usize = 1_000_000;
+/// More messages a second than any server takes.
+const FASTEST: f64 = 10_000_000.0;
+
+impl Plan {
+    /// Whether the plan can be carried out.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(&self) -> Result<(), PlanError> {
+        let positive = |is_positive, what| match is_positive {
+            true => Ok(()),
+            false => Err(PlanError::NotPositive { what }),
+        };
+        let at_most = |n, most, what| match n <= most {
+            true => Ok(()),
+            false => Err(PlanError::TooMany { what, most }),
+        };
+        at_most(self.n_clients, MOST_SESSIONS, "the number of clients")?;
+        at_most(self.n_publishers, MOST_SESSIONS, "the number of publishers")?;
+        at_most(self.n_channels, MOST_SESSIONS, "the number of channels")?;
+        at_most(self.batch, 10_000, "the batch")?;
+        if self.n_sessions() == 0 {
+            return Err(PlanError::Nobody);
+        }
+        positive(self.n_channels > 0, "the number of channels")?;
+        positive(self.n_per_client > 0, "the number of channels a client")?;
+        positive(self.batch > 0, "the batch")?;
+        positive(self.ramp > 0.0, "the ramp")?;
+        positive(self.churn >= 0.0, "the churn")?;
+        match self.rate {
+            Rate::Fixed(rate) => {
+                positive(rate > 0.0, "the rate")?;
+                at_most(rate.ceil() as usize, FASTEST as usize, "the rate")?;
+            }
+            Rate::Max => {}
+        }
+        match self.stop {
+            Stop::After(duration) => positive(!duration.is_zero(), "the duration")?,
+            Stop::Count(count) => positive(count > 0, "the count")?,
+        }
+        if self.n_per_client > self.n_channels {
+            return Err(PlanError::TooFewChannels {
+                n_per_client: self.n_per_client,
+                n_channels: self.n_channels,
+            });
+        }
+        if self.n_clients > 0 && self.n_channels > self.n_clients * self.n_per_client {
+            return Err(PlanError::EmptyChannels {
+                n_channels: self.n_channels,
+                n_clients: self.n_clients,
+                n_per_client: self.n_per_client,
+            });
+        }
+        Ok(())
+    }
+
+    /// Clients and publishers.
+    pub fn n_sessions(&self) -> usize {
+        self.n_clients + self.n_publishers
+    }
+
+    /// The channels that a client subscribes to: neighbours, so that all are equally full.
+    pub fn channels_of(&self, client: usize) -> impl Iterator<Item = usize> + use<> {
+        let n_channels = self.n_channels;
+        let first = client * self.n_per_client;
+        (first..first + self.n_per_client).map(move |it| it % n_channels)
+    }
+
+    /// How many clients subscribe to a channel.
+    pub fn n_members(&self, channel: usize) -> usize {
+        let n_memberships = self.n_clients * self.n_per_client;
+        let is_one_more = channel < n_memberships % self.n_channels;
+        n_memberships / self.n_channels + usize::from(is_one_more)
+    }
+
+    /// The channel of a publisher's nth message: one after the other, each publisher beginning
+    /// elsewhere.
+    pub fn channel_of(&self, publisher: usize, nth: u64) -> usize {
+        let n_channels = self.n_channels as u64;
+        ((publisher as u64 + nth) % n_channels) as usize
+    }
+
+    /// The names of all channels.
+    pub fn channels(&self) -> Vec<Channel> {
+        match self.n_channels {
+            1 => vec![self.channel.clone()],
+            n_channels => (0..n_channels)
+                .map(|it| {
+                    let name = format!("{}/{it}", self.channel.as_str());
+                    name.parse().expect("a channel and a number are a channel")
+                })
+                .collect(),
+        }
+    }
+
+    /// The patterns that the clients subscribe to, one for each channel.
+    pub fn patterns(&self) -> Vec<ChannelPattern> {
+        self.channels()
+            .into_iter()
+            .map(ChannelPattern::from)
+            .collect()
+    }
+
+    /// Deliveries a second, where the rate is known: what the server is loaded with.
+    pub fn deliveries_per_second(&self) -> Option<f64> {
+        let Rate::Fixed(rate) = self.rate else {
+            return None;
+        };
+        let n_memberships = (self.n_clients * self.n_per_client) as f64;
+        Some(rate * n_memberships / self.n_channels as f64)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::bench) fn plan() -> Plan {
+        Plan {
+            channel: "/bench".parse().unwrap(),
+            n_clients: 10,
+            n_publishers: 1,
+            n_channels: 1,
+            n_per_client: 1,
+            rate: Rate::Fixed(100.0),
+            stop: Stop::After(Duration::from_secs(10)),
+            warmup: Duration::from_secs(2),
+            drain: Duration::from_secs(5),
+            payload: Payload::of_size(64).unwrap(),
+            batch: 1,
+            ramp: 1000.0,
+            churn: 0.0,
+        }
+    }
+
+    #[test]
+    fn members_are_those_who_subscribe() {
+        for (n_clients, n_channels, n_per_client) in
+            [(10, 3, 1), (7, 5, 2), (4, 4, 4), (100, 10, 1)]
+        {
+            let plan = Plan {
+                n_clients,
+                n_channels,
+                n_per_client,
+                ..plan()
+            };
+            plan.check().unwrap();
+            let mut n_members = vec![0; n_channels];
+            for client in 0..n_clients {
+                let channels: Vec<_> = plan.channels_of(client).collect();
+                channels.iter().for_each(|&it| n_members[it] += 1);
+            }
+            let expected: Vec<_> = (0..n_channels).map(|it| plan.n_members(it)).collect();
+            assert_eq!(n_members, expected);
+        }
+    }
+
+    #[test]
+    fn several_channels_have_numbers() {
+        let plan = Plan {
+            n_channels: 2,
+            ..plan()
+        };
+        let names: Vec<_> = plan.channels().iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["/bench/0", "/bench/1"]);
+        assert_eq!((plan.channel_of(0, 0), plan.channel_of(1, 0)), (0, 1));
+        assert_eq!((plan.channel_of(1, 1), plan.channel_of(1, 2)), (0, 1));
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_refused() {
+        let refused = |change: fn(&mut Plan)| {
+            let mut plan = plan();
+            change(&mut plan);
+            plan.check().unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(|it| it.rate = Rate::Fixed(0.0)),
+            "the rate must be more than 0"
+        );
+        assert_eq!(
+            refused(|it| it.rate = Rate::Fixed(f64::NAN)),
+            "the rate must be more than 0"
+        );
+        assert_eq!(
+            refused(|it| it.n_channels = 11),
+            "11 channels are more than 10 clients on 1 channels each can fill"
+        );
+        assert_eq!(
+            refused(|it| it.n_per_client = 2),
+            "2 channels a client are more than the 1 there are"
+        );
+        assert_eq!(refused(|it| it.batch = 0), "the batch must be more than 0");
+    }
+}

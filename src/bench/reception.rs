@@ -1,0 +1,217 @@
+//! What one client has received of one publisher on one channel, held against the sequence
+//! numbers: nothing is lost that is only late, and nothing counts twice.
+
+use std::ops::Range;
+
+/// One client's receipts from one publisher on one channel.
+#[derive(Clone, Debug, Default)]
+pub struct Reception {
+    /// What was published before the client subscribed.
+    first: u64,
+    /// One more than the highest that arrived.
+    next: u64,
+    /// Rare, so that it costs one word while there is none.
+    odd: Option<Box<Odd>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Odd {
+    /// What is missing below `next`, in order.
+    gaps: Vec<Range<u64>>,
+    /// What was published while the client had no session.
+    outages: Vec<Range<u64>>,
+}
+
+/// What an arrival is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arrival {
+    /// The next one, or one after it.
+    InOrder,
+    /// Not seen before, and behind a later one.
+    OutOfOrder,
+    /// Seen before.
+    Duplicate,
+    /// Published before the client's subscription was confirmed: nobody could expect it.
+    Early,
+}
+
+/// What came of all that was published.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Balance {
+    /// Those that the client was to receive.
+    pub n_expected: u64,
+    /// Those that it did not.
+    pub n_lost: u64,
+    /// Those of the lost ones that were published while it had no session.
+    pub n_lost_without_session: u64,
+}
+
+impl Reception {
+    /// Of a client whose subscription was confirmed when so many had been published.
+    pub fn since(n_published: u64) -> Self {
+        Self {
+            first: n_published,
+            next: n_published,
+            odd: None,
+        }
+    }
+
+    /// Takes an arrival.
+    pub fn arrived(&mut self, sequence: u64) -> Arrival {
+        if sequence >= self.next {
+            if sequence > self.next {
+                let gap = self.next..sequence;
+                self.odd.get_or_insert_default().gaps.push(gap);
+            }
+            self.next = sequence + 1;
+            return Arrival::InOrder;
+        }
+        if sequence < self.first {
+            return Arrival::Early;
+        }
+        match self.odd.as_mut().is_some_and(|it| it.fill(sequence)) {
+            true => Arrival::OutOfOrder,
+            false => Arrival::Duplicate,
+        }
+    }
+
+    /// The client has a session again after it had none, and so many have been published.
+    pub fn renewed(&mut self, n_published: u64) {
+        if n_published > self.next {
+            let outage = self.next..n_published;
+            self.odd.get_or_insert_default().outages.push(outage);
+        }
+    }
+
+    /// The sum, when so many have been published of which `refused` were not carried out.
+    pub fn balance(&self, n_published: u64, refused: &[u64]) -> Balance {
+        let n_refused = |range: &Range<u64>| {
+            let below = |end: u64| refused.partition_point(|&it| it < end);
+            (below(range.end) - below(range.start)) as u64
+        };
+        let len = |range: &Range<u64>| (range.end - range.start) - n_refused(range);
+        let end = n_published.max(self.next);
+        let tail = self.next..end;
+        let odd = self.odd.as_deref();
+        let gaps = odd.map_or(&[][..], |it| &it.gaps);
+        let outages = odd.map_or(&[][..], |it| &it.outages);
+        let missing = || gaps.iter().chain([&tail]);
+        let in_outage = |range: &Range<u64>| -> u64 {
+            let overlaps = outages.iter().map(|outage| {
+                let overlap = range.start.max(outage.start)..range.end.min(outage.end);
+                if overlap.start < overlap.end {
+                    len(&overlap)
+                } else {
+                    0
+                }
+            });
+            overlaps.sum()
+        };
+        Balance {
+            n_expected: len(&(self.first..end)),
+            n_lost: missing().map(len).sum(),
+            n_lost_without_session: missing().map(in_outage).sum(),
+        }
+    }
+}
+
+impl Odd {
+    /// Takes a number out of the gap that it lies in, if there is one.
+    fn fill(&mut self, sequence: u64) -> bool {
+        let at = self.gaps.partition_point(|gap| gap.end <= sequence);
+        let Some(gap) = self.gaps.get_mut(at) else {
+            return false;
+        };
+        if !gap.contains(&sequence) {
+            return false;
+        }
+        let behind = sequence + 1..gap.end;
+        gap.end = sequence;
+        if gap.is_empty() {
+            self.gaps.remove(at);
+            if !behind.is_empty() {
+                self.gaps.insert(at, behind);
+            }
+        } else if !behind.is_empty() {
+            self.gaps.insert(at + 1, behind);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn late_is_not_lost_and_twice_is_not_two() {
+        let mut reception = Reception::default();
+        let arrivals = [0, 1, 3, 2, 3, 6].map(|it| reception.arrived(it));
+        use Arrival::{Duplicate, InOrder, OutOfOrder};
+        assert_eq!(
+            arrivals,
+            [InOrder, InOrder, InOrder, OutOfOrder, Duplicate, InOrder]
+        );
+        let balance = reception.balance(9, &[]);
+        assert_eq!((balance.n_expected, balance.n_lost), (9, 4));
+    }
+
+    #[test]
+    fn a_client_that_joins_later_expects_what_follows() {
+        let mut reception = Reception::since(5);
+        assert_eq!(reception.arrived(4), Arrival::Early);
+        assert_eq!(reception.arrived(5), Arrival::InOrder);
+        assert_eq!(
+            reception.balance(6, &[]),
+            Balance {
+                n_expected: 1,
+                ..Balance::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_was_refused_or_published_in_an_outage_is_told_apart() {
+        let mut reception = Reception::default();
+        reception.arrived(0);
+        reception.renewed(4);
+        reception.arrived(5);
+        let balance = reception.balance(6, &[2]);
+        assert_eq!(
+            balance,
+            Balance {
+                n_expected: 5,
+                n_lost: 3,
+                n_lost_without_session: 2
+            }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_arrivals_add_up(first in 0..5_u64, arrivals in prop::collection::vec(0..30_u64, 0..60)) {
+            let mut reception = Reception::since(first);
+            let mut seen = BTreeSet::new();
+            for sequence in arrivals {
+                let arrival = reception.arrived(sequence);
+                let expected = match (sequence < first, seen.contains(&sequence)) {
+                    (true, _) => Arrival::Early,
+                    (false, true) => Arrival::Duplicate,
+                    (false, false) if seen.last().is_some_and(|&it| it > sequence) => Arrival::OutOfOrder,
+                    (false, false) => Arrival::InOrder,
+                };
+                prop_assert_eq!(arrival, expected);
+                if sequence >= first {
+                    seen.insert(sequence);
+                }
+            }
+            let balance = reception.balance(30, &[]);
+            prop_assert_eq!(balance.n_expected, 30 - first);
+            prop_assert_eq!(balance.n_lost, 30 - first - seen.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! What a run measured. Its JSON form, with the summary and the verdict beside it, is
+//! `schema/bench.v1.json`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::distribution::Distribution;
+
+/// What one run measured, or several that were merged.
+///
+/// Only what belongs to the measured time is in it, not the warm-up, except for the sessions,
+/// their handshakes and subscribes, the errors, and the traffic.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Run {
+    /// What was asked for.
+    pub config: Config,
+    /// How the sessions fared.
+    pub sessions: Sessions,
+    /// What became of the messages.
+    pub messages: Messages,
+    /// What went over the wire.
+    pub traffic: Traffic,
+    /// How long everything took.
+    pub latency: Latencies,
+    /// Second by second.
+    pub intervals: Vec<Interval>,
+    /// What went wrong, by kind, in the order of the first time.
+    pub errors: Vec<ErrorCount>,
+    /// What the run cost the machine that it ran on.
+    pub client: ClientUse,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Config {
+    /// The server.
+    pub url: String,
+    /// The channel, or what the channels' names begin with.
+    pub channel: String,
+    /// The connection type.
+    pub transport: String,
+    /// `loop` or `threads`.
+    pub engine: String,
+    /// Loops, or threads.
+    pub threads: u64,
+    /// Sessions that subscribe.
+    pub clients: u64,
+    /// Sessions that publish.
+    pub publishers: u64,
+    /// Channels.
+    pub channels: u64,
+    /// Channels that each client subscribes to.
+    pub per_client: u64,
+    /// Messages a second by all publishers together; null for as fast as acknowledged.
+    pub rate: Option<f64>,
+    /// Messages in one request.
+    pub batch: u64,
+    /// Bytes of a message's data.
+    pub size: u64,
+    /// Handshakes a second at the start.
+    pub ramp: f64,
+    /// Clients a second that disconnect and come back.
+    pub churn: f64,
+    /// Seconds before anything counts.
+    pub warmup_s: f64,
+    /// Seconds, where the time was given.
+    pub duration_s: Option<f64>,
+    /// Messages, where their number was given.
+    pub count: Option<u64>,
+    /// The most seconds that missing deliveries are waited for.
+    pub drain_s: f64,
+    /// Whether the ack extension was asked for.
+    pub ack: bool,
+    /// What randomness began with.
+    pub seed: u64,
+}
+
+/// How the sessions fared.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Sessions {
+    /// Clients and publishers.
+    pub wanted: u64,
+    /// Those that were handshaken and subscribed when publishing began.
+    pub up: u64,
+    /// Milliseconds until they were.
+    pub up_ms: f64,
+    /// Successful handshakes, those of lost sessions and of clients that came back included.
+    pub handshakes: u64,
+    /// Sessions that the server did not know any more, and that were renewed.
+    pub renewed: u64,
+    /// Sessions that ended before the run did.
+    pub ended: u64,
+    /// Clients that disconnected and came back, as asked for.
+    pub churned: u64,
+}
+
+/// What became of the messages. `expected` is `delivered` and `lost` together.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Messages {
+    /// Messages that were to be published by the schedule.
+    pub intended: u64,
+    /// Those that were handed to the server, whatever came of it.
+    pub published: u64,
+    /// Those that the server acknowledged.
+    pub acknowledged: u64,
+    /// Those that the server rejected.
+    pub rejected: u64,
+    /// Those whose outcome is unknown, since no reply came.
+    pub unacknowledged: u64,
+    /// Those that were due and never sent, since their publisher was not ready in time.
+    pub unsent: u64,
+    /// Deliveries that were to come: of each message that was not rejected to each client that was
+    /// subscribed when it was sent.
+    pub expected: u64,
+    /// Those that came.
+    pub delivered: u64,
+    /// Those that did not.
+    pub lost: u64,
+    /// Why, as far as is known.
+    pub lost_by: LostBy,
+    /// Deliveries that came again.
+    pub duplicates: u64,
+    /// Deliveries that came after a later one of the same publisher on the same channel.
+    pub out_of_order: u64,
+    /// Deliveries to a client that subscribed after the message was sent, or left before it came.
+    pub undecided: u64,
+    /// Deliveries of another run, or of somebody else, on the same channels.
+    pub foreign: u64,
+}
+
+/// Why deliveries were lost.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct LostBy {
+    /// The client had no session when the message was sent.
+    pub no_session: u64,
+    /// The publish was not acknowledged, so that it may never have reached the server.
+    pub unacknowledged: u64,
+    /// Nothing explains it.
+    pub unexplained: u64,
+}
+
+/// What went over the wire.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Traffic {
+    /// Bytes sent, heads and frames included, TLS and TCP not.
+    pub bytes_out: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Requests, or frames over a websocket, sent.
+    pub requests: u64,
+    /// Responses, or frames, that brought at least one delivery.
+    pub batches: u64,
+    /// Connects that were answered.
+    pub connects: u64,
+    /// Connections opened.
+    pub connections: u64,
+}
+
+/// How long everything took.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Latencies {
+    /// From the wish for a session to its client id: connecting included.
+    pub handshake: Distribution,
+    /// From the request to the confirmation.
+    pub subscribe: Distribution,
+    /// Connects that ask the server to answer at once.
+    pub connect: Distribution,
+    /// From the time when the message was to be sent to its acknowledgement.
+    pub publish: Distribution,
+    /// From the time when the message was to be sent to its delivery.
+    pub delivery: Distribution,
+    /// From the time when the message was sent to its delivery.
+    pub delivery_from_send: Distribution,
+    /// The delivery that took longest.
+    pub slowest: Option<Slowest>,
+}
+
+/// The delivery that took longest.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Slowest {
+    /// Microseconds from the intended time.
+    pub latency: u64,
+    /// The publisher's number, from 0.
+    pub publisher: u64,
+    /// The message's number.
+    pub sequence: u64,
+    /// The client's number, from 0.
+    pub client: u64,
+    /// Seconds from the start of the measured time to the delivery.
+    pub at_s: f64,
+}
+
+/// One second of the measured time or of the drain.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Interval {
+    /// Seconds from the start of the measured time to the start of the interval.
+    pub start_s: f64,
+    /// Messages published.
+    pub published: u64,
+    /// Messages acknowledged.
+    pub acknowledged: u64,
+    /// Deliveries.
+    pub delivered: u64,
+    /// Errors.
+    pub errors: u64,
+    /// From the intended time to the delivery, of the deliveries of this second.
+    pub delivery: Distribution,
+}
+
+/// How often something went wrong.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ErrorCount {
+    /// What went wrong: the same words for the same kind.
+    pub kind: String,
+    /// How often.
+    pub count: u64,
+    /// The first one in full.
+    pub first: String,
+    /// When it happened, in seconds from the start of the measured time; negative before it.
+    pub first_at_s: f64,
+}
+
+/// What the run cost the machine that it ran on.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ClientUse {
+    /// The measured time in seconds, without the drain.
+    pub seconds: f64,
+    /// Processor time in it, user and system.
+    pub cpu_seconds: f64,
+    /// Processors that there are.
+    pub cores: u64,
+    /// How much later than asked for the engine was woken.
+    pub lag: Distribution,
+    /// Open files at the most, and how many may be.
+    pub descriptors: u64,
+    /// How many may be open.
+    pub descriptor_limit: u64,
+    /// Resident memory in MiB when publishing ended.
+    pub rss_mib: f64,
+    /// The most resident memory of the process so far, in MiB.
+    pub rss_peak_mib: f64,
+    /// Why the rate was not reached, if it was not.
+    pub shortfall: Option<Shortfall>,
+    /// Whether the run was interrupted.
+    pub interrupted: bool,
+}
+
+/// Why a rate was not reached.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shortfall {
+    /// This process used up the processor time that it can use.
+    GeneratorCpu,
+    /// Its threads were woken too late: the machine is busy with something else.
+    SchedulerLag,
+    /// Publishers waited for the server's acknowledgements.
+    ServerBackPressure,
+    /// Publishers had no session.
+    NoSession,
+}
+
+impl Run {
+    /// The measured time.
+    pub fn duration(&self) -> Duration {
+        Duration::try_from_secs_f64(self.client.seconds).unwrap_or_default()
+    }
+
+    /// How often something went wrong.
+    pub fn n_errors(&self) -> u64 {
+        self.errors.iter().map(|it| it.count).sum()
+    }
+
+    /// Adds another run: one at the same time on another machine, or one after it.
+    pub fn add(&mut self, other: &Self) {
+        self.sessions.add(&other.sessions);
+        self.messages.add(&other.messages);
+        self.traffic.add(&other.traffic);
+        self.latency.add(&other.latency);
+        self.client.add(&other.client);
+        add_config(&mut self.config, &other.config);
+        for (n, interval) in other.intervals.iter().enumerate() {
+            match self.intervals.get_mut(n) {
+                Some(own) => own.add(interval),
+                None => self.intervals.push(interval.clone()),
+            }
+        }
+        for error in &other.errors {
+            self.add_error(error);
+        }
+    }
+
+    fn add_error(&mut self, error: &ErrorCount) {
+        match self.errors.iter_mut().find(|it| it.kind == error.kind) {
+            Some(own) => {
+                own.count += error.count;
+                if error.first_at_s < own.first_at_s {
+                    own.first.clone_from(&error.first);
+                    own.first_at_s = error.first_at_s;
+                }
+            }
+            None => self.errors.push(error.clone()),
+        }
+        self.errors
+            .sort_by(|one, other| one.first_at_s.total_cmp(&other.first_at_s));
+    }
+
+    /// What thresholds are about, and what a program reads first: names and values, times in
+    /// milliseconds, rates a second. A value that there is not is left out.
+    pub fn summary(&self) -> BTreeMap<&'static str, f64> {
+        let mut summary = BTreeMap::new();
+        let ms = |it: Duration| it.as_nanos() as f64 / 1e6;
+        let delivery = &self.latency.delivery;
+        let of_delivery = [
+            ("p50_ms", delivery.percentile(50.0)),
+            ("p90_ms", delivery.percentile(90.0)),
+            ("p99_ms", delivery.percentile(99.0)),
+            ("p999_ms", delivery.percentile(99.9)),
+            ("p9999_ms", delivery.percentile(99.99)),
+            ("max_ms", delivery.max()),
+            ("mean_ms", delivery.mean()),
+            ("handshake_p99_ms", self.latency.handshake.percentile(99.0)),
+            ("publish_p50_ms", self.latency.publish.percentile(50.0)),
+            ("publish_p99_ms", self.latency.publish.percentile(99.0)),
+        ];
+        summary.extend(
+            of_delivery
+                .into_iter()
+                .filter_map(|(name, it)| Some((name, ms(it?)))),
+        );
+        let messages = &self.messages;
+        let counts = [
+            ("published", messages.published),
+            ("acknowledged", messages.acknowledged),
+            ("rejected", messages.rejected),
+            ("unacknowledged", messages.unacknowledged),
+            ("unsent", messages.unsent),
+            ("expected", messages.expected),
+            ("delivered", messages.delivered),
+            ("lost", messages.lost),
+            ("duplicates", messages.duplicates),
+            ("out_of_order", messages.out_of_order),
+            ("errors", self.n_errors()),
+            ("sessions", self.sessions.up),
+            ("renewed", self.sessions.renewed),
+        ];
+        summary.extend(counts.map(|(name, it)| (name, it as f64)));
+        let seconds = self.client.seconds;
+        if seconds > 0.0 {
+            let rates = [
+                ("publish_rate", messages.published as f64),
+                ("delivery_rate", messages.delivered as f64),
+            ];
+            summary.extend(rates.map(|(name, it)| (name, it / seconds)));
+            let cores = self.client.cores.max(1) as f64;
+            let percent = 100.0 * self.client.cpu_seconds / seconds / cores;
+            summary.insert("cpu_percent", percent);
+        }
+        summary
+    }
+}
+
+/// Sums, field by field; the fields are named once.
+macro_rules! add {
+    ($own:expr, $other:expr, $($field:ident),+) => {
+        $($own.$field += $other.$field;)+
+    };
+}
+
+impl Sessions {
+    fn add(&mut self, other: &Self) {
+        add!(self, other, wanted, up, handshakes, renewed, ended, churned);
+        self.up_ms = self.up_ms.max(other.up_ms);
+    }
+}
+
+impl Messages {
+    fn add(&mut self, other: &Self) {
+        add!(
+            self,
+            other,
+            intended,
+            published,
+            acknowledged,
+            rejected,
+            unacknowledged,
+            unsent,
+            expected,
+            delivered,
+            lost,
+            duplicates,
+            out_of_order,
+            undecided,
+            foreign
+        );
+        add!(
+            self.lost_by,
+            other.lost_by,
+            no_session,
+            unacknowledged,
+            unexplained
+        );
+    }
+}
+
+impl Traffic {
+    /// Adds another's figures.
+    pub fn add(&mut self, other: &Self) {
+        add!(
+            self,
+            other,
+            bytes_out,
+            bytes_in,
+            requests,
+            batches,
+            connects,
+            connections
+        );
+    }
+}
+
+impl Latencies {
+    /// Adds another's samples.
+    pub fn add(&mut self, other: &Self) {
+        self.handshake.add(&other.handshake);
+        self.subscribe.add(&other.subscribe);
+        self.connect.add(&other.connect);
+        self.publish.add(&other.publish);
+        self.delivery.add(&other.delivery);
+        self.delivery_from_send.add(&other.delivery_from_send);
+        let latency = |it: &Option<Slowest>| it.as_ref().map(|it| it.latency);
+        if latency(&other.slowest) > latency(&self.slowest) {
+            self.slowest.clone_from(&other.slowest);
+        }
+    }
+}
+
+impl Interval {
+    /// Adds the same second of another run.
+    pub fn add(&mut self, other: &Self) {
+        add!(self, other, published, acknowledged, delivered, errors);
+        self.delivery.add(&other.delivery);
+    }
+}
+
+impl ClientUse {
+    fn add(&mut self, other: &Self) {
+        add!(
+            self,
+            other,
+            cpu_seconds,
+            cores,
+            descriptors,
+            descriptor_limit,
+            rss_mib
+        );
+        self.rss_peak_mib += other.rss_peak_mib;
+        self.seconds = self.seconds.max(other.seconds);
+        self.lag.add(&other.lag);
+        self.shortfall = self.shortfall.or(other.shortfall);
+        self.interrupted |= other.interrupted;
+    }
+}
+
+fn add_config(own: &mut Config, other: &Config) {
+    add!(own, other, clients, publishers, threads, ramp, churn);
+    own.rate = own.rate.zip(other.rate).map(|(one, other)| one + other);
+    own.count = own.count.zip(other.count).map(|(one, other)| one + other);
+    if own.url != other.url {
+        own.url = format!("{} and {}", own.url, other.url);
+    }
+}
