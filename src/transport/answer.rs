@@ -8,11 +8,11 @@ use ureq::http::header::{self, HeaderMap, HeaderName};
 
 use super::TransportError;
 use super::excerpt::Excerpt;
-use super::ledger::{Ledger, Phase};
+use super::ledger::Ledger;
 use super::retry_after;
+use super::standing::Late;
 use crate::protocol::{Body, DecodeError, Finding, FindingKind, decode};
 use crate::redaction::redact_url;
-use crate::session::Stage;
 
 /// Reads a whole response.
 pub(super) fn read(
@@ -139,91 +139,46 @@ pub(super) fn read_frame(text: &[u8]) -> Result<Body, TransportError> {
 pub(super) fn failure(error: ureq::Error, ledger: &Ledger) -> TransportError {
     use ureq::Error as E;
 
+    let standing = ledger.standing();
     match error {
-        E::Timeout(_) => timeout(ledger),
-        E::Io(error) => io(error, ledger),
+        E::Timeout(_) => timed_out(ledger),
+        E::Io(error) => standing.failed(error),
         E::Decompress(_, source) => match source.kind() {
-            std::io::ErrorKind::UnexpectedEof => cut(ledger),
+            std::io::ErrorKind::UnexpectedEof => standing.cut(),
             _ => TransportError::Compression { source },
         },
         E::BodyExceedsLimit(limit) => TransportError::TooLarge { limit },
         E::LargeResponseHeader(_, limit) => TransportError::HeadTooLarge { limit },
-        E::BodyStalled => cut(ledger),
+        E::BodyStalled => standing.cut(),
         E::Protocol(error) if ledger.response_received > 0 => {
             let reason = error.to_string();
-            strange(ledger).unwrap_or(TransportError::BadHttp { reason })
+            standing
+                .strange()
+                .unwrap_or(TransportError::BadHttp { reason })
         }
         E::Other(inner) => match inner.downcast() {
             Ok(error) => *error,
             Err(source) => TransportError::Http {
                 source,
-                stage: ledger.stage(),
+                stage: standing.stage(),
             },
         },
         error => TransportError::Http {
             source: Box::new(error),
-            stage: ledger.stage(),
+            stage: standing.stage(),
         },
     }
 }
 
-pub(super) fn timeout(ledger: &Ledger) -> TransportError {
-    match ledger.phase {
-        Phase::Connecting if ledger.trace.peer.is_some() => TransportError::TlsTimeout {
-            after: ledger.budget.connect,
-        },
-        Phase::Connecting => TransportError::ConnectTimeout {
-            addresses: Vec::from_iter(ledger.trace.peer),
-            after: ledger.budget.connect,
-        },
-        Phase::Sending | Phase::Awaiting | Phase::Receiving => TransportError::Timeout {
-            waited: ledger.elapsed(),
-            hold: ledger.budget.hold,
-            network: ledger.budget.network,
-            received: ledger.response_received,
-            stage: match ledger.stage() {
-                // Late is not closed: the connection stood.
-                Stage::Unanswered => Stage::Interrupted,
-                stage => stage,
-            },
-        },
-    }
-}
-
-pub(super) fn io(error: std::io::Error, ledger: &Ledger) -> TransportError {
-    match ledger.phase {
-        Phase::Connecting if ledger.trace.peer.is_some() => {
-            TransportError::TlsCut { source: error }
-        }
-        // Setting up a fresh socket failed.
-        Phase::Connecting => TransportError::Send {
-            source: error,
-            stage: ledger.stage(),
-        },
-        _ if ledger.response_received > 0 => strange(ledger).unwrap_or_else(|| cut(ledger)),
-        _ if ledger.is_send_broken => TransportError::Send {
-            source: error,
-            stage: ledger.stage(),
-        },
-        _ => TransportError::Closed { source: error },
-    }
-}
-
-fn cut(ledger: &Ledger) -> TransportError {
-    TransportError::Cut {
-        received: ledger.response_received,
-    }
-}
-
-/// A response that does not begin as one of HTTP: a TLS alert, or another protocol's greeting.
-pub(super) fn strange(ledger: &Ledger) -> Option<TransportError> {
-    match ledger.strange_opening.as_slice() {
-        [] => None,
-        [0x15, 0x03, ..] => Some(TransportError::PlainToTlsPort),
-        opening => Some(TransportError::NotHttp {
-            excerpt: Excerpt::of(opening),
-        }),
-    }
+/// What an exchange is told whose time is over.
+pub(super) fn timed_out(ledger: &Ledger) -> TransportError {
+    ledger.standing().timed_out(Late {
+        addresses: Vec::from_iter(ledger.trace.peer),
+        connect: ledger.budget.connect,
+        waited: ledger.elapsed(),
+        hold: ledger.budget.hold,
+        network: ledger.budget.network,
+    })
 }
 
 /// `Debug` of headers must not show what a cookie is.

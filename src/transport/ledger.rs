@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Capture;
+use super::standing::{Standing, Step, strange_opening};
 use super::trace::Trace;
 use crate::session::Stage;
 
@@ -136,9 +137,8 @@ impl Ledger {
     pub(super) fn response(&mut self, plaintext: &[u8]) {
         if self.response_received == 0 && !plaintext.is_empty() {
             self.trace.first_byte = Some(self.elapsed());
-            let version = &b"HTTP/"[..plaintext.len().min(5)];
-            if !plaintext.starts_with(version) {
-                self.strange_opening = plaintext[..plaintext.len().min(64)].to_vec();
+            if let Some(opening) = strange_opening(plaintext) {
+                self.strange_opening = opening.to_vec();
             }
         }
         self.response_received += plaintext.len() as u64;
@@ -180,12 +180,21 @@ impl Ledger {
 
     /// How far the request got, for an exchange that ended with the connection.
     pub(super) fn stage(&self) -> Stage {
-        if self.request_sent == 0 {
-            Stage::Unsent
-        } else if self.response_received == 0 {
-            Stage::Unanswered
-        } else {
-            Stage::Interrupted
+        self.standing().stage()
+    }
+
+    /// How far the exchange got.
+    pub(super) fn standing(&self) -> Standing<'_> {
+        Standing {
+            step: match self.phase {
+                Phase::Connecting if self.trace.peer.is_some() => Step::Tls,
+                Phase::Connecting => Step::Tcp,
+                Phase::Sending | Phase::Awaiting | Phase::Receiving => Step::Exchange,
+            },
+            sent: self.request_sent,
+            is_send_broken: self.is_send_broken,
+            received: self.response_received,
+            strange_opening: &self.strange_opening,
         }
     }
 }

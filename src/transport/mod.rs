@@ -35,6 +35,7 @@ mod proxy;
 mod resolver;
 mod retry_after;
 mod secret;
+mod standing;
 mod tap;
 mod tls;
 mod trace;

@@ -45,7 +45,8 @@ pub(super) fn of_upgrade(error: Error, tls: &Tls, ledger: &Ledger) -> TransportE
             }))
         }
         Error::Protocol(ProtocolError::HandshakeIncomplete) => {
-            answer::io(io::ErrorKind::UnexpectedEof.into(), ledger)
+            let error = io::ErrorKind::UnexpectedEof.into();
+            ledger.standing().failed(error)
         }
         Error::Io(error) => of_io(error, tls, ledger),
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
@@ -61,7 +62,7 @@ pub(super) fn of_upgrade(error: Error, tls: &Tls, ledger: &Ledger) -> TransportE
                 },
             }
         }
-        error => match answer::strange(ledger) {
+        error => match ledger.standing().strange() {
             Some(error) => error,
             None => TransportError::BadUpgrade {
                 reason: Excerpt::of(error.to_string().as_bytes())
@@ -77,8 +78,8 @@ pub(super) fn of_io(error: io::Error, tls: &Tls, ledger: &Ledger) -> TransportEr
     let by_tls = error.get_ref().and_then(|it| it.downcast_ref());
     match by_tls {
         Some(error) => tls.failure(error, ledger.stage()),
-        None if error.kind() == io::ErrorKind::TimedOut => answer::timeout(ledger),
-        None => answer::io(error, ledger),
+        None if error.kind() == io::ErrorKind::TimedOut => answer::timed_out(ledger),
+        None => ledger.standing().failed(error),
     }
 }
 
