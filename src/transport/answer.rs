@@ -188,6 +188,12 @@ pub(super) fn mark_secrets(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether a server that answers so may close the connection behind it without a word: Jetty
+/// 12.1 does after HTTP 414. The next publish must not be the one to find out.
+pub(super) fn may_close_after(status: u16) -> bool {
+    matches!(status, 400 | 408 | 413 | 414 | 431)
+}
+
 /// The names of the cookies that a response sets.
 pub(super) fn cookie_names(headers: &HeaderMap) -> Vec<String> {
     let cookies = headers.get_all(header::SET_COOKIE).into_iter();

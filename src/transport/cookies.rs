@@ -77,6 +77,11 @@ impl Cookies {
         (!pairs.is_empty()).then_some(value)
     }
 
+    /// Whether time alone changes what is to be sent.
+    pub(super) fn can_expire(&self) -> bool {
+        self.lock().iter_any().any(|it| it.is_persistent())
+    }
+
     /// Those that have not expired.
     pub(super) fn all(&self) -> Vec<Cookie> {
         let url = self.url();

@@ -30,6 +30,8 @@ mod error;
 mod excerpt;
 mod header;
 mod ledger;
+#[allow(dead_code, unused_imports, reason = "for a load, which comes next")]
+pub(crate) mod nonblocking;
 mod polling;
 mod proxy;
 mod resolver;

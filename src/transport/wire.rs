@@ -14,10 +14,10 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-use super::TransportError;
 use super::dialer::{Dialed, Dialer, at_least_a_millisecond};
 use super::ledger::{self, Phase};
 use super::proxy::forward;
+use super::{TransportError, answer};
 
 /// So much of a request is held back to leave in one write: a body of 64 KiB and its head.
 const HELD_BACK: usize = 72 * 1024;
@@ -136,10 +136,8 @@ impl Transport for Wire {
                 self.usage = Usage::Idle {
                     since: Instant::now(),
                 };
-                // A server that refuses a request may close behind it without a word: Jetty 12.1
-                // does after HTTP 414. The next publish must not be the one to find out.
                 let status = ledger::with(|it| it.trace.status).flatten();
-                let is_welcome = !matches!(status, Some(400 | 408 | 413 | 414 | 431));
+                let is_welcome = !status.is_some_and(answer::may_close_after);
                 // Under TLS what is left can be the server's goodbye.
                 is_welcome && self.broken.is_none() && self.buffers.input().is_empty()
             }

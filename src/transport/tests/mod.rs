@@ -6,6 +6,7 @@ mod authority;
 mod authorization;
 mod callback;
 mod connections;
+mod nonblocking;
 mod proxies;
 mod tls;
 #[path = "../../../tests/cli/tls_relay.rs"]
