@@ -18,8 +18,8 @@
 //! deliveries that come without waiting for a connect.
 
 mod layers;
-mod opening;
-mod outcome;
+pub(super) mod opening;
+pub(super) mod outcome;
 mod readiness;
 mod stream;
 #[cfg(test)]
@@ -54,9 +54,9 @@ const CLOSING: Duration = Duration::from_millis(200);
 /// Looking at the clock is enough once a minute when nothing else is to be done.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Control frames after which the owner may look at the clock.
-const MOST_CONTROL_FRAMES: usize = 256;
+pub(super) const MOST_CONTROL_FRAMES: usize = 256;
 /// Pings that may wait for their answer to leave; together they fit in 128 KiB.
-const MOST_UNANSWERED: u32 = 1000;
+pub(super) const MOST_UNANSWERED: u32 = 1000;
 /// TLS and the upgrade fit; see the lanes of a polling client.
 const STACK: usize = 256 * 1024;
 

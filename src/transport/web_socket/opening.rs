@@ -13,7 +13,7 @@ use super::super::cookies::Cookies;
 use super::super::dialer::{Dialed, Dialer};
 use super::super::ledger::{self, Budget, Ledger};
 use super::super::tls::server_name;
-use super::super::{Credential, Settings, Trace, TransportError};
+use super::super::{Credential, Endpoint, Settings, Trace, TransportError};
 use super::layers::Layers;
 use super::outcome;
 use super::stream::Stream;
@@ -125,7 +125,10 @@ impl Opener {
             let error = match failed {
                 Failed::Transport(error) => error,
                 Failed::Io(error) => outcome::of_io(error, &self.settings.tls, &ledger),
-                Failed::Upgrade(error) => outcome::of_upgrade(*error, &self.settings.tls, &ledger),
+                Failed::Upgrade(error) => {
+                    let of_io = |it| outcome::of_io(it, &self.settings.tls, &ledger);
+                    outcome::of_upgrade(*error, ledger.standing(), of_io)
+                }
             };
             if self.dialer.connections.epoch() != epoch {
                 let stage = ledger.stage();
@@ -171,11 +174,7 @@ impl Opener {
     }
 
     fn upgrade(&self, layers: Layers, credential: Option<&Credential>) -> Result<Socket, Failed> {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_frame_size(usize::try_from(self.settings.max_body).ok())
-            .max_message_size(usize::try_from(self.settings.max_body).ok());
+        let config = config(self.settings.max_body);
         let request = self.request(credential);
         ledger::with(Ledger::await_response);
         let upgraded = tungstenite::client::client_with_config(request, layers, Some(config));
@@ -200,37 +199,60 @@ impl Opener {
     }
 
     fn request(&self, credential: Option<&Credential>) -> Request {
-        let endpoint = &self.settings.endpoint;
-        let uri = endpoint.uri();
-        let mut request = Request::new(());
-        // tungstenite wants the scheme of a websocket, and puts the rest on the wire.
-        let scheme = if endpoint.is_tls() { "wss" } else { "ws" };
-        let authority = uri.authority().map_or("", |it| it.as_str());
-        let target = uri.path_and_query().map_or("/", |it| it.as_str());
-        if let Ok(uri) = format!("{scheme}://{authority}{target}").parse() {
-            *request.uri_mut() = uri;
-        }
-        let headers = request.headers_mut();
-        headers.clone_from(&self.headers);
-        let upgrade = [
-            (header::HOST, authority.to_owned()),
-            (header::CONNECTION, "Upgrade".to_owned()),
-            (header::UPGRADE, "websocket".to_owned()),
-            (header::SEC_WEBSOCKET_VERSION, "13".to_owned()),
-            (header::SEC_WEBSOCKET_KEY, generate_key()),
-        ];
-        for (name, value) in upgrade {
-            insert(headers, name, &value);
-        }
+        let mut request = request(
+            &self.settings.endpoint,
+            &self.headers,
+            self.cookies.header().as_ref(),
+        );
         if let Some(credential) = credential {
             let (name, value) = credential.header.parts();
-            headers.insert(name, value.clone());
-        }
-        if let Some(cookies) = self.cookies.header() {
-            headers.insert(header::COOKIE, cookies);
+            request.headers_mut().insert(name, value.clone());
         }
         request
     }
+}
+
+/// The request for an upgrade, with these headers beside those of every upgrade.
+pub(in crate::transport) fn request(
+    endpoint: &Endpoint,
+    of_user: &HeaderMap,
+    cookies: Option<&HeaderValue>,
+) -> Request {
+    let uri = endpoint.uri();
+    let mut request = Request::new(());
+    // tungstenite wants the scheme of a websocket, and puts the rest on the wire.
+    let scheme = if endpoint.is_tls() { "wss" } else { "ws" };
+    let authority = uri.authority().map_or("", |it| it.as_str());
+    let target = uri.path_and_query().map_or("/", |it| it.as_str());
+    if let Ok(uri) = format!("{scheme}://{authority}{target}").parse() {
+        *request.uri_mut() = uri;
+    }
+    let headers = request.headers_mut();
+    headers.clone_from(of_user);
+    let upgrade = [
+        (header::HOST, authority.to_owned()),
+        (header::CONNECTION, "Upgrade".to_owned()),
+        (header::UPGRADE, "websocket".to_owned()),
+        (header::SEC_WEBSOCKET_VERSION, "13".to_owned()),
+        (header::SEC_WEBSOCKET_KEY, generate_key()),
+    ];
+    for (name, value) in upgrade {
+        insert(headers, name, &value);
+    }
+    if let Some(cookies) = cookies {
+        headers.insert(header::COOKIE, cookies.clone());
+    }
+    request
+}
+
+/// How tungstenite is to keep its buffers: small, and nothing held back.
+pub(in crate::transport) fn config(max_body: u64) -> WebSocketConfig {
+    let limit = usize::try_from(max_body).ok();
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_frame_size(limit)
+        .max_message_size(limit)
 }
 
 /// A host and a key are legal values; a user's `Host` header wins, as it does in curl.

@@ -10,6 +10,7 @@ use ureq::http::header::HeaderName;
 use super::super::answer;
 use super::super::excerpt::Excerpt;
 use super::super::ledger::Ledger;
+use super::super::standing::Standing;
 use super::super::{Tls, TransportError, UpgradeRefusal};
 use crate::session::Stage;
 
@@ -23,8 +24,12 @@ const TELLING: [&str; 6] = [
     "sec-websocket-version",
 ];
 
-/// Why an upgrade failed.
-pub(super) fn of_upgrade(error: Error, tls: &Tls, ledger: &Ledger) -> TransportError {
+/// Why an upgrade failed; `of_io` says what an error of the connection means.
+pub(in crate::transport) fn of_upgrade(
+    error: Error,
+    standing: Standing<'_>,
+    of_io: impl FnOnce(io::Error) -> TransportError,
+) -> TransportError {
     match error {
         Error::Http(response) => {
             let (head, body) = response.into_parts();
@@ -46,9 +51,9 @@ pub(super) fn of_upgrade(error: Error, tls: &Tls, ledger: &Ledger) -> TransportE
         }
         Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             let error = io::ErrorKind::UnexpectedEof.into();
-            ledger.standing().failed(error)
+            standing.failed(error)
         }
-        Error::Io(error) => of_io(error, tls, ledger),
+        Error::Io(error) => of_io(error),
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
             TransportError::Subprotocol {
                 reason: match error {
@@ -62,7 +67,7 @@ pub(super) fn of_upgrade(error: Error, tls: &Tls, ledger: &Ledger) -> TransportE
                 },
             }
         }
-        error => match ledger.standing().strange() {
+        error => match standing.strange() {
             Some(error) => error,
             None => TransportError::BadUpgrade {
                 reason: Excerpt::of(error.to_string().as_bytes())
@@ -84,7 +89,7 @@ pub(super) fn of_io(error: io::Error, tls: &Tls, ledger: &Ledger) -> TransportEr
 }
 
 /// Why an open websocket is of no use any more.
-pub(super) fn of_socket(error: Error, tls: &Tls, limit: u64) -> TransportError {
+pub(in crate::transport) fn of_socket(error: Error, tls: &Tls, limit: u64) -> TransportError {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => {
             TransportError::FrameTooLarge { limit }
@@ -112,7 +117,7 @@ pub(super) fn of_socket(error: Error, tls: &Tls, limit: u64) -> TransportError {
 }
 
 /// The server's close frame.
-pub(super) fn of_close(frame: Option<&CloseFrame>) -> TransportError {
+pub(in crate::transport) fn of_close(frame: Option<&CloseFrame>) -> TransportError {
     TransportError::WebSocketClosed {
         code: frame.map(|it| it.code.into()),
         reason: Excerpt::of(frame.map_or("", |it| it.reason.as_str()).as_bytes()),
