@@ -108,7 +108,7 @@ impl Link {
     }
 
     /// How far it has got, with nothing said by either side.
-    fn standing(&self) -> Standing<'static> {
+    pub(super) fn standing(&self) -> Standing<'static> {
         Standing {
             step: self.step,
             sent: 0,

@@ -8,8 +8,9 @@
 //! Http          one keep-alive connection, one exchange at a time
 //!   response    where a response ends
 //! Socket        one websocket
-//!   link        TCP, and TLS where the URL asks for it; the next address if one is of no use
-//!     wire      the socket, asked only when there may be an answer
+//!   upgrade     from HTTP to frames
+//! link          TCP, and TLS where the URL asks for it; the next address if one is of no use
+//!   wire        the socket, asked only when there may be an answer
 //! Target        the server: addresses, the request's first lines, TLS; shared by all threads
 //! Jar           the cookies of one client
 //! ```
@@ -21,9 +22,11 @@ mod http;
 mod jar;
 mod link;
 mod response;
+mod socket;
 mod target;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod wire;
 
 use std::fmt;
@@ -35,6 +38,7 @@ use mio::Registry;
 
 pub(crate) use http::{Http, Progress};
 pub(crate) use jar::Jar;
+pub(crate) use socket::{Incoming, Sent, Socket};
 pub(crate) use target::Target;
 
 /// One read of a socket: most responses are whole in it.

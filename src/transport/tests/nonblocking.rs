@@ -1,6 +1,8 @@
 //! Connections that never block, against servers that do.
 
 mod http;
+mod tls;
+mod web_socket;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +10,7 @@ use std::time::Instant;
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 
-use super::super::nonblocking::{Http, Jar, Progress, Shared, Target};
+use super::super::nonblocking::{Http, Incoming, Jar, Progress, Sent, Shared, Socket, Target};
 use super::*;
 use crate::protocol::Body;
 
@@ -89,6 +91,79 @@ impl Single {
             assert!(matches!(progress, Progress::Pending), "{progress:?}");
             http.is_connected().then_some(())
         });
+    }
+}
+
+/// One client with one websocket.
+struct Client {
+    thread: Thread,
+    jar: Jar,
+    socket: Socket,
+}
+
+impl Client {
+    fn new(settings: &Settings) -> Self {
+        let mut thread = Thread::new(settings);
+        let socket = Socket::connect(&mut thread.shared, None, Token(3)).unwrap();
+        let jar = Jar::default();
+        Self {
+            thread,
+            jar,
+            socket,
+        }
+    }
+
+    fn opened(settings: &Settings) -> Self {
+        let mut client = Self::new(settings);
+        match client.next() {
+            Incoming::Opened => client,
+            incoming => panic!("{incoming:?}"),
+        }
+    }
+
+    fn send(&mut self, messages: &[Message]) -> Sent {
+        self.socket.send(&mut self.thread.shared, messages).unwrap()
+    }
+
+    fn next(&mut self) -> Incoming {
+        let Self {
+            thread,
+            jar,
+            socket,
+        } = self;
+        if let Some(incoming) = socket.next(&mut thread.shared, jar) {
+            return incoming;
+        }
+        thread.wait(|shared, event| {
+            assert_eq!(event.token(), Token(3));
+            socket.handle_ready(event);
+            socket.next(shared, jar)
+        })
+    }
+
+    fn messages(&mut self) -> Vec<String> {
+        match self.next() {
+            Incoming::Messages(body) => body
+                .messages
+                .iter()
+                .map(|it| it.channel().to_owned())
+                .collect(),
+            incoming => panic!("{incoming:?}"),
+        }
+    }
+
+    fn closed(&mut self) -> TransportError {
+        let error = match self.next() {
+            Incoming::Closed(error) => error,
+            incoming => panic!("{incoming:?}"),
+        };
+        assert!(
+            self.socket
+                .next(&mut self.thread.shared, &mut self.jar)
+                .is_none()
+        );
+        assert!(!self.socket.is_open());
+        error
     }
 }
 
