@@ -15,6 +15,7 @@ use super::link::{Link, failure, is_pause};
 use super::response::{Found, Scan};
 use super::{Jar, Shared, Target};
 use crate::protocol::{Body, Message, decode};
+use crate::session::Stage;
 
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
@@ -90,14 +91,19 @@ impl Http {
     }
 
     /// Sends messages in one request; what the system does not take, or not yet, leaves later.
-    /// The connection must not be [busy](Self::is_busy).
+    /// The connection must be [reusable](Self::is_reusable).
     pub(crate) fn send(
         &mut self,
         shared: &mut Shared,
         jar: &mut Jar,
         messages: &[Message],
     ) -> Progress {
-        debug_assert_ne!(self.state, State::Busy, "one request at a time");
+        if self.state != State::Idle {
+            return Progress::Answered(Err(TransportError::Send {
+                source: io::ErrorKind::NotConnected.into(),
+                stage: Stage::Unsent,
+            }));
+        }
         self.state = State::Busy;
         self.sent = 0;
         self.received = 0;

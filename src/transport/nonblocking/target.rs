@@ -18,6 +18,9 @@ use super::super::{Capture, Settings, TransportError};
 use crate::protocol::Message;
 use crate::session::Stage;
 
+/// As many as ureq takes; nobody has more.
+const MOST_ADDRESSES: usize = 16;
+
 /// Where connections lead to and what they send first. All threads share one.
 pub(crate) struct Target {
     pub(super) settings: Settings,
@@ -160,10 +163,6 @@ impl Target {
     pub(super) fn after(&self, nth: usize) -> usize {
         (nth + 1) % self.addresses.len()
     }
-
-    pub(super) fn connect_timeout(&self) -> Duration {
-        self.settings.connect_timeout
-    }
 }
 
 /// The request's first lines; cookies and the body's length follow.
@@ -209,5 +208,7 @@ fn look_up(settings: &Settings) -> Result<Vec<SocketAddr>, TransportError> {
     Ledger::new(budget, Duration::ZERO, Capture::Nothing, 0).open();
     let found = Addresses::of(&settings.endpoint, None).known_or_looked_up();
     Ledger::close();
-    found
+    let mut addresses = found?;
+    addresses.truncate(MOST_ADDRESSES);
+    Ok(addresses)
 }

@@ -210,6 +210,8 @@ fn a_connection_is_not_used_again_when_the_server_closes_it() {
         let mut single = Single::new(&settings(&server.url));
         single.exchange(&[connect()]).unwrap();
         assert!(!single.http.is_reusable() && !single.http.is_busy());
+        let again = single.exchange(&[connect()]).unwrap_err();
+        assert_eq!(again.stage(), Stage::Unsent, "{again:?}");
         server.finish();
     }
 }
