@@ -18,6 +18,10 @@ use crate::protocol::{Channel, Json};
 /// JSON in `ext` and `advice`, of which the parser follows 128 levels.
 const STACK: usize = 512 * 1024;
 
+/// How many connections may wait to be accepted.
+#[cfg(unix)]
+const BACKLOG: i32 = 4096;
+
 /// How long to wait with the next accept when one failed, most often for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,7 +67,7 @@ impl Server {
         if !settings.path.starts_with('/') {
             return Err(ServerError::Path(settings.path));
         }
-        let listener = TcpListener::bind(address).map_err(ServerError::Listen)?;
+        let listener = listen(address).map_err(ServerError::Listen)?;
         let address = listener.local_addr().map_err(ServerError::Listen)?;
         let settings = Arc::new(settings);
         let client_ids = match settings.flavor {
@@ -161,6 +165,15 @@ impl fmt::Debug for Server {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
+}
+
+fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // The standard library lets 128 connections wait to be accepted. Of thousands that come at
+    // once the rest would try again after 1, 3 and 7 s. The system has a limit of its own.
+    #[cfg(unix)]
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
