@@ -189,6 +189,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 fn serve(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> io::Result<()> {
+    // Nobody but this thread adds one.
+    let n_connections = shared.n_connections();
+    if n_connections >= shared.settings.max_connections {
+        let reason = format!("{n_connections} connections are open, and no more are taken");
+        return Err(io::Error::other(reason));
+    }
     // A client that is gone already is its own affair.
     let Ok(connection) = Connection::new(socket, peer).map(Arc::new) else {
         return Ok(());

@@ -104,9 +104,10 @@ pub enum Event<'a> {
         status: u16,
     },
     /// A connection could not be accepted or served, most often for want of file
-    /// descriptors or threads. The server goes on.
+    /// descriptors or threads, or because of
+    /// [`Settings::max_connections`](super::Settings::max_connections). The server goes on.
     AcceptFailed {
-        /// What the operating system said.
+        /// What the operating system said, or that there are too many.
         error: &'a io::Error,
     },
 }

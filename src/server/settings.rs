@@ -59,6 +59,11 @@ pub struct Settings {
     /// The subprotocol of websockets. It is named to clients that offer it; the others get
     /// their websocket without. Default none, as with CometD and Faye.
     pub web_socket_protocol: Option<String>,
+    /// Most connections at a time; beyond it they are closed as soon as they are accepted. Each
+    /// has a thread, which takes four of the mappings that Linux gives a process, 65,530 unless
+    /// told otherwise; where there are none left a thread does not start but ends the process.
+    /// Default 15,000.
+    pub max_connections: usize,
     /// Most sessions at a time; beyond it handshakes are refused. Default 100,000.
     pub max_sessions: usize,
     /// Most patterns that one session may subscribe to. Default 10,000.
@@ -105,6 +110,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,
             web_socket_protocol: None,
+            max_connections: 15_000,
             max_sessions: 100_000,
             max_subscriptions: 10_000,
             max_queue_messages: 100_000,

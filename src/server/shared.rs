@@ -198,6 +198,10 @@ impl Shared {
         self.lock().parked.contains_key(&hold)
     }
 
+    pub(super) fn n_connections(&self) -> usize {
+        self.lock().connections.len()
+    }
+
     pub(super) fn n_sessions(&self) -> usize {
         self.lock().broker.n_sessions()
     }

@@ -552,3 +552,20 @@ fn a_get_that_is_no_callback_polling_is_refused() {
         assert_eq!(events.recv().unwrap(), format!("refused 400: {reason}"));
     }
 }
+
+#[test]
+fn a_connection_too_many_is_closed_and_the_others_go_on() {
+    let (server, events) = observed(Settings {
+        max_connections: 2,
+        ..Settings::default()
+    });
+    let (mut held, _) = Client::held(&server, "/demo");
+    let (mut publisher, client_id) = Client::connected(&server);
+    assert!(Client::new(&server).is_at_end());
+    wait_for(
+        &events,
+        "accept failed: 2 connections are open, and no more are taken",
+    );
+    publisher.exchange(&publish(&client_id, "1"));
+    assert!(held.response().body.contains("'data':1"));
+}
