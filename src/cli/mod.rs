@@ -10,6 +10,7 @@ mod curl;
 mod cursor;
 mod data;
 mod demo;
+mod descriptors;
 mod exit;
 mod expected;
 mod explain;

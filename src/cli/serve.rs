@@ -12,6 +12,7 @@ use bayeux::server::{Event, Fault, Flavor, Observer, Server, ServerError, Settin
 use bayeux::transport::Secret;
 
 use super::conversation::record;
+use super::descriptors;
 use super::exit::{Exit, Stop, root};
 use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};
@@ -85,6 +86,7 @@ impl Serve {
             let error = format!("--fault {fault}: {} does not show it", self.flavor);
             return Err(Stop::usage(error).hint("--flavor salesforce does"));
         }
+        descriptors::raise_limit();
         let (sender, receiver) = sync_channel(MOST_UNTOLD);
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)

@@ -2,9 +2,11 @@
 
 #![cfg(unix)]
 
+use std::net::TcpStream;
+
 use rustix::process::Signal;
 
-use crate::program::{Running, bayeux, snapshot};
+use crate::program::{Running, bayeux, shell, snapshot};
 
 fn serve(options: &[&str]) -> (Running, String) {
     let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
@@ -145,4 +147,19 @@ fn websockets_are_told_as_such_and_why_they_were_closed() {
     ~ the websocket of 127.0.0.1:[port] was closed with 1007: not JSON: expected an array of messages at byte 0
     ~ stopped, 0 sessions were open
     "#);
+}
+
+#[test]
+fn a_soft_limit_of_descriptors_is_raised() {
+    // Not the shell's function `bayeux`, which cannot replace the shell.
+    let program = env!("CARGO_BIN_EXE_bayeux");
+    let script =
+        format!("ulimit -S -n 40; exec '{program}' serve --listen 127.0.0.1:0 -q --path /");
+    let mut serve = shell(&script).start();
+    let url = serve.first_line();
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let _connections: Vec<_> = (0..60)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    assert_eq!(bayeux(["hs", &url]).run().code(), Some(0));
 }
