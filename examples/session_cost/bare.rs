@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::responder::content_length;
+use crate::reply::content_length;
 use crate::{Result, cpu_time, per_request};
 
 /// Microseconds a request of a blocking socket and httparse: one write, one read, one parse.

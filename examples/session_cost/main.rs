@@ -24,6 +24,7 @@
 //! gone; the session is held against the latter, which does the same.
 
 mod bare;
+mod reply;
 mod responder;
 
 use std::error::Error;

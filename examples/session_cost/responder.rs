@@ -4,12 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use bayeux::protocol::meta;
-
 use crate::Result;
-
-/// The length of every body that the responder sends: a typical reply to a connect.
-const BODY: usize = 201;
+use crate::reply::{content_length, is_held, reply};
 
 /// The responder's process, which ends when its standard input does, or here.
 pub(crate) struct Responder {
@@ -83,7 +79,7 @@ fn serve(mut stream: TcpStream) -> Result<()> {
         }
         let request = std::str::from_utf8(&buffer[head..filled])?;
         filled = 0;
-        if request.contains(meta::CONNECT) && !request.contains(r#""timeout":0"#) {
+        if is_held(request) {
             // Held until the client goes away.
             continue;
         }
@@ -110,40 +106,9 @@ fn web_socket(mut stream: TcpStream, key: &[u8]) -> Result<()> {
         let tungstenite::Message::Text(request) = socket.read()? else {
             continue;
         };
-        if request.contains(meta::CONNECT) && !request.contains(r#""timeout":0"#) {
+        if is_held(&request) {
             continue;
         }
         socket.send(tungstenite::Message::text(reply(&request)))?;
     }
-}
-
-/// An accepting reply to the one message of a request, padded to the same length every time.
-fn reply(request: &str) -> String {
-    let field = |name: &str| {
-        let start = request.find(name)? + name.len();
-        request[start..].split('"').next()
-    };
-    let channel = field(r#""channel":""#).unwrap_or(meta::CONNECT);
-    let id = field(r#""id":""#).unwrap_or("0");
-    let only_handshakes_and_connects = match channel {
-        meta::HANDSHAKE => {
-            r#""version":"1.0","clientId":"1cbu67k8ejc2j14sl83m9e5hb2","supportedConnectionTypes":["long-polling"],"#
-        }
-        meta::CONNECT => r#""advice":{"reconnect":"retry","interval":0,"timeout":30000},"#,
-        _ => "",
-    };
-    let start = format!(
-        r#"[{{"channel":"{channel}","id":"{id}","successful":true,{only_handshakes_and_connects}"x":""#
-    );
-    let end = r#""}]"#;
-    let padding = BODY.saturating_sub(start.len() + end.len());
-    format!("{start}{}{end}", "x".repeat(padding))
-}
-
-pub(crate) fn content_length(headers: &[httparse::Header<'_>]) -> Result<usize> {
-    let header = headers
-        .iter()
-        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
-        .ok_or("no content-length")?;
-    Ok(std::str::from_utf8(header.value)?.trim().parse()?)
 }
