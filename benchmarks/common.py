@@ -11,6 +11,13 @@ BAYEUX = os.environ.get("BAYEUX", "target/release/bayeux")
 @contextlib.contextmanager
 def embedded_server():
     """The URL of a `bayeux serve` that ends with the block."""
+    with serving() as (_, url):
+        yield url
+
+
+@contextlib.contextmanager
+def serving():
+    """The process of a `bayeux serve` that ends with the block, and its URL."""
     server = subprocess.Popen(
         [BAYEUX, "serve", "--listen", "127.0.0.1:0", "-q"],
         stdin=subprocess.DEVNULL,
@@ -21,10 +28,19 @@ def embedded_server():
         url = server.stdout.readline().strip()
         if not url.startswith("http://"):
             raise SystemExit(f"bayeux serve printed {url!r} instead of its URL")
-        yield url
+        yield server, url
     finally:
         server.terminate()
         server.wait(10)
+
+
+def resident_kib(pid):
+    """The memory that a process has now; nothing once it has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/status") as status:
+        for line in status:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0
 
 
 def percentile(values, share):
