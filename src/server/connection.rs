@@ -3,6 +3,7 @@
 //! reads and writes.
 
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -36,6 +37,8 @@ pub(super) struct Connection {
 enum Owed {
     Nothing,
     Response,
+    /// And the connection's thread sleeps until it is written.
+    AwaitedResponse,
 }
 
 impl Connection {
@@ -80,7 +83,8 @@ impl Connection {
     /// Waits until no response is owed.
     pub(super) fn wait_until_paid(&self) {
         let mut owed = self.lock();
-        while *owed == Owed::Response {
+        while *owed != Owed::Nothing {
+            *owed = Owed::AwaitedResponse;
             owed = self.paid.wait(owed).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -177,8 +181,11 @@ impl Connection {
     }
 
     fn pay(&self) {
-        *self.lock() = Owed::Nothing;
-        self.paid.notify_all();
+        let owed = mem::replace(&mut *self.lock(), Owed::Nothing);
+        // Telling nobody is a system call too, and nearly always there is nobody.
+        if owed == Owed::AwaitedResponse {
+            self.paid.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Owed> {
