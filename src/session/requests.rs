@@ -46,6 +46,16 @@ impl Session {
             .min()
     }
 
+    /// Whether a message that is published now leaves with the next
+    /// [`poll_transmit`](Self::poll_transmit), before and beside nothing else.
+    pub fn is_free_to_publish(&self, now: Instant) -> bool {
+        matches!(self.state, State::Established(_))
+            && self.lane_send.is_none()
+            && self.send_at.is_none_or(|it| it <= now)
+            && self.pending.len() < MOST_UNANSWERED
+            && !self.has_to_send()
+    }
+
     fn poll_send(&mut self, now: Instant) -> Option<Transmit> {
         if self.lane_send.is_some() {
             return None;
