@@ -1,20 +1,41 @@
 //! Loading a server, and measuring what becomes of the load.
 //!
+//! [`run`] carries out the [`Plan`] in its [`Settings`] and returns what it measured as a [`Run`].
+//!
 //! ```text
-//! plan     who is there, who publishes what, when it ends      (pure)
-//! pacer    when a publisher's turns come                       (pure)
-//! payload  the stamp in every message                          (pure)
-//! reception  what one client got of one publisher's sequence   (pure)
-//! run      what was measured: the results, mergeable
+//! conductor     opens, warms up, measures, drains; puts the results together
+//!   engine      poll loops, each on a thread, with thousands of sessions
+//!   board       what the threads share: orders, clock, what has been published
+//! participant   one session's part: what its events mean, whatever drives it
+//!   plan        who is there, who publishes what, when it ends              (pure)
+//!   pacer       when a publisher's turns come                               (pure)
+//!   payload     the stamp in every message                                  (pure)
+//!   reception   what a client got of a publisher, by sequence numbers       (pure)
+//! recorder      what one thread measures
+//! run           what was measured: the results, which merge without loss    (pure)
 //! ```
+//!
+//! A message carries when it *was to be* sent, by a schedule that waits for nobody; latency counts
+//! from there, so that a server that stalls is seen to stall.
 
+mod board;
+mod conductor;
+mod crew;
 mod distribution;
+mod engine;
 mod pacer;
+mod participant;
 mod payload;
 mod plan;
 mod reception;
+mod recorder;
 mod run;
+mod settings;
+mod system;
+#[cfg(test)]
+mod tests;
 
+pub use conductor::run;
 pub use distribution::{Distribution, NotAHistogram, PERCENTILES};
 pub use pacer::{Due, Pacer, Phase, Turn};
 pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
@@ -24,3 +45,5 @@ pub use run::{
     ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Run, Sessions, Shortfall,
     Slowest, Traffic,
 };
+pub use settings::{BenchError, Capacity, Engine, Interrupt, Limit, Progress, Settings, Stage};
+pub use system::capacity;

@@ -184,6 +184,18 @@ impl Plan {
         ((publisher as u64 + nth) % n_channels) as usize
     }
 
+    /// The number of a channel with this name.
+    pub fn channel_number(&self, name: &str) -> Option<usize> {
+        let rest = name.strip_prefix(self.channel.as_str())?;
+        match self.n_channels {
+            1 => rest.is_empty().then_some(0),
+            n_channels => {
+                let number = rest.strip_prefix('/')?.parse().ok()?;
+                (number < n_channels).then_some(number)
+            }
+        }
+    }
+
     /// The names of all channels.
     pub fn channels(&self) -> Vec<Channel> {
         match self.n_channels {
@@ -267,6 +279,9 @@ pub(super) mod tests {
         };
         let names: Vec<_> = plan.channels().iter().map(ToString::to_string).collect();
         assert_eq!(names, ["/bench/0", "/bench/1"]);
+        let numbers =
+            ["/bench/1", "/bench/2", "/bench", "/bench1"].map(|it| plan.channel_number(it));
+        assert_eq!(numbers, [Some(1), None, None, None]);
         assert_eq!((plan.channel_of(0, 0), plan.channel_of(1, 0)), (0, 1));
         assert_eq!((plan.channel_of(1, 1), plan.channel_of(1, 2)), (0, 1));
     }

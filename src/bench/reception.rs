@@ -44,6 +44,8 @@ pub struct Balance {
     pub n_lost: u64,
     /// Those of the lost ones that were published while it had no session.
     pub n_lost_without_session: u64,
+    /// Those of the other lost ones of which nobody knows whether they reached the server.
+    pub n_lost_unacknowledged: u64,
 }
 
 impl Reception {
@@ -83,36 +85,47 @@ impl Reception {
         }
     }
 
-    /// The sum, when so many have been published of which `refused` were not carried out.
-    pub fn balance(&self, n_published: u64, refused: &[u64]) -> Balance {
-        let n_refused = |range: &Range<u64>| {
-            let below = |end: u64| refused.partition_point(|&it| it < end);
-            (below(range.end) - below(range.start)) as u64
-        };
-        let len = |range: &Range<u64>| (range.end - range.start) - n_refused(range);
-        let end = n_published.max(self.next);
-        let tail = self.next..end;
-        let odd = self.odd.as_deref();
-        let gaps = odd.map_or(&[][..], |it| &it.gaps);
-        let outages = odd.map_or(&[][..], |it| &it.outages);
-        let missing = || gaps.iter().chain([&tail]);
-        let in_outage = |range: &Range<u64>| -> u64 {
-            let overlaps = outages.iter().map(|outage| {
-                let overlap = range.start.max(outage.start)..range.end.min(outage.end);
-                if overlap.start < overlap.end {
-                    len(&overlap)
-                } else {
-                    0
-                }
-            });
-            overlaps.sum()
-        };
-        Balance {
-            n_expected: len(&(self.first..end)),
-            n_lost: missing().map(len).sum(),
-            n_lost_without_session: missing().map(in_outage).sum(),
-        }
+    /// How many may still be on their way.
+    pub fn n_on_their_way(&self, n_published: u64) -> u64 {
+        n_published.saturating_sub(self.next)
     }
+
+    /// One more than the highest number that arrived.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The sum, when so many have been published. `rejected` were not carried out, and
+    /// `unacknowledged` perhaps not; both are in order.
+    pub fn balance(&self, n_published: u64, rejected: &[u64], unacknowledged: &[u64]) -> Balance {
+        let len = |it: &Range<u64>| (it.end - it.start) - n_within(it, rejected);
+        let end = n_published.max(self.next);
+        let odd = self.odd.as_deref();
+        let outages = odd.map_or(&[][..], |it| &it.outages);
+        let mut balance = Balance {
+            n_expected: len(&(self.first..end)),
+            ..Balance::default()
+        };
+        let tail = self.next..end;
+        for missing in odd.map_or(&[][..], |it| &it.gaps).iter().chain([&tail]) {
+            balance.n_lost += len(missing);
+            balance.n_lost_unacknowledged += n_within(missing, unacknowledged);
+            for outage in outages {
+                let overlap = missing.start.max(outage.start)..missing.end.min(outage.end);
+                if !overlap.is_empty() {
+                    balance.n_lost_without_session += len(&overlap);
+                    balance.n_lost_unacknowledged -= n_within(&overlap, unacknowledged);
+                }
+            }
+        }
+        balance
+    }
+}
+
+/// How many of the numbers, which are in order, lie within the range.
+fn n_within(range: &Range<u64>, numbers: &[u64]) -> u64 {
+    let n_below = |end: u64| numbers.partition_point(|&it| it < end);
+    (n_below(range.end) - n_below(range.start)) as u64
 }
 
 impl Odd {
@@ -156,7 +169,7 @@ mod tests {
             arrivals,
             [InOrder, InOrder, InOrder, OutOfOrder, Duplicate, InOrder]
         );
-        let balance = reception.balance(9, &[]);
+        let balance = reception.balance(9, &[], &[]);
         assert_eq!((balance.n_expected, balance.n_lost), (9, 4));
     }
 
@@ -166,7 +179,7 @@ mod tests {
         assert_eq!(reception.arrived(4), Arrival::Early);
         assert_eq!(reception.arrived(5), Arrival::InOrder);
         assert_eq!(
-            reception.balance(6, &[]),
+            reception.balance(6, &[], &[]),
             Balance {
                 n_expected: 1,
                 ..Balance::default()
@@ -180,13 +193,14 @@ mod tests {
         reception.arrived(0);
         reception.renewed(4);
         reception.arrived(5);
-        let balance = reception.balance(6, &[2]);
+        let balance = reception.balance(8, &[2], &[3, 6]);
         assert_eq!(
             balance,
             Balance {
-                n_expected: 5,
-                n_lost: 3,
-                n_lost_without_session: 2
+                n_expected: 7,
+                n_lost: 5,
+                n_lost_without_session: 2,
+                n_lost_unacknowledged: 1,
             }
         );
     }
@@ -209,7 +223,7 @@ mod tests {
                     seen.insert(sequence);
                 }
             }
-            let balance = reception.balance(30, &[]);
+            let balance = reception.balance(30, &[], &[]);
             prop_assert_eq!(balance.n_expected, 30 - first);
             prop_assert_eq!(balance.n_lost, 30 - first - seen.len() as u64);
         }

@@ -30,7 +30,6 @@ mod error;
 mod excerpt;
 mod header;
 mod ledger;
-#[allow(dead_code, unused_imports, reason = "for a load, which comes next")]
 pub(crate) mod nonblocking;
 mod polling;
 mod proxy;

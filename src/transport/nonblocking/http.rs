@@ -180,6 +180,7 @@ impl Http {
     }
 
     /// Whether a request is under way, or waits for the connection.
+    #[cfg(test)]
     pub(crate) fn is_busy(&self) -> bool {
         self.state == State::Busy
     }

@@ -1,0 +1,226 @@
+//! What the threads of a run share: its clock, what has been published, and how far it is.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::payload::RunId;
+use super::plan::Plan;
+use crate::protocol::{Channel, ChannelPattern};
+use crate::session::End;
+
+/// What the threads of a run share.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) plan: Plan,
+    pub(super) channels: Vec<Channel>,
+    pub(super) patterns: Vec<ChannelPattern>,
+    pub(super) run: RunId,
+    /// Since when sessions are being opened.
+    pub(super) begun: Instant,
+    /// When the first message is due.
+    started: OnceLock<Instant>,
+    order: AtomicU8,
+    /// Messages that count, by publisher and channel.
+    published: Box<[AtomicU64]>,
+    /// Subscribers of each channel at this moment.
+    members: Box<[AtomicUsize]>,
+    unpublished: Mutex<Unpublished>,
+    /// How the first session ended that did.
+    first_end: OnceLock<End>,
+    pub(super) progress: Counters,
+}
+
+/// What the sessions have to do.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Order {
+    /// Come up.
+    Open,
+    /// Publish what is due.
+    Publish,
+    /// Disconnect.
+    Leave,
+}
+
+/// Sums over all threads.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// Sessions that are up, or gave up.
+    pub(super) n_up: AtomicUsize,
+    pub(super) n_failed: AtomicUsize,
+    pub(super) n_published: AtomicU64,
+    pub(super) n_expected: AtomicU64,
+    pub(super) n_delivered: AtomicU64,
+    pub(super) n_errors: AtomicU64,
+    /// Publishers that have nothing more to send or to wait for.
+    pub(super) n_done: AtomicUsize,
+}
+
+/// Messages with a number that may not have reached anybody.
+#[derive(Debug, Default)]
+pub(super) struct Unpublished {
+    /// Rejected by the server.
+    rejected: BTreeMap<usize, Vec<u64>>,
+    /// Without a reply.
+    unacknowledged: BTreeMap<usize, Vec<u64>>,
+}
+
+impl Board {
+    pub(super) fn new(plan: Plan, run: RunId, begun: Instant) -> Self {
+        let n_streams = plan.n_publishers * plan.n_channels;
+        let n_channels = plan.n_channels;
+        Self {
+            channels: plan.channels(),
+            patterns: plan.patterns(),
+            plan,
+            run,
+            begun,
+            started: OnceLock::new(),
+            order: AtomicU8::new(Order::Open as u8),
+            published: (0..n_streams).map(|_| AtomicU64::new(0)).collect(),
+            members: (0..n_channels).map(|_| AtomicUsize::new(0)).collect(),
+            unpublished: Mutex::default(),
+            first_end: OnceLock::new(),
+            progress: Counters::default(),
+        }
+    }
+
+    /// Lets publishing begin at this time.
+    pub(super) fn start(&self, at: Instant) {
+        // Called once.
+        let _ = self.started.set(at);
+        self.give(Order::Publish);
+    }
+
+    pub(super) fn give(&self, order: Order) {
+        self.order.store(order as u8, Ordering::Release);
+    }
+
+    pub(super) fn order(&self) -> Order {
+        match self.order.load(Ordering::Acquire) {
+            0 => Order::Open,
+            1 => Order::Publish,
+            _ => Order::Leave,
+        }
+    }
+
+    /// When the run's clock started.
+    pub(super) fn started(&self) -> Option<Instant> {
+        self.started.get().copied()
+    }
+
+    /// Since when messages count.
+    pub(super) fn measured_from(&self) -> Option<Instant> {
+        self.started().map(|it| it + self.plan.warmup)
+    }
+
+    /// The run's clock.
+    pub(super) fn clock(&self, now: Instant) -> Duration {
+        self.started()
+            .map_or(Duration::ZERO, |it| now.saturating_duration_since(it))
+    }
+
+    /// Numbers the next message that counts, and says how many subscribers expect it.
+    pub(super) fn publish(&self, publisher: usize, channel: usize) -> (u64, usize) {
+        let n_members = self.members[channel].load(Ordering::Relaxed);
+        let stream = self.stream(publisher, channel);
+        let sequence = self.published[stream].fetch_add(1, Ordering::Relaxed);
+        (sequence, n_members)
+    }
+
+    /// How many messages that count have been published.
+    pub(super) fn n_published(&self, publisher: usize, channel: usize) -> u64 {
+        self.published[self.stream(publisher, channel)].load(Ordering::Relaxed)
+    }
+
+    /// Whether all publishers have sent everything and have every reply.
+    pub(super) fn is_published(&self) -> bool {
+        let n_done = self.progress.n_done.load(Ordering::Relaxed);
+        n_done >= self.plan.n_publishers
+    }
+
+    /// Whether everything that is to be delivered is.
+    pub(super) fn is_delivered(&self) -> bool {
+        let n_delivered = self.progress.n_delivered.load(Ordering::Relaxed);
+        n_delivered >= self.progress.n_expected.load(Ordering::Relaxed)
+    }
+
+    /// A session ended before it was asked to.
+    pub(super) fn ended(&self, end: &End) {
+        // Only the first one is kept.
+        let _ = self.first_end.set(end.clone());
+    }
+
+    /// How the first session ended that did.
+    pub(super) fn first_end(&self) -> Option<&End> {
+        self.first_end.get()
+    }
+
+    /// So many more deliveries are to come.
+    pub(super) fn expect(&self, n_deliveries: u64) {
+        self.progress
+            .n_expected
+            .fetch_add(n_deliveries, Ordering::Relaxed);
+    }
+
+    /// So many deliveries will not come, and nobody expects them to.
+    pub(super) fn unexpect(&self, n_deliveries: u64) {
+        self.progress
+            .n_expected
+            .fetch_sub(n_deliveries, Ordering::Relaxed);
+    }
+
+    pub(super) fn joined(&self, channel: usize) {
+        self.members[channel].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn left(&self, channel: usize) {
+        self.members[channel].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn rejected(&self, publisher: usize, channel: usize, sequence: u64) {
+        let stream = self.stream(publisher, channel);
+        let mut unpublished = self.unpublished();
+        insert(&mut unpublished.rejected, stream, sequence);
+    }
+
+    pub(super) fn unacknowledged(&self, publisher: usize, channel: usize, sequence: u64) {
+        let stream = self.stream(publisher, channel);
+        let mut unpublished = self.unpublished();
+        insert(&mut unpublished.unacknowledged, stream, sequence);
+    }
+
+    /// Calls back with what was rejected of a publisher's messages on a channel, and what was not
+    /// acknowledged, each in order.
+    pub(super) fn with_unpublished<T>(
+        &self,
+        publisher: usize,
+        channel: usize,
+        call: impl FnOnce(&[u64], &[u64]) -> T,
+    ) -> T {
+        let stream = self.stream(publisher, channel);
+        let unpublished = self.unpublished();
+        let of = |map: &BTreeMap<usize, Vec<u64>>| map.get(&stream).cloned().unwrap_or_default();
+        match unpublished.rejected.is_empty() && unpublished.unacknowledged.is_empty() {
+            true => call(&[], &[]),
+            false => call(&of(&unpublished.rejected), &of(&unpublished.unacknowledged)),
+        }
+    }
+
+    fn unpublished(&self) -> std::sync::MutexGuard<'_, Unpublished> {
+        self.unpublished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stream(&self, publisher: usize, channel: usize) -> usize {
+        publisher * self.plan.n_channels + channel
+    }
+}
+
+fn insert(map: &mut BTreeMap<usize, Vec<u64>>, stream: usize, sequence: u64) {
+    let sequences = map.entry(stream).or_default();
+    let at = sequences.partition_point(|&it| it < sequence);
+    sequences.insert(at, sequence);
+}

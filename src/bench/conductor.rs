@@ -1,0 +1,394 @@
+//! A run from beginning to end: sessions up, warm-up, measured time, drain, and the results.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use super::board::{Board, Order};
+use super::crew::Crew;
+use super::distribution::Distribution;
+use super::engine;
+use super::payload::RunId;
+use super::plan::{Rate, Stop};
+use super::recorder::Recorder;
+use super::run::{ClientUse, Config, Interval, Run, Shortfall};
+use super::settings::{BenchError, Engine, Interrupt, Progress, Settings, Stage};
+use super::system::{Usage, capacity, descriptor_limit, n_cores};
+use crate::session::End;
+
+/// How often the observer is called, and the end looked for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const BETWEEN_CALLS: Duration = Duration::from_millis(200);
+/// A rate is reached if this much of it is.
+const NEARLY: f64 = 0.99;
+/// A run by count ends when nothing has been acknowledged for so long.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(30);
+
+/// Carries out a plan. `observe` is called several times a second, on this thread.
+///
+/// The run ends on time whatever the server does; what did not come up, was not published or
+/// not delivered is in the result.
+///
+/// # Errors
+/// When the run cannot begin, or no session comes up.
+pub fn run(
+    settings: &Settings,
+    interrupt: &Interrupt,
+    observe: &mut dyn FnMut(&Progress),
+) -> Result<Run, BenchError> {
+    settings.plan.check()?;
+    let n_wanted = settings.plan.n_sessions();
+    let capacity = capacity(settings);
+    if n_wanted > capacity.n_sessions {
+        return Err(BenchError::NoRoom { n_wanted, capacity });
+    }
+    let mut settings = settings.clone();
+    settings.sources = settings.sources();
+    let settings = Arc::new(settings);
+    let run_id = RunId::new(settings.seed ^ u64::from(std::process::id()));
+    let board = Board::new(settings.plan.clone(), run_id, Instant::now());
+    let board = Arc::new(board);
+    let (sender, intervals) = channel();
+    let n_threads = match settings.engine {
+        Engine::Loop { n_threads } => n_threads.clamp(1, n_wanted),
+        Engine::Threads => n_wanted,
+    };
+    let crew = match settings.engine {
+        Engine::Loop { .. } => engine::start(&settings, &board, n_threads, &sender)?,
+        Engine::Threads => engine::start(&settings, &board, 1, &sender)?,
+    };
+    drop(sender);
+    let conductor = Conductor {
+        settings: &settings,
+        board: &board,
+        crew: &crew,
+        interrupt,
+        observe,
+        called: None,
+        intervals: Intervals::new(intervals),
+    };
+    let outcome = conductor.conduct();
+    board.give(Order::Leave);
+    crew.wake();
+    let outcome = outcome.map(|(measured, intervals)| (measured, intervals.finish()));
+    let recorders = crew.join();
+    let (measured, intervals) = outcome?;
+    Ok(measured.into_run(&settings, n_threads, recorders, intervals))
+}
+
+struct Conductor<'a> {
+    settings: &'a Settings,
+    board: &'a Board,
+    crew: &'a Crew,
+    interrupt: &'a Interrupt,
+    observe: &'a mut dyn FnMut(&Progress),
+    called: Option<Instant>,
+    intervals: Intervals,
+}
+
+/// What only the conductor knows.
+struct Measured {
+    n_up: usize,
+    up: Duration,
+    seconds: Duration,
+    cpu: Duration,
+    usage: Usage,
+    is_interrupted: bool,
+}
+
+impl Conductor<'_> {
+    fn conduct(mut self) -> Result<(Measured, Intervals), BenchError> {
+        let up = self.open()?;
+        let n_up = self.board.progress.n_up.load(Ordering::Relaxed);
+        if n_up == 0 {
+            let first = self.board.first_end().cloned();
+            let first = Box::new(first.unwrap_or(End::Disconnected));
+            return Err(BenchError::NoSession { first });
+        }
+        let started = Instant::now();
+        self.board.start(started);
+        self.crew.wake();
+        let plan = &self.board.plan;
+        self.wait(Stage::Warmup, Some(plan.warmup), started, |_| false);
+        let (from, before) = (Instant::now(), Usage::now());
+        let end = match (plan.stop, plan.rate) {
+            (Stop::After(duration), _) => Some(duration),
+            (Stop::Count(count), Rate::Fixed(rate)) => {
+                Some(Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX))
+            }
+            (Stop::Count(_), Rate::Max) => None,
+        };
+        let mut standstill = Standstill::new(from);
+        self.wait(Stage::Measuring, end, from, |board| {
+            // With a schedule the time is what was asked for; without one the messages are.
+            end.is_none() && (board.is_published() || standstill.is_over(board))
+        });
+        let (until, usage) = (Instant::now(), Usage::now());
+        self.wait(Stage::Draining, Some(plan.drain), until, |board| {
+            board.is_published() && board.is_delivered()
+        });
+        let measured = Measured {
+            n_up,
+            up,
+            seconds: until - from,
+            cpu: usage.cpu.saturating_sub(before.cpu),
+            usage,
+            is_interrupted: self.interrupt.is_interrupted(),
+        };
+        Ok((measured, self.intervals))
+    }
+
+    /// Waits until every session is up or has given up, for a bounded time.
+    fn open(&mut self) -> Result<Duration, BenchError> {
+        let plan = &self.board.plan;
+        let n_wanted = plan.n_sessions();
+        let ramp = Duration::try_from_secs_f64(n_wanted as f64 / plan.ramp);
+        let transport = &self.settings.transport;
+        let patience = ramp
+            .unwrap_or(Duration::MAX)
+            .saturating_add(transport.connect_timeout + transport.network_timeout);
+        let begun = self.board.begun;
+        self.wait(Stage::Opening, Some(patience), begun, |board| {
+            let progress = &board.progress;
+            let n_up = progress.n_up.load(Ordering::Relaxed);
+            let n_failed = progress.n_failed.load(Ordering::Relaxed);
+            // The first one goes alone.
+            n_up + n_failed >= n_wanted || (n_up == 0 && n_failed > 0)
+        });
+        Ok(begun.elapsed())
+    }
+
+    /// Waits for the time to pass, or something to happen, or an interrupt; tells the observer.
+    fn wait(
+        &mut self,
+        stage: Stage,
+        total: Option<Duration>,
+        since: Instant,
+        mut is_over: impl FnMut(&Board) -> bool,
+    ) {
+        while !is_over(self.board) && !self.interrupt.is_interrupted() {
+            let now = Instant::now();
+            let elapsed = now.saturating_duration_since(since);
+            let left = total.map_or(BETWEEN_LOOKS, |it| it.saturating_sub(elapsed));
+            if left.is_zero() {
+                break;
+            }
+            self.intervals.take();
+            if self.called.is_none_or(|it| now >= it + BETWEEN_CALLS) {
+                self.called = Some(now);
+                let progress = self.progress(stage, elapsed, total);
+                (self.observe)(&progress);
+            }
+            std::thread::sleep(left.min(BETWEEN_LOOKS));
+        }
+        let elapsed = since.elapsed();
+        let progress = self.progress(stage, elapsed, total);
+        (self.observe)(&progress);
+    }
+
+    fn progress(&self, stage: Stage, elapsed: Duration, total: Option<Duration>) -> Progress {
+        let counters = &self.board.progress;
+        Progress {
+            stage,
+            elapsed,
+            total,
+            n_up: counters.n_up.load(Ordering::Relaxed),
+            n_wanted: self.board.plan.n_sessions(),
+            n_published: counters.n_published.load(Ordering::Relaxed),
+            n_delivered: counters.n_delivered.load(Ordering::Relaxed),
+            n_expected: counters.n_expected.load(Ordering::Relaxed),
+            n_errors: counters.n_errors.load(Ordering::Relaxed),
+            p99: self.intervals.delivery.percentile(99.0),
+        }
+    }
+}
+
+/// Notices when nothing moves any more.
+struct Standstill {
+    n_delivered: u64,
+    n_published: u64,
+    since: Instant,
+}
+
+impl Standstill {
+    fn new(now: Instant) -> Self {
+        Self {
+            n_delivered: 0,
+            n_published: 0,
+            since: now,
+        }
+    }
+
+    fn is_over(&mut self, board: &Board) -> bool {
+        let n_delivered = board.progress.n_delivered.load(Ordering::Relaxed);
+        let n_published = board.progress.n_published.load(Ordering::Relaxed);
+        if (n_delivered, n_published) != (self.n_delivered, self.n_published) {
+            *self = Self {
+                n_delivered,
+                n_published,
+                since: Instant::now(),
+            };
+        }
+        self.since.elapsed() > LONGEST_STANDSTILL
+    }
+}
+
+/// The seconds of all threads.
+struct Intervals {
+    receiver: Receiver<(u64, Interval)>,
+    seconds: BTreeMap<u64, Interval>,
+    /// All deliveries of the seconds that are over.
+    delivery: Distribution,
+}
+
+impl Intervals {
+    fn new(receiver: Receiver<(u64, Interval)>) -> Self {
+        Self {
+            receiver,
+            seconds: BTreeMap::new(),
+            delivery: Distribution::default(),
+        }
+    }
+
+    fn take(&mut self) {
+        while let Ok((second, interval)) = self.receiver.try_recv() {
+            self.add(second, &interval);
+        }
+    }
+
+    fn add(&mut self, second: u64, interval: &Interval) {
+        self.delivery.add(&interval.delivery);
+        let own = self.seconds.entry(second).or_insert_with(|| Interval {
+            start_s: second as f64,
+            ..Interval::default()
+        });
+        own.add(interval);
+    }
+
+    /// Waits for the last seconds of all threads. Those in which nothing happened are there.
+    fn finish(mut self) -> Vec<Interval> {
+        while let Ok((second, interval)) = self.receiver.recv() {
+            self.add(second, &interval);
+        }
+        let n_seconds = self.seconds.keys().next_back().map_or(0, |it| it + 1);
+        (0..n_seconds)
+            .map(|second| {
+                let nothing = Interval {
+                    start_s: second as f64,
+                    ..Interval::default()
+                };
+                self.seconds.remove(&second).unwrap_or(nothing)
+            })
+            .collect()
+    }
+}
+
+impl Measured {
+    fn into_run(
+        self,
+        settings: &Settings,
+        n_threads: usize,
+        recorders: Vec<Recorder>,
+        intervals: Vec<Interval>,
+    ) -> Run {
+        let mut run = Run::default();
+        for recorder in recorders {
+            run.add(&recorder.into_run());
+        }
+        run.config = config(settings, n_threads);
+        run.sessions.wanted = settings.plan.n_sessions() as u64;
+        run.sessions.up = self.n_up as u64;
+        run.sessions.up_ms = self.up.as_secs_f64() * 1000.0;
+        run.intervals = intervals;
+        let messages = &mut run.messages;
+        messages.intended = messages.published + messages.unsent;
+        run.client = ClientUse {
+            seconds: self.seconds.as_secs_f64(),
+            cpu_seconds: self.cpu.as_secs_f64(),
+            cores: n_cores() as u64,
+            lag: std::mem::take(&mut run.client.lag),
+            descriptors: self.usage.descriptors,
+            descriptor_limit: descriptor_limit(),
+            rss_mib: self.usage.rss_mib,
+            rss_peak_mib: self.usage.rss_peak_mib,
+            shortfall: None,
+            interrupted: self.is_interrupted,
+        };
+        run.client.shortfall = shortfall(&run, n_threads);
+        run
+    }
+}
+
+/// Why the rate was not reached, if it was not.
+fn shortfall(run: &Run, n_threads: usize) -> Option<Shortfall> {
+    let messages = &run.messages;
+    let seconds = run.client.seconds;
+    let n_in_time: u64 = run
+        .intervals
+        .iter()
+        .filter(|it| it.start_s < seconds)
+        .map(|it| it.published)
+        .sum();
+    run.config.rate?;
+    if n_in_time as f64 >= messages.intended as f64 * NEARLY {
+        return None;
+    }
+    let n_usable = (n_threads as f64).min(run.client.cores as f64);
+    let is_busy = run.client.cpu_seconds > 0.85 * seconds * n_usable;
+    let lag = run.client.lag.percentile(99.0).or(run.client.lag.max());
+    let is_late = lag.is_some_and(|it| it > Duration::from_millis(50));
+    Some(if is_busy {
+        Shortfall::GeneratorCpu
+    } else if is_late {
+        Shortfall::SchedulerLag
+    } else if run.sessions.ended + run.sessions.renewed > 0 || run.sessions.up < run.sessions.wanted
+    {
+        Shortfall::NoSession
+    } else {
+        Shortfall::ServerBackPressure
+    })
+}
+
+fn config(settings: &Settings, n_threads: usize) -> Config {
+    let plan = &settings.plan;
+    let seconds = |it: Duration| it.as_secs_f64();
+    Config {
+        url: settings.transport.endpoint.to_string(),
+        channel: plan.channel.to_string(),
+        transport: settings.connection_type.to_string(),
+        engine: match settings.engine {
+            Engine::Loop { .. } => "loop",
+            Engine::Threads => "threads",
+        }
+        .to_owned(),
+        threads: n_threads as u64,
+        clients: plan.n_clients as u64,
+        publishers: plan.n_publishers as u64,
+        channels: plan.n_channels as u64,
+        per_client: plan.n_per_client as u64,
+        rate: match plan.rate {
+            Rate::Fixed(rate) => Some(rate),
+            Rate::Max => None,
+        },
+        batch: plan.batch as u64,
+        size: plan.payload.len() as u64,
+        ramp: plan.ramp,
+        churn: plan.churn,
+        warmup_s: seconds(plan.warmup),
+        duration_s: match plan.stop {
+            Stop::After(duration) => Some(seconds(duration)),
+            Stop::Count(_) => None,
+        },
+        count: match plan.stop {
+            Stop::After(_) => None,
+            Stop::Count(count) => Some(count),
+        },
+        drain_s: seconds(plan.drain),
+        ack: (settings.extensions)()
+            .iter()
+            .any(|it| format!("{it:?}").starts_with("Ack")),
+        seed: settings.seed,
+    }
+}

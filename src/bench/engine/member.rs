@@ -1,0 +1,141 @@
+//! One simulated session: the session machine, its connections and its part in the run.
+
+use std::time::Instant;
+
+use crate::protocol::Channel;
+use crate::session::{
+    Connects, Credentials, Recovery, Session, Settings as SessionSettings, Stage,
+};
+
+use super::super::board::Board;
+use super::super::participant::{Participant, Role, Who};
+use super::super::recorder::Recorder;
+use super::super::settings::Settings;
+use super::FIRST_HANDSHAKE;
+use super::link::{Context, Input, Link};
+
+/// One simulated session.
+pub(super) struct Member {
+    pub(super) session: Session,
+    pub(super) link: Link,
+    pub(super) participant: Participant,
+    /// When the thread looks at it at the latest.
+    pub(super) timer: Option<Instant>,
+    /// Whether its next turn is on the thread's list.
+    pub(super) is_scheduled: bool,
+    /// Whether the run knows that it is up or never will be.
+    pub(super) is_counted: bool,
+    /// Whether it is asked to leave.
+    pub(super) is_leaving: bool,
+}
+
+impl Member {
+    /// A session that begins now.
+    pub(super) fn open(settings: &Settings, board: &Board, who: Who, now: Instant) -> Self {
+        let participant = Participant::new(who, board, now);
+        let mut member = Self {
+            session: session(settings, board, &participant),
+            link: Link::new(settings.connection_type),
+            participant,
+            timer: None,
+            is_scheduled: false,
+            is_counted: false,
+            is_leaving: false,
+        };
+        member.session.handshake(now);
+        member
+    }
+
+    /// Comes back, as a new session.
+    pub(super) fn open_again(&mut self, settings: &Settings, board: &Board, now: Instant) {
+        self.participant.opens(now);
+        self.session = session(settings, board, &self.participant);
+        self.link = Link::new(settings.connection_type);
+        self.is_leaving = false;
+        self.session.handshake(now);
+    }
+
+    /// Asks to disconnect; what the server holds is broken off first, for its connection.
+    pub(super) fn leave(&mut self) {
+        self.is_leaving = true;
+        self.link.release();
+        self.session.disconnect();
+    }
+
+    /// Hands one input to the session.
+    pub(super) fn take(&mut self, now: Instant, input: Input) {
+        let session = &mut self.session;
+        match input {
+            Input::Answered(exchange, messages) => session.handle_response(now, exchange, messages),
+            Input::Failed(exchange, error) => {
+                session.handle_failure(now, exchange, &error.failure());
+            }
+            Input::Unsent(exchange, error) => {
+                let mut failure = error.failure();
+                failure.stage = Stage::Unsent;
+                session.handle_failure(now, exchange, &failure);
+            }
+            Input::Sent(exchange) => session.handle_sent(now, exchange),
+            Input::Messages(messages) => session.handle_messages(now, messages),
+            Input::Disconnected(error) => session.handle_disconnected(now, &error.failure()),
+        }
+    }
+
+    /// Drains the session: requests into the connections, events into the accounting.
+    pub(super) fn drain(
+        &mut self,
+        now: Instant,
+        board: &Board,
+        recorder: &mut Recorder,
+        context: &mut Context<'_>,
+    ) {
+        while let Some(transmit) = self.session.poll_transmit(now) {
+            self.link.send(now, &transmit, context);
+        }
+        while let Some(exchange) = self.session.poll_cancel() {
+            self.link.cancel(exchange);
+        }
+        while let Some(event) = self.session.poll_event() {
+            self.participant.handle(now, event, board, recorder);
+        }
+    }
+
+    /// Publishes what is due, if the session is free for it; whether anything was.
+    pub(super) fn publish(&mut self, now: Instant, board: &Board, recorder: &mut Recorder) -> bool {
+        let Role::Publisher(publisher) = &mut self.participant.role else {
+            return false;
+        };
+        if !self.session.is_free_to_publish(now) {
+            return false;
+        }
+        let session = &mut self.session;
+        publisher.take_turn(now, board, recorder, |channel: Channel, data| {
+            session.publish(channel, data)
+        })
+    }
+}
+
+fn session(settings: &Settings, board: &Board, participant: &Participant) -> Session {
+    let number = match &participant.role {
+        Role::Client(subscriber) => subscriber.number(),
+        Role::Publisher(publisher) => board.plan.n_clients + publisher.number(),
+    };
+    let mut session = Session::new(SessionSettings {
+        connection_type: settings.connection_type,
+        connects: Connects::Held,
+        recovery: Recovery::Always,
+        credentials: Credentials::Fixed,
+        first_handshake: FIRST_HANDSHAKE,
+        network_timeout: settings.transport.network_timeout,
+        max_batch: board.plan.batch,
+        max_encoded: None,
+        extensions: (settings.extensions)(),
+        seed: settings.seed.wrapping_add(number as u64),
+    });
+    if let Role::Client(subscriber) = &participant.role {
+        for channel in board.plan.channels_of(subscriber.number()) {
+            session.subscribe(board.patterns[channel].clone());
+        }
+    }
+    session
+}

@@ -1,0 +1,77 @@
+//! The poll loops: thousands of sessions on one thread.
+
+mod alarm;
+mod link;
+mod member;
+mod worker;
+
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use super::board::Board;
+use super::crew::Crew;
+use super::participant::Who;
+use super::run::Interval;
+use super::settings::{BenchError, Settings};
+use crate::transport::nonblocking::Target;
+use worker::Worker;
+
+/// How long a session that cannot reach the server tries its first handshake again.
+const FIRST_HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Starts the loops.
+pub(super) fn start(
+    settings: &Arc<Settings>,
+    board: &Arc<Board>,
+    n_threads: usize,
+    intervals: &Sender<(u64, Interval)>,
+) -> Result<Crew, BenchError> {
+    let target = Arc::new(Target::new(&settings.transport)?);
+    let barrier = Arc::new(Barrier::new(n_threads));
+    let plan = &board.plan;
+    let publishers = (0..plan.n_publishers).map(Who::Publisher);
+    let everybody = publishers.chain((0..plan.n_clients).map(Who::Client));
+    let mut shares = vec![Vec::new(); n_threads];
+    for (n, who) in everybody.enumerate() {
+        shares[n % n_threads].push(who);
+    }
+    // All are made before any runs, so that none waits for one that there is not.
+    let mut workers = Vec::new();
+    for share in shares {
+        let worker = Worker::new(
+            Arc::clone(settings),
+            Arc::clone(board),
+            Arc::clone(&target),
+            share,
+            n_threads,
+            intervals.clone(),
+        );
+        workers.push(worker.map_err(|source| BenchError::System {
+            what: "cannot start a poll loop",
+            source,
+        })?);
+    }
+    let mut crew = Crew::default();
+    for (worker, waker) in workers {
+        let barrier = Arc::clone(&barrier);
+        let handle = thread::Builder::new()
+            .name("bayeux-bench".to_owned())
+            .spawn(move || {
+                worker.run(|| {
+                    barrier.wait();
+                })
+            });
+        let handle = handle.map_err(|source| BenchError::System {
+            what: "cannot start a thread",
+            source,
+        })?;
+        crew.handles.push(handle);
+        crew.wakers.push(Box::new(move || {
+            // A loop that is not woken wakes by itself a little later.
+            let _ = waker.wake();
+        }));
+    }
+    Ok(crew)
+}

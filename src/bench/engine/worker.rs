@@ -1,0 +1,527 @@
+//! One poll loop with its share of the sessions.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+
+use super::super::board::{Board, Order};
+use super::super::pacer::Due;
+use super::super::participant::{Role, Who};
+use super::super::recorder::Recorder;
+use super::super::run::Interval;
+use super::super::settings::Settings;
+use super::alarm::Alarm;
+use super::link::{Context, Counts, Input, SLOTS};
+use super::member::Member;
+use crate::transport::nonblocking::{Shared, Target};
+
+/// Handshakes under way at once on all threads: so many wait in a server's accept queue at most.
+const MOST_OPENING: usize = 128;
+/// Disconnects under way at once on one thread.
+const MOST_LEAVING: usize = 128;
+/// The longest sleep: what the run's conductor changes is seen by then.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// How often publishers are asked whether they are done.
+const BETWEEN_COUNTS: Duration = Duration::from_millis(20);
+
+const WAKER: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
+
+/// One poll loop.
+pub(super) struct Worker {
+    settings: Arc<Settings>,
+    board: Arc<Board>,
+    poll: Poll,
+    alarm: Alarm,
+    shared: Shared,
+    /// Those that are to be opened, last one first.
+    todo: Vec<Who>,
+    members: Vec<Member>,
+    n_threads: usize,
+    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    turns: BinaryHeap<Reverse<(Instant, usize)>>,
+    inputs: VecDeque<Input>,
+    unfinished: Vec<usize>,
+    counts: Counts,
+    recorder: Recorder,
+    intervals: Sender<(u64, Interval)>,
+    n_opening: usize,
+    n_leaving: usize,
+    n_done: usize,
+    counted_at: Instant,
+    next_opening: Instant,
+    next_churn: Option<Instant>,
+    /// The client that leaves next, by its place among the members.
+    churn_place: usize,
+    /// What the board knows of this thread's counts.
+    told: Told,
+    is_publishing: bool,
+}
+
+#[derive(Default)]
+struct Told {
+    n_published: u64,
+    n_delivered: u64,
+    n_errors: u64,
+}
+
+impl Worker {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        board: Arc<Board>,
+        target: Arc<Target>,
+        mut todo: Vec<Who>,
+        n_threads: usize,
+        intervals: Sender<(u64, Interval)>,
+    ) -> io::Result<(Self, Waker)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let alarm = Alarm::new(poll.registry(), ALARM)?;
+        let shared = Shared::new(target, poll.registry())?;
+        todo.reverse();
+        let begun = board.begun;
+        let worker = Self {
+            settings,
+            poll,
+            alarm,
+            shared,
+            members: Vec::with_capacity(todo.len()),
+            todo,
+            n_threads,
+            timers: BinaryHeap::new(),
+            turns: BinaryHeap::new(),
+            inputs: VecDeque::new(),
+            unfinished: Vec::new(),
+            counts: Counts::default(),
+            recorder: Recorder::new(begun),
+            intervals,
+            n_opening: 0,
+            n_leaving: 0,
+            n_done: 0,
+            counted_at: begun,
+            next_opening: begun,
+            next_churn: None,
+            churn_place: 0,
+            told: Told::default(),
+            is_publishing: false,
+            board,
+        };
+        Ok((worker, waker))
+    }
+
+    /// Drives the sessions until the run is over; `settle` is called between the accounting of
+    /// the publishers and that of the clients, and waits for the other threads.
+    pub(super) fn run(mut self, settle: impl FnOnce()) -> Recorder {
+        let mut events = Events::with_capacity(1024);
+        while self.board.order() != Order::Leave {
+            self.turn(&mut events);
+        }
+        let now = Instant::now();
+        self.tell(now);
+        let last = self.recorder.last_interval();
+        // The conductor listens until all threads are done.
+        let _ = self.intervals.send(last);
+        self.close(now, |it| matches!(it, Role::Publisher(_)));
+        settle();
+        self.close(now, |it| matches!(it, Role::Client(_)));
+        let traffic = &mut self.recorder.traffic;
+        traffic.bytes_out = self.shared.traffic.sent;
+        traffic.bytes_in = self.shared.traffic.received;
+        traffic.requests = self.counts.n_requests;
+        traffic.connections = self.counts.n_connections;
+        let scratch = Recorder::new(self.board.begun);
+        let recorder = std::mem::replace(&mut self.recorder, scratch);
+        self.leave(&mut events);
+        recorder
+    }
+
+    fn close(&mut self, now: Instant, is_it: impl Fn(&Role) -> bool) {
+        for member in &mut self.members {
+            if is_it(&member.participant.role) {
+                member
+                    .participant
+                    .close(now, &self.board, &mut self.recorder);
+            }
+        }
+    }
+
+    /// Lets all sessions disconnect, some at a time, within a bounded time.
+    fn leave(&mut self, events: &mut Events) {
+        let n_members = self.members.len();
+        let patience = Duration::from_secs(2) + Duration::from_micros(300) * n_members as u32;
+        let until = Instant::now() + patience;
+        let (mut next, mut n_gone) = (0, 0);
+        self.n_leaving = 0;
+        while n_gone < n_members && Instant::now() < until {
+            while next < n_members && self.n_leaving < MOST_LEAVING {
+                let at = next;
+                next += 1;
+                if self.members[at].session.is_ended() {
+                    continue;
+                }
+                self.members[at].leave();
+                self.n_leaving += 1;
+                self.drive(Instant::now(), at);
+            }
+            self.wait(events);
+            n_gone = self
+                .members
+                .iter()
+                .filter(|it| it.session.is_ended())
+                .count();
+        }
+    }
+
+    /// One turn of the loop.
+    fn turn(&mut self, events: &mut Events) {
+        let now = self.wait(events);
+        match self.board.order() {
+            Order::Open => {}
+            Order::Publish => self.begin_publishing(now),
+            Order::Leave => return,
+        }
+        self.publish_due(now);
+        self.open_some(now);
+        self.churn(now);
+        self.tell(now);
+    }
+
+    /// Waits for what comes next, and takes it.
+    fn wait(&mut self, events: &mut Events) -> Instant {
+        let now = Instant::now();
+        let turn = self.turns.peek().map(|it| it.0.0);
+        let timer = self.timers.peek().map(|it| it.0.0);
+        let opening = (self.may_open()).then_some(self.next_opening);
+        let others = [timer, opening, self.next_churn]
+            .into_iter()
+            .flatten()
+            .min();
+        let mut timeout = others
+            .map_or(LONGEST_SLEEP, |it| it.saturating_duration_since(now))
+            .min(LONGEST_SLEEP);
+        if let Some(turn) = turn {
+            timeout = timeout.min(self.alarm.set(turn, now));
+        }
+        if !self.unfinished.is_empty() {
+            timeout = Duration::ZERO;
+        }
+        // An interrupted wait has no events, and is simply over.
+        if self.poll.poll(events, Some(timeout)).is_err() {
+            events.clear();
+        }
+        let woken = Instant::now();
+        if let Some(turn) = turn.filter(|it| *it <= woken) {
+            self.recorder.lag.record(woken - turn);
+        }
+        self.take_interval(woken);
+        for event in events.iter() {
+            let Token(token) = event.token();
+            let (at, slot) = (token / SLOTS, token % SLOTS);
+            if at < self.members.len() {
+                let now = Instant::now();
+                let (member, mut context) = self.parts(at);
+                member.link.handle_ready(now, slot, event, &mut context);
+                self.drive(now, at);
+            }
+        }
+        let now = Instant::now();
+        for at in std::mem::take(&mut self.unfinished) {
+            let (member, mut context) = self.parts(at);
+            member.link.go_on(&mut context);
+            self.drive(now, at);
+        }
+        self.fire_timers(now);
+        now
+    }
+
+    fn take_interval(&mut self, now: Instant) {
+        if let Some(interval) = self.recorder.take_interval(now) {
+            // The conductor listens until all threads are done.
+            let _ = self.intervals.send(interval);
+        }
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        while let Some(&Reverse((at, place))) = self.timers.peek() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            let member = &mut self.members[place];
+            if member.timer != Some(at) {
+                continue;
+            }
+            member.timer = None;
+            let (connect, network) = self.timeouts();
+            let (member, mut context) = self.parts(place);
+            member.link.expire(now, connect, network, &mut context);
+            member.session.handle_timeout(now);
+            self.drive(now, place);
+        }
+    }
+
+    /// Lets a session take what came, send what is due, and tell what happened.
+    fn drive(&mut self, now: Instant, at: usize) {
+        loop {
+            let (member, mut context) = parts(
+                &mut self.members,
+                &mut self.shared,
+                &mut self.inputs,
+                &mut self.unfinished,
+                &mut self.counts,
+                &self.settings,
+                at,
+            );
+            member.drain(now, &self.board, &mut self.recorder, &mut context);
+            if let Some(input) = context.inputs.pop_front() {
+                note(&mut self.recorder, &input);
+                member.take(now, input);
+            } else if !(self.is_publishing && member.publish(now, &self.board, &mut self.recorder))
+            {
+                break;
+            }
+        }
+        self.schedule(now, at);
+        self.settle(now, at);
+        self.set_timer(now, at);
+    }
+
+    /// Puts a publisher's next turn on the list. One whose time has passed waits for the session.
+    fn schedule(&mut self, now: Instant, at: usize) {
+        let member = &mut self.members[at];
+        if let (true, Some(started)) = (self.is_publishing, self.board.started())
+            && let Role::Publisher(publisher) = &member.participant.role
+            && !member.is_scheduled
+            && let Due::At(due) = publisher.due()
+            && started + due > now
+        {
+            member.is_scheduled = true;
+            self.turns.push(Reverse((started + due, at)));
+        }
+    }
+
+    /// Sees whether a session has come up, has ended, or has left.
+    fn settle(&mut self, now: Instant, at: usize) {
+        let member = &mut self.members[at];
+        let progress = &self.board.progress;
+        if !member.is_counted && member.participant.is_settled() {
+            member.is_counted = true;
+            self.n_opening -= 1;
+            let count = match member.participant.is_up() {
+                true => &progress.n_up,
+                false => &progress.n_failed,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if member.session.is_ended() && member.is_leaving {
+            member.is_leaving = false;
+            self.n_leaving -= 1;
+            if self.board.order() == Order::Publish {
+                member.open_again(&self.settings, &self.board, now);
+                self.recorder.sessions.churned += 1;
+                return self.drive(now, at);
+            }
+            let (member, mut context) = self.parts(at);
+            member.link.close(&mut context);
+        }
+    }
+
+    fn set_timer(&mut self, now: Instant, at: usize) {
+        let (connect, network) = self.timeouts();
+        let member = &mut self.members[at];
+        if member.session.is_ended() {
+            return;
+        }
+        // A session that rests does not say when it is free again.
+        let is_late = self.is_publishing
+            && !member.is_scheduled
+            && matches!(&member.participant.role, Role::Publisher(it) if it.due() != Due::Never);
+        let deadlines = [
+            member.session.poll_timeout(),
+            member.link.deadline(connect, network),
+            is_late.then(|| now + LONGEST_SLEEP),
+        ];
+        if let Some(deadline) = deadlines.into_iter().flatten().min()
+            && member.timer.is_none_or(|it| deadline < it)
+        {
+            member.timer = Some(deadline);
+            self.timers.push(Reverse((deadline, at)));
+        }
+    }
+
+    fn begin_publishing(&mut self, now: Instant) {
+        let (false, Some(from)) = (self.is_publishing, self.board.measured_from()) else {
+            return;
+        };
+        self.is_publishing = true;
+        self.recorder.measure_from(from);
+        let rate = self.board.plan.churn / self.n_threads as f64;
+        self.next_churn = (rate > 0.0).then(|| now + Duration::from_secs_f64(1.0 / rate));
+        for at in 0..self.members.len() {
+            if matches!(self.members[at].participant.role, Role::Publisher(_)) {
+                self.drive(now, at);
+            }
+        }
+    }
+
+    fn publish_due(&mut self, now: Instant) {
+        while let Some(&Reverse((at, place))) = self.turns.peek() {
+            if at > now {
+                break;
+            }
+            self.turns.pop();
+            self.members[place].is_scheduled = false;
+            self.drive(now, place);
+        }
+    }
+
+    fn may_open(&self) -> bool {
+        let most = (MOST_OPENING / self.n_threads).max(1);
+        let pilots = &self.board.progress;
+        // The very first session goes alone: if it cannot come up, no other needs to try.
+        let is_pilot = self.members.is_empty() && self.has_pilot();
+        let is_led = pilots.n_up.load(Ordering::Relaxed) > 0;
+        !self.todo.is_empty() && self.n_opening < most && (is_pilot || is_led)
+    }
+
+    fn has_pilot(&self) -> bool {
+        let first = match self.board.plan.n_publishers {
+            0 => Who::Client(0),
+            _ => Who::Publisher(0),
+        };
+        self.todo.last() == Some(&first)
+    }
+
+    fn open_some(&mut self, now: Instant) {
+        let between = Duration::from_secs_f64(self.n_threads as f64 / self.board.plan.ramp);
+        while self.may_open() && self.next_opening <= now {
+            // No catching up after a pause, which would be a burst.
+            self.next_opening = (self.next_opening + between).max(now - between);
+            let Some(who) = self.todo.pop() else {
+                return;
+            };
+            let member = Member::open(&self.settings, &self.board, who, now);
+            self.members.push(member);
+            self.n_opening += 1;
+            self.drive(now, self.members.len() - 1);
+        }
+    }
+
+    /// Lets clients disconnect, one after the other; they come back as soon as they have.
+    fn churn(&mut self, now: Instant) {
+        let Some(due) = self.next_churn.filter(|it| *it <= now) else {
+            return;
+        };
+        let rate = self.board.plan.churn / self.n_threads as f64;
+        self.next_churn = Some(due + Duration::from_secs_f64(1.0 / rate));
+        for _ in 0..self.members.len() {
+            self.churn_place = (self.churn_place + 1) % self.members.len();
+            let member = &mut self.members[self.churn_place];
+            let is_there = member.participant.is_up() && !member.is_leaving;
+            if let (true, Role::Client(subscriber)) = (is_there, &mut member.participant.role) {
+                subscriber.leave(&self.board, &mut self.recorder);
+                member.leave();
+                self.n_leaving += 1;
+                return self.drive(now, self.churn_place);
+            }
+        }
+    }
+
+    /// Lets the run's conductor know what was counted.
+    fn tell(&mut self, now: Instant) {
+        let progress = &self.board.progress;
+        let tell = |sum: &std::sync::atomic::AtomicU64, told: &mut u64, count: u64| {
+            if count > *told {
+                sum.fetch_add(count - *told, Ordering::Relaxed);
+                *told = count;
+            }
+        };
+        let recorder = &self.recorder;
+        tell(
+            &progress.n_published,
+            &mut self.told.n_published,
+            recorder.messages.published,
+        );
+        tell(
+            &progress.n_delivered,
+            &mut self.told.n_delivered,
+            recorder.messages.delivered,
+        );
+        tell(
+            &progress.n_errors,
+            &mut self.told.n_errors,
+            recorder.n_errors(),
+        );
+        if self.is_publishing && now >= self.counted_at + BETWEEN_COUNTS {
+            self.counted_at = now;
+            let clock = self.board.clock(now);
+            let is_done = |it: &&Member| match &it.participant.role {
+                Role::Publisher(publisher) => publisher.is_done(clock) || it.session.is_ended(),
+                Role::Client(_) => false,
+            };
+            let n_done = self.members.iter().filter(is_done).count();
+            // Once done, done for ever, but for one that ended and is counted all the same.
+            if n_done > self.n_done {
+                progress
+                    .n_done
+                    .fetch_add(n_done - self.n_done, Ordering::Relaxed);
+                self.n_done = n_done;
+            }
+        }
+    }
+
+    fn timeouts(&self) -> (Duration, Duration) {
+        let transport = &self.settings.transport;
+        (transport.connect_timeout, transport.network_timeout)
+    }
+
+    fn parts(&mut self, at: usize) -> (&mut Member, Context<'_>) {
+        parts(
+            &mut self.members,
+            &mut self.shared,
+            &mut self.inputs,
+            &mut self.unfinished,
+            &mut self.counts,
+            &self.settings,
+            at,
+        )
+    }
+}
+
+fn parts<'a>(
+    members: &'a mut [Member],
+    shared: &'a mut Shared,
+    inputs: &'a mut VecDeque<Input>,
+    unfinished: &'a mut Vec<usize>,
+    counts: &'a mut Counts,
+    settings: &Settings,
+    at: usize,
+) -> (&'a mut Member, Context<'a>) {
+    let sources = &settings.sources;
+    let context = Context {
+        shared,
+        inputs,
+        unfinished,
+        counts,
+        source: (!sources.is_empty()).then(|| sources[at % sources.len()]),
+        place: at,
+    };
+    (&mut members[at], context)
+}
+
+/// Counts what came, before the session takes it.
+fn note(recorder: &mut Recorder, input: &Input) {
+    let (Input::Answered(_, messages) | Input::Messages(messages)) = input else {
+        return;
+    };
+    let is_delivery = |it: &crate::protocol::Message| it.kind() == crate::protocol::Kind::Delivery;
+    recorder.traffic.batches += u64::from(messages.iter().any(is_delivery));
+    let is_connect = |it: &crate::protocol::Message| it.is_reply_on(crate::protocol::meta::CONNECT);
+    recorder.traffic.connects += u64::from(messages.iter().any(is_connect));
+}

@@ -1,0 +1,557 @@
+//! What a session is there for, and what its events mean for the measurement: the same for
+//! every engine.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::protocol::{Channel, Json, Message};
+use crate::session::{End, Event, Failure, LossReason, PublishId, Refusal};
+
+use super::board::Board;
+use super::pacer::{Due, Pacer, Phase};
+use super::payload::Stamp;
+use super::reception::{Arrival, Reception};
+use super::recorder::{Delivered, Recorder};
+
+/// One session's part in a run.
+#[derive(Debug)]
+pub(super) struct Participant {
+    pub(super) role: Role,
+    life: Life,
+    /// When what is under way was begun: the handshake, the subscribe, or the first connect.
+    since: Instant,
+}
+
+/// A session's part and its number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Who {
+    Client(usize),
+    Publisher(usize),
+}
+
+/// What a session is there for.
+#[derive(Debug)]
+pub(super) enum Role {
+    Client(Subscriber),
+    Publisher(Box<Publisher>),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Life {
+    Opening,
+    Up,
+    Ended,
+}
+
+/// A client: what it subscribes to, and what it received.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    number: usize,
+    /// The channels whose subscription was ever confirmed.
+    joined: Vec<usize>,
+    /// By channel and publisher.
+    receptions: HashMap<(usize, u32), Reception>,
+}
+
+/// A publisher: its turns, and what it waits for.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    number: usize,
+    pacer: Pacer,
+    /// Messages so far, the warm-up's included.
+    n_messages: u64,
+    outstanding: VecDeque<(PublishId, Outstanding)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outstanding {
+    channel: usize,
+    intended: Duration,
+    /// Its number, if it counts.
+    sequence: Option<u64>,
+    n_expecting: usize,
+}
+
+impl Participant {
+    /// Nobody yet: its handshake is asked for now.
+    pub(super) fn new(who: Who, board: &Board, now: Instant) -> Self {
+        let role = match who {
+            Who::Client(number) => Role::Client(Subscriber {
+                number,
+                joined: Vec::new(),
+                receptions: HashMap::new(),
+            }),
+            Who::Publisher(number) => Role::Publisher(Box::new(Publisher {
+                number,
+                pacer: Pacer::new(&board.plan, number),
+                n_messages: 0,
+                outstanding: VecDeque::new(),
+            })),
+        };
+        Self {
+            role,
+            life: Life::Opening,
+            since: now,
+        }
+    }
+
+    /// Its handshake is asked for now.
+    pub(super) fn opens(&mut self, now: Instant) {
+        self.since = now;
+        self.life = Life::Opening;
+    }
+
+    /// Whether it is up or never will be.
+    pub(super) fn is_settled(&self) -> bool {
+        self.life != Life::Opening
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.life == Life::Up
+    }
+
+    /// Takes an event of its session.
+    pub(super) fn handle(
+        &mut self,
+        now: Instant,
+        event: Event,
+        board: &Board,
+        recorder: &mut Recorder,
+    ) {
+        match event {
+            Event::Received { message } => {
+                if let Role::Client(subscriber) = &mut self.role {
+                    subscriber.received(now, &message, board, recorder);
+                }
+            }
+            Event::Acknowledged { publish, .. } => {
+                self.settle(publish, |_, outstanding| {
+                    if outstanding.sequence.is_some() {
+                        let latency = board.clock(now).saturating_sub(outstanding.intended);
+                        recorder.acknowledged(latency);
+                    }
+                });
+            }
+            Event::Rejected { publish, reply } => {
+                let text = error_text(&reply);
+                recorder.error(
+                    now,
+                    &format!("publish rejected: {text}"),
+                    &reply_text(&reply),
+                );
+                self.settle(publish, |publisher, outstanding| {
+                    if let Some(sequence) = outstanding.sequence {
+                        recorder.messages.rejected += 1;
+                        board.rejected(publisher, outstanding.channel, sequence);
+                        board.unexpect(outstanding.n_expecting as u64);
+                    }
+                });
+            }
+            Event::Unacknowledged { publish, failure } => {
+                let kind = format!("publish without acknowledgement: {}", kind(&failure));
+                recorder.error(now, &kind, &failure);
+                self.settle(publish, |publisher, outstanding| {
+                    if let Some(sequence) = outstanding.sequence {
+                        recorder.messages.unacknowledged += 1;
+                        board.unacknowledged(publisher, outstanding.channel, sequence);
+                    }
+                });
+            }
+            Event::Handshaken { .. } => {
+                recorder.sessions.handshakes += 1;
+                recorder.latency.handshake.record(now - self.since);
+                self.since = now;
+            }
+            Event::Subscribed { pattern } => {
+                recorder.latency.subscribe.record(now - self.since);
+                if let Role::Client(subscriber) = &mut self.role
+                    && let Some(channel) = board.plan.channel_number(pattern.as_str())
+                {
+                    subscriber.subscribed(channel, board);
+                }
+            }
+            Event::SubscribeRefused { pattern, refusal } => {
+                let (text, sample) = match &refusal {
+                    Refusal::Reply(reply) => (error_text(reply), reply_text(reply)),
+                    Refusal::Failure(failure) => (kind(failure), failure.to_string()),
+                };
+                let sample = format!("{pattern}: {sample}");
+                recorder.error(now, &format!("subscribe refused: {text}"), &sample);
+            }
+            Event::Connected => {
+                if self.life == Life::Opening {
+                    self.life = Life::Up;
+                }
+            }
+            Event::Reconnecting { failure, .. } => {
+                recorder.error(now, &kind(&failure), &failure);
+            }
+            Event::SessionLost { reason, .. } => {
+                let (text, sample) = loss(&reason);
+                recorder.error(now, &format!("session lost: {text}"), &sample);
+                self.since = now;
+            }
+            Event::SessionRenewed { .. } => {
+                recorder.sessions.renewed += 1;
+                if let Role::Client(subscriber) = &mut self.role {
+                    subscriber.renewed(board);
+                }
+            }
+            Event::Ended(end) => self.ended(now, &end, board, recorder),
+            Event::Duplicate { .. }
+            | Event::Unsubscribed { .. }
+            | Event::Reconnected { .. }
+            | Event::ConnectedLate { .. }
+            | Event::ReplayRefused { .. }
+            | Event::ExtensionUnknown { .. }
+            | Event::Synchronised { .. }
+            | Event::Unauthorised { .. }
+            | Event::Unmatched { .. }
+            | Event::ContradictoryAdvice
+            | Event::MultipleClients { .. }
+            | Event::HoldCut { .. } => {}
+        }
+    }
+
+    fn ended(&mut self, now: Instant, end: &End, board: &Board, recorder: &mut Recorder) {
+        let was_up = self.life == Life::Up;
+        self.life = Life::Ended;
+        if matches!(end, End::Disconnected) {
+            return;
+        }
+        board.ended(end);
+        recorder.sessions.ended += u64::from(was_up);
+        let (text, sample) = ending(end);
+        recorder.error(now, &text, &sample);
+        match &mut self.role {
+            // What is published from now on finds no session.
+            Role::Client(subscriber) => subscriber.renewed(board),
+            Role::Publisher(publisher) => {
+                while let Some((_, outstanding)) = publisher.outstanding.pop_front() {
+                    if let Some(sequence) = outstanding.sequence {
+                        recorder.messages.unacknowledged += 1;
+                        board.unacknowledged(publisher.number, outstanding.channel, sequence);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what a publisher waited for; replies come in order, or nearly.
+    fn settle(&mut self, publish: PublishId, settled: impl FnOnce(usize, Outstanding)) {
+        let Role::Publisher(publisher) = &mut self.role else {
+            return;
+        };
+        let at = publisher.outstanding.iter().position(|it| it.0 == publish);
+        if let Some((_, outstanding)) = at.and_then(|it| publisher.outstanding.remove(it)) {
+            settled(publisher.number, outstanding);
+        }
+    }
+
+    /// The accounting at the end of the run, or where a client leaves.
+    pub(super) fn close(&mut self, now: Instant, board: &Board, recorder: &mut Recorder) {
+        match &mut self.role {
+            Role::Client(subscriber) => {
+                if self.life == Life::Ended {
+                    subscriber.renewed(board);
+                }
+                subscriber.close(board, recorder);
+            }
+            Role::Publisher(publisher) => {
+                let mut clock = board.clock(now);
+                if self.life == Life::Up && !publisher.outstanding.is_empty() {
+                    recorder.error(
+                        now,
+                        "publish without acknowledgement: still waiting at the end",
+                        &"no reply until the end of the run",
+                    );
+                }
+                for (_, outstanding) in publisher.outstanding.drain(..) {
+                    if let Some(sequence) = outstanding.sequence {
+                        recorder.messages.unacknowledged += 1;
+                        board.unacknowledged(publisher.number, outstanding.channel, sequence);
+                    }
+                }
+                if matches!(publisher.pacer.due(), Due::WhenReady) {
+                    clock = Duration::ZERO;
+                }
+                while let Some(turn) = publisher.pacer.take(clock) {
+                    if turn.phase == Phase::Measured {
+                        recorder.messages.unsent += turn.n_messages;
+                    }
+                    if matches!(publisher.pacer.due(), Due::WhenReady) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Subscriber {
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    fn received(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        board: &Board,
+        recorder: &mut Recorder,
+    ) {
+        let stamp = message.data().and_then(Stamp::read);
+        let Some(stamp) = stamp.filter(|it| it.run == board.run) else {
+            recorder.messages.foreign += 1;
+            return;
+        };
+        if Phase::at(stamp.intended, board.plan.warmup) == Phase::Warmup {
+            return;
+        }
+        let Some(channel) = board.plan.channel_number(message.channel()) else {
+            recorder.messages.foreign += 1;
+            return;
+        };
+        let reception = self
+            .receptions
+            .entry((channel, stamp.publisher))
+            .or_default();
+        match reception.arrived(stamp.sequence) {
+            Arrival::Duplicate => recorder.messages.duplicates += 1,
+            Arrival::Early => recorder.messages.undecided += 1,
+            arrival @ (Arrival::InOrder | Arrival::OutOfOrder) => {
+                recorder.messages.out_of_order += u64::from(arrival == Arrival::OutOfOrder);
+                let clock = board.clock(now);
+                let delivered = Delivered {
+                    client: self.number,
+                    publisher: stamp.publisher,
+                    sequence: stamp.sequence,
+                    latency: clock.saturating_sub(stamp.intended),
+                    latency_from_send: clock.saturating_sub(stamp.sent),
+                };
+                recorder.delivered(now, delivered);
+            }
+        }
+    }
+
+    fn subscribed(&mut self, channel: usize, board: &Board) {
+        if self.joined.contains(&channel) {
+            return;
+        }
+        self.joined.push(channel);
+        board.joined(channel);
+        for publisher in 0..board.plan.n_publishers {
+            let n_published = board.n_published(publisher, channel);
+            if n_published > 0 {
+                let reception = Reception::since(n_published);
+                self.receptions
+                    .insert((channel, publisher as u32), reception);
+            }
+        }
+    }
+
+    fn renewed(&mut self, board: &Board) {
+        for &channel in &self.joined {
+            for publisher in 0..board.plan.n_publishers {
+                let n_published = board.n_published(publisher, channel);
+                if n_published > 0 {
+                    let key = (channel, publisher as u32);
+                    self.receptions.entry(key).or_default().renewed(n_published);
+                }
+            }
+        }
+    }
+
+    /// It leaves: what is still on its way to it is nobody's loss.
+    pub(super) fn leave(&mut self, board: &Board, recorder: &mut Recorder) {
+        for channel in std::mem::take(&mut self.joined) {
+            board.left(channel);
+            for publisher in 0..board.plan.n_publishers {
+                let key = (channel, publisher as u32);
+                let reception = self.receptions.remove(&key).unwrap_or_default();
+                let n_published = board.n_published(publisher, channel);
+                let n_undecided = reception.n_on_their_way(n_published);
+                recorder.messages.undecided += n_undecided;
+                board.unexpect(n_undecided);
+                account(
+                    &reception,
+                    publisher,
+                    channel,
+                    reception.next(),
+                    board,
+                    recorder,
+                );
+            }
+        }
+    }
+
+    fn close(&mut self, board: &Board, recorder: &mut Recorder) {
+        for &channel in &self.joined {
+            for publisher in 0..board.plan.n_publishers {
+                let n_published = board.n_published(publisher, channel);
+                let key = (channel, publisher as u32);
+                let reception = self.receptions.remove(&key).unwrap_or_default();
+                account(&reception, publisher, channel, n_published, board, recorder);
+            }
+        }
+    }
+}
+
+fn account(
+    reception: &Reception,
+    publisher: usize,
+    channel: usize,
+    n_published: u64,
+    board: &Board,
+    recorder: &mut Recorder,
+) {
+    let balance = board.with_unpublished(publisher, channel, |rejected, unacknowledged| {
+        reception.balance(n_published, rejected, unacknowledged)
+    });
+    let messages = &mut recorder.messages;
+    messages.expected += balance.n_expected;
+    messages.lost += balance.n_lost;
+    messages.lost_by.no_session += balance.n_lost_without_session;
+    messages.lost_by.unacknowledged += balance.n_lost_unacknowledged;
+    messages.lost_by.unexplained +=
+        balance.n_lost - balance.n_lost_without_session - balance.n_lost_unacknowledged;
+}
+
+impl Publisher {
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// When its next turn comes.
+    pub(super) fn due(&self) -> Due {
+        self.pacer.due()
+    }
+
+    /// Whether it has nothing more to send or to wait for.
+    pub(super) fn is_done(&self, clock: Duration) -> bool {
+        self.outstanding.is_empty() && self.pacer.is_over(clock)
+    }
+
+    /// Publishes the messages of the turn that is due, if there is one.
+    pub(super) fn take_turn(
+        &mut self,
+        now: Instant,
+        board: &Board,
+        recorder: &mut Recorder,
+        mut publish: impl FnMut(Channel, Json) -> PublishId,
+    ) -> bool {
+        let clock = board.clock(now);
+        // Without a schedule the next turn waits for the last one's acknowledgements.
+        if self.pacer.due() == Due::WhenReady && !self.outstanding.is_empty() {
+            return false;
+        }
+        let Some(turn) = self.pacer.take(clock) else {
+            return false;
+        };
+        for _ in 0..turn.n_messages {
+            let channel = board.plan.channel_of(self.number, self.n_messages);
+            self.n_messages += 1;
+            let (sequence, n_expecting) = match turn.phase {
+                Phase::Warmup => (None, 0),
+                Phase::Measured => {
+                    let (sequence, n_members) = board.publish(self.number, channel);
+                    board.expect(n_members as u64);
+                    (Some(sequence), n_members)
+                }
+            };
+            let stamp = Stamp {
+                run: board.run,
+                publisher: self.number as u32,
+                sequence: sequence.unwrap_or_default(),
+                intended: turn.intended,
+                sent: clock,
+            };
+            let data = board.plan.payload.data(&stamp);
+            let id = publish(board.channels[channel].clone(), data);
+            let outstanding = Outstanding {
+                channel,
+                intended: turn.intended,
+                sequence,
+                n_expecting,
+            };
+            self.outstanding.push_back((id, outstanding));
+        }
+        if turn.phase == Phase::Measured {
+            recorder.published(turn.n_messages);
+        }
+        true
+    }
+}
+
+/// The kind of a refusal: without what differs from one message to the next.
+fn error_text(reply: &Message) -> String {
+    match reply.error() {
+        Some(error) => {
+            let code = error.code.map(|it| format!("{it} ")).unwrap_or_default();
+            format!("{code}{}", error.text).chars().take(80).collect()
+        }
+        None => "no reason given".to_owned(),
+    }
+}
+
+fn reply_text(reply: &Message) -> String {
+    reply.raw().chars().take(400).collect()
+}
+
+/// The kind of a failure: figures and names in it would make each one a kind of its own.
+fn kind(failure: &Failure) -> String {
+    let text = failure.to_string();
+    let words = text.split(|it: char| it.is_ascii_digit() || it == '(' || it == '"');
+    let kind = words.into_iter().next().unwrap_or_default();
+    match text
+        .strip_prefix("HTTP ")
+        .or_else(|| text.strip_prefix("answered HTTP "))
+    {
+        Some(status) => format!("HTTP {}", status.chars().take(3).collect::<String>()),
+        None => kind.trim_end_matches([' ', ':', ',']).to_owned(),
+    }
+}
+
+fn loss(reason: &LossReason) -> (String, String) {
+    match reason {
+        LossReason::Reply(reply) => (error_text(reply), reply_text(reply)),
+        LossReason::Silence(failure) => (kind(failure), failure.to_string()),
+    }
+}
+
+fn ending(end: &End) -> (String, String) {
+    match end {
+        End::Disconnected => ("disconnected".to_owned(), String::new()),
+        End::HandshakeRefused(reply) => {
+            let text = format!("handshake refused: {}", error_text(reply));
+            (text, reply_text(reply))
+        }
+        End::Unreachable(failure) => (
+            format!("unreachable: {}", kind(failure)),
+            failure.to_string(),
+        ),
+        End::AdvisedNone(reply) => {
+            let text = format!("session ended by advice none: {}", error_text(reply));
+            (text, reply_text(reply))
+        }
+        End::DisconnectedByServer(reply) => {
+            ("disconnected by the server".to_owned(), reply_text(reply))
+        }
+        End::Lost(reason) => {
+            let (text, sample) = loss(reason);
+            (format!("session lost: {text}"), sample)
+        }
+        End::NotKept { reason, .. } => {
+            let (text, sample) = loss(reason);
+            (format!("session never kept: {text}"), sample)
+        }
+        End::TooManyHandshakes { n_handshakes } => (
+            "too many handshakes".to_owned(),
+            format!("{n_handshakes} handshakes within a minute"),
+        ),
+        End::TightLoop { n_connects, within } => (
+            "connects return at once".to_owned(),
+            format!("{n_connects} connects in a row within {within:?} brought nothing"),
+        ),
+    }
+}

@@ -1,0 +1,168 @@
+//! What one thread of a run measures, and hands over at the end.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::distribution::Distribution;
+use super::run::{
+    ClientUse, ErrorCount, Interval, Latencies, Messages, Run, Sessions, Slowest, Traffic,
+};
+
+/// What one thread measures.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    /// Since when the sessions are being opened.
+    begun: Instant,
+    /// Since when messages count, once that is known.
+    measured_from: Option<Instant>,
+    pub(super) sessions: Sessions,
+    pub(super) messages: Messages,
+    pub(super) traffic: Traffic,
+    pub(super) latency: Latencies,
+    pub(super) lag: Distribution,
+    errors: HashMap<String, ErrorCount>,
+    n_errors: u64,
+    interval: Interval,
+    /// Which second the interval is.
+    second: u64,
+}
+
+/// A delivery that counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivered {
+    pub(super) client: usize,
+    pub(super) publisher: u32,
+    pub(super) sequence: u64,
+    pub(super) latency: Duration,
+    pub(super) latency_from_send: Duration,
+}
+
+impl Recorder {
+    pub(super) fn new(begun: Instant) -> Self {
+        Self {
+            begun,
+            measured_from: None,
+            sessions: Sessions::default(),
+            messages: Messages::default(),
+            traffic: Traffic::default(),
+            latency: Latencies::default(),
+            lag: Distribution::default(),
+            errors: HashMap::new(),
+            n_errors: 0,
+            interval: Interval::default(),
+            second: 0,
+        }
+    }
+
+    /// From this time on messages count.
+    pub(super) fn measure_from(&mut self, at: Instant) {
+        self.measured_from = Some(at);
+    }
+
+    /// Counts something that went wrong.
+    pub(super) fn error(&mut self, now: Instant, kind: &str, sample: &dyn std::fmt::Display) {
+        self.n_errors += 1;
+        self.interval.errors += 1;
+        if let Some(known) = self.errors.get_mut(kind) {
+            known.count += 1;
+            return;
+        }
+        let first = ErrorCount {
+            kind: kind.to_owned(),
+            count: 1,
+            first: sample.to_string(),
+            first_at_s: self.seconds(now),
+        };
+        self.errors.insert(kind.to_owned(), first);
+    }
+
+    /// Errors so far.
+    pub(super) fn n_errors(&self) -> u64 {
+        self.n_errors
+    }
+
+    /// Counts messages that were published.
+    pub(super) fn published(&mut self, n_messages: u64) {
+        self.messages.published += n_messages;
+        self.interval.published += n_messages;
+    }
+
+    /// Counts an acknowledgement.
+    pub(super) fn acknowledged(&mut self, latency: Duration) {
+        self.messages.acknowledged += 1;
+        self.interval.acknowledged += 1;
+        self.latency.publish.record(latency);
+    }
+
+    /// Counts a delivery.
+    pub(super) fn delivered(&mut self, now: Instant, delivered: Delivered) {
+        self.messages.delivered += 1;
+        self.interval.delivered += 1;
+        self.interval.delivery.record(delivered.latency);
+        self.latency.delivery.record(delivered.latency);
+        self.latency
+            .delivery_from_send
+            .record(delivered.latency_from_send);
+        let latency = u64::try_from(delivered.latency.as_micros()).unwrap_or(u64::MAX);
+        if self
+            .latency
+            .slowest
+            .as_ref()
+            .is_none_or(|it| it.latency < latency)
+        {
+            self.latency.slowest = Some(Slowest {
+                latency,
+                publisher: u64::from(delivered.publisher),
+                sequence: delivered.sequence,
+                client: delivered.client as u64,
+                at_s: self.seconds(now),
+            });
+        }
+    }
+
+    /// The interval that is over, if one is, with its number; call it before recording.
+    pub(super) fn take_interval(&mut self, now: Instant) -> Option<(u64, Interval)> {
+        let from = self.measured_from?;
+        let second = now.saturating_duration_since(from).as_secs();
+        (second > self.second).then(|| {
+            let taken = self.last_interval();
+            self.second = second;
+            taken
+        })
+    }
+
+    /// The interval that has begun, with its number.
+    pub(super) fn last_interval(&mut self) -> (u64, Interval) {
+        let mut interval = std::mem::take(&mut self.interval);
+        interval.start_s = self.second as f64;
+        (self.second, interval)
+    }
+
+    /// What was measured.
+    pub(super) fn into_run(self) -> Run {
+        let mut errors: Vec<_> = self.errors.into_values().collect();
+        errors.sort_by(|one, other| one.first_at_s.total_cmp(&other.first_at_s));
+        Run {
+            sessions: self.sessions,
+            messages: self.messages,
+            traffic: self.traffic,
+            latency: self.latency,
+            errors,
+            client: ClientUse {
+                lag: self.lag,
+                ..ClientUse::default()
+            },
+            ..Run::default()
+        }
+    }
+
+    /// Seconds from the start of the measured time; negative before it.
+    fn seconds(&self, now: Instant) -> f64 {
+        match self.measured_from {
+            Some(from) if now >= from => (now - from).as_secs_f64(),
+            Some(from) => -(from - now).as_secs_f64(),
+            // Before anything is published only the order is known.
+            None => (now - self.begun).as_secs_f64() - 1e6,
+        }
+    }
+}
