@@ -36,41 +36,42 @@ cached() {
 }
 
 build_java() {
-  local out=$1
-  shift
-  mvn -B -q -f "$servers_dir/java/pom.xml" dependency:copy-dependencies \
+  local out=$1 sources=$2
+  shift 2
+  mvn -B -q -f "$sources/pom.xml" dependency:copy-dependencies \
     -DoutputDirectory="$out/lib" -DincludeScope=runtime "$@" &&
-    javac --release 17 -nowarn -cp "$out/lib/*" -d "$out/classes" "$servers_dir"/java/src/interop/*.java
+    javac --release 17 -nowarn -cp "$out/lib/*" -d "$out/classes" "$sources"/src/*/*.java
 }
 
-# java_build NAME [-Dproperty=value...]: the build of the Java server with these versions.
+# java_build NAME FOLDER [-Dproperty=value...]: the build of the Java program in this folder with these versions.
 java_build() {
-  local name=$1 hash
-  shift
+  local name=$1 sources=$2 hash
+  shift 2
   need java "a JDK, 17 or newer"
   need javac "a JDK, 17 or newer"
   need mvn "Maven"
   hash=$({
-    cat "$servers_dir/java/pom.xml" "$servers_dir"/java/src/interop/*.java
+    cat "$sources/pom.xml" "$sources"/src/*/*.java
     printf '%s\n' "$@"
     java -version 2>&1
   } | sha256sum | cut -c1-16)
-  cached "$name" "$hash" build_java "$@"
+  cached "$name" "$hash" build_java "$sources" "$@"
 }
 
 build_node() {
-  cp "$servers_dir/node/package.json" "$1/" &&
+  cp "$2"/*.* "$1/" &&
     (cd "$1" && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error)
 }
 
-# The packages of node/package.json.
+# node_build NAME FOLDER: a copy of this folder, with the packages of its package.json: what `import` names must lie
+# beside the file.
 node_build() {
+  local name=$1 sources=$2 hash
   need node "Node, 20 or newer"
   need npm "Node, 20 or newer"
-  local hash
   hash=$({
-    cat "$servers_dir/node/package.json"
+    cat "$sources"/*.*
     node --version
   } | sha256sum | cut -c1-16)
-  cached node "$hash" build_node
+  cached "$name" "$hash" build_node "$sources"
 }

@@ -2,10 +2,10 @@
 'use strict';
 const http = require('http');
 const cometd = require('cometd-nodejs-server');
-const { control, denied, listen, timeout } = require('./common.cjs');
+const { control, denied, listen, maxInterval, timeout } = require('./common.cjs');
 
 const path = '/cometd';
-const bayeux = cometd.createCometDServer({ timeout, maxInterval: 2000 });
+const bayeux = cometd.createCometDServer({ timeout, maxInterval });
 const allow = (callback, allowed) => callback(undefined, allowed);
 bayeux.policy = {
   canCreate: (session, message, channel, callback) => allow(callback, !denied(channel)),

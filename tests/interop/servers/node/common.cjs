@@ -5,6 +5,9 @@ const fs = require('fs');
 /** How long a /meta/connect is held, in milliseconds. */
 exports.timeout = Number(process.env.PEER_TIMEOUT || '5000');
 
+/** How long a session may be without one, in milliseconds. */
+exports.maxInterval = Number(process.env.PEER_MAX_INTERVAL || '2000');
+
 exports.denied = (channel) =>
   typeof channel === 'string' && (channel === '/denied' || channel.startsWith('/denied/'));
 

@@ -45,10 +45,11 @@ public final class CometDServer {
         BayeuxServerImpl bayeux = new BayeuxServerImpl();
         bayeux.setOption("timeout", System.getenv().getOrDefault("PEER_TIMEOUT", "5000"));
         // Short, so that a session without a connect can be watched to expire.
-        bayeux.setOption("maxInterval", "2000");
+        bayeux.setOption("maxInterval", System.getenv().getOrDefault("PEER_MAX_INTERVAL", "2000"));
         // CometD's own 64 KiB are less than the large message of the scenarios.
         bayeux.setOption("maxMessageSize", "1048576");
         bayeux.setOption("ws.maxMessageSize", "1048576");
+        bayeux.setOption("ws.enableExtension.permessage-deflate", System.getenv().getOrDefault("PEER_DEFLATE", "true"));
         bayeux.setOption("ws.cometdURLMapping", PATH + "/*");
         bayeux.setOption("jsonContext", "org.cometd.server.JacksonJSONContextServer");
         bayeux.addTransport(new JettyWebSocketTransport(bayeux));
