@@ -13,6 +13,8 @@
 //!   reception   what a client got of a publisher, by sequence numbers       (pure)
 //! recorder      what one thread measures
 //! run           what was measured: the results, which merge without loss    (pure)
+//! metric, expectation   values of the results, and what they are to be      (pure)
+//! report        the results as files                                        (pure)
 //! ```
 //!
 //! A message carries when it *was to be* sent, by a schedule that waits for nobody; latency counts
@@ -23,12 +25,16 @@ mod conductor;
 mod crew;
 mod distribution;
 mod engine;
+mod expectation;
+mod metric;
 mod pacer;
 mod participant;
 mod payload;
 mod plan;
 mod reception;
 mod recorder;
+pub mod report;
+mod rfc3339;
 mod run;
 mod settings;
 mod system;
@@ -37,6 +43,8 @@ mod tests;
 
 pub use conductor::run;
 pub use distribution::{Distribution, NotAHistogram, PERCENTILES};
+pub use expectation::{Bound, Expectation, ExpectationError, Outcome};
+pub use metric::{METRICS, Metric, Unit};
 pub use pacer::{Due, Pacer, Phase, Turn};
 pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
 pub use plan::{Plan, PlanError, Rate, Stop};

@@ -2,11 +2,12 @@
 //! `schema/bench.v1.json`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::distribution::Distribution;
+use super::metric::METRICS;
 
 /// What one run measured, or several that were merged.
 ///
@@ -14,6 +15,9 @@ use super::distribution::Distribution;
 /// their handshakes and subscribes, the errors, and the traffic.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Run {
+    /// When the measured time began, by the clock of the machine that ran it.
+    #[serde(default, with = "super::rfc3339")]
+    pub started: Option<SystemTime>,
     /// What was asked for.
     pub config: Config,
     /// How the sessions fared.
@@ -272,14 +276,29 @@ impl Run {
         self.errors.iter().map(|it| it.count).sum()
     }
 
-    /// Adds another run: one at the same time on another machine, or one after it.
+    /// Adds another run: one at the same time on another machine, or one after it. Nothing of
+    /// either is lost.
+    ///
+    /// Of a run that began after this one ended, the seconds follow. Any other took place at the
+    /// same time, so that second is added to second, clients to clients and rate to rate.
     pub fn add(&mut self, other: &Self) {
+        match self.seconds_before(other) {
+            Some(offset) => self.add_later(other, offset),
+            None => self.add_parallel(other),
+        }
         self.sessions.add(&other.sessions);
         self.messages.add(&other.messages);
         self.traffic.add(&other.traffic);
+    }
+
+    fn add_parallel(&mut self, other: &Self) {
+        self.started = match (self.started, other.started) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.config.add(&other.config);
+        self.client.add_parallel(&other.client);
         self.latency.add(&other.latency);
-        self.client.add(&other.client);
-        add_config(&mut self.config, &other.config);
         for (n, interval) in other.intervals.iter().enumerate() {
             match self.intervals.get_mut(n) {
                 Some(own) => own.add(interval),
@@ -289,6 +308,34 @@ impl Run {
         for error in &other.errors {
             self.add_error(error);
         }
+    }
+
+    /// Adds a run that began so many seconds after this one.
+    fn add_later(&mut self, other: &Self, offset: f64) {
+        self.config.name(&other.config);
+        self.client.add_later(&other.client);
+        let mut other = other.clone();
+        if let Some(slowest) = &mut other.latency.slowest {
+            slowest.at_s += offset;
+        }
+        self.latency.add(&other.latency);
+        for interval in &mut other.intervals {
+            interval.start_s += offset;
+        }
+        self.intervals.append(&mut other.intervals);
+        for error in &mut other.errors {
+            error.first_at_s += offset;
+            self.add_error(error);
+        }
+    }
+
+    /// How long after this run another one began, if it began after this one's end.
+    fn seconds_before(&self, other: &Self) -> Option<f64> {
+        let offset = other.started?.duration_since(self.started?).ok()?;
+        let last = self.intervals.last().map_or(0.0, |it| it.start_s + 1.0);
+        let end = last.max(self.client.seconds);
+        let offset = offset.as_secs_f64();
+        (end > 0.0 && offset >= end).then_some(offset)
     }
 
     fn add_error(&mut self, error: &ErrorCount) {
@@ -306,58 +353,13 @@ impl Run {
             .sort_by(|one, other| one.first_at_s.total_cmp(&other.first_at_s));
     }
 
-    /// What thresholds are about, and what a program reads first: names and values, times in
-    /// milliseconds, rates a second. A value that there is not is left out.
+    /// What expectations are about, and what a program reads first: names and values, times in
+    /// microseconds, rates a second. A value that there is not is left out.
     pub fn summary(&self) -> BTreeMap<&'static str, f64> {
-        let mut summary = BTreeMap::new();
-        let ms = |it: Duration| it.as_nanos() as f64 / 1e6;
-        let delivery = &self.latency.delivery;
-        let of_delivery = [
-            ("p50_ms", delivery.percentile(50.0)),
-            ("p90_ms", delivery.percentile(90.0)),
-            ("p99_ms", delivery.percentile(99.0)),
-            ("p999_ms", delivery.percentile(99.9)),
-            ("p9999_ms", delivery.percentile(99.99)),
-            ("max_ms", delivery.max()),
-            ("mean_ms", delivery.mean()),
-            ("handshake_p99_ms", self.latency.handshake.percentile(99.0)),
-            ("publish_p50_ms", self.latency.publish.percentile(50.0)),
-            ("publish_p99_ms", self.latency.publish.percentile(99.0)),
-        ];
-        summary.extend(
-            of_delivery
-                .into_iter()
-                .filter_map(|(name, it)| Some((name, ms(it?)))),
-        );
-        let messages = &self.messages;
-        let counts = [
-            ("published", messages.published),
-            ("acknowledged", messages.acknowledged),
-            ("rejected", messages.rejected),
-            ("unacknowledged", messages.unacknowledged),
-            ("unsent", messages.unsent),
-            ("expected", messages.expected),
-            ("delivered", messages.delivered),
-            ("lost", messages.lost),
-            ("duplicates", messages.duplicates),
-            ("out_of_order", messages.out_of_order),
-            ("errors", self.n_errors()),
-            ("sessions", self.sessions.up),
-            ("renewed", self.sessions.renewed),
-        ];
-        summary.extend(counts.map(|(name, it)| (name, it as f64)));
-        let seconds = self.client.seconds;
-        if seconds > 0.0 {
-            let rates = [
-                ("publish_rate", messages.published as f64),
-                ("delivery_rate", messages.delivered as f64),
-            ];
-            summary.extend(rates.map(|(name, it)| (name, it / seconds)));
-            let cores = self.client.cores.max(1) as f64;
-            let percent = 100.0 * self.client.cpu_seconds / seconds / cores;
-            summary.insert("cpu_percent", percent);
-        }
-        summary
+        let values = METRICS.iter();
+        values
+            .filter_map(|it| Some((it.name, it.value(self)?)))
+            .collect()
     }
 }
 
@@ -445,29 +447,64 @@ impl Interval {
 }
 
 impl ClientUse {
-    fn add(&mut self, other: &Self) {
+    /// Adds what another process used at the same time.
+    fn add_parallel(&mut self, other: &Self) {
         add!(
             self,
             other,
-            cpu_seconds,
             cores,
             descriptors,
             descriptor_limit,
-            rss_mib
+            rss_mib,
+            rss_peak_mib
         );
-        self.rss_peak_mib += other.rss_peak_mib;
         self.seconds = self.seconds.max(other.seconds);
+        self.add(other);
+    }
+
+    /// Adds what a run used that came later.
+    fn add_later(&mut self, other: &Self) {
+        self.seconds += other.seconds;
+        self.cores = self.cores.max(other.cores);
+        self.descriptors = self.descriptors.max(other.descriptors);
+        self.descriptor_limit = self.descriptor_limit.max(other.descriptor_limit);
+        self.rss_mib = self.rss_mib.max(other.rss_mib);
+        self.rss_peak_mib = self.rss_peak_mib.max(other.rss_peak_mib);
+        self.add(other);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.cpu_seconds += other.cpu_seconds;
         self.lag.add(&other.lag);
         self.shortfall = self.shortfall.or(other.shortfall);
         self.interrupted |= other.interrupted;
     }
 }
 
-fn add_config(own: &mut Config, other: &Config) {
-    add!(own, other, clients, publishers, threads, ramp, churn);
-    own.rate = own.rate.zip(other.rate).map(|(one, other)| one + other);
-    own.count = own.count.zip(other.count).map(|(one, other)| one + other);
-    if own.url != other.url {
-        own.url = format!("{} and {}", own.url, other.url);
+impl Config {
+    /// Adds what another run asked for at the same time.
+    fn add(&mut self, other: &Self) {
+        add!(self, other, clients, publishers, threads, ramp, churn);
+        self.rate = self.rate.zip(other.rate).map(|(one, other)| one + other);
+        self.count = self.count.zip(other.count).map(|(one, other)| one + other);
+        self.name(other);
+    }
+
+    /// Names what is another in another run.
+    fn name(&mut self, other: &Self) {
+        for (own, other) in [
+            (&mut self.url, &other.url),
+            (&mut self.channel, &other.channel),
+            (&mut self.transport, &other.transport),
+            (&mut self.engine, &other.engine),
+        ] {
+            if !own.split(AND).any(|it| it == other) {
+                own.push_str(AND);
+                own.push_str(other);
+            }
+        }
     }
 }
+
+/// Between names of merged runs that are not the same.
+const AND: &str = " and ";

@@ -1,0 +1,3 @@
+//! The results of a run in words.
+
+pub mod figures;
