@@ -54,6 +54,8 @@ const FILES: &[(&str, &str)] = &[
     ("message.json", r#"{"user": "ann", "text": "hello"}"#),
     ("headers.txt", "Authorization: Bearer s3cret\n"),
     ("token.txt", "s3cret\n"),
+    ("run.json", include_str!("fixtures/run.json")),
+    ("other.json", include_str!("fixtures/other.json")),
 ];
 
 /// Lines of `sh` blocks that are no examples of the program.

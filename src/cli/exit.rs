@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Refused,
     /// `--timeout` passed before the goal.
     Timeout,
+    /// An expectation is not met.
+    Unmet,
     /// The session was lost and could not be recovered.
     Lost,
     /// A signal came before the goal.
@@ -38,6 +40,7 @@ impl Exit {
             Self::Unauthorised => 4,
             Self::Refused => 5,
             Self::Timeout => 6,
+            Self::Unmet => 7,
             Self::Lost => 8,
             Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         }

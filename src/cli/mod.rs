@@ -30,6 +30,9 @@ mod proxy_args;
 mod publish;
 mod publishing;
 mod replay_args;
+mod report;
+mod report_args;
+mod report_file;
 mod serve;
 mod sf;
 mod signals;
@@ -76,6 +79,7 @@ Exit status:
   4    the first handshake was refused, or the credentials are not accepted
   5    the server refused the operation
   6    --timeout passed before the goal was reached
+  7    what --max or --min expects is not so
   8    the session was lost and could not be recovered
   130  interrupted before the goal; 143 terminated before the goal"
     };
@@ -116,6 +120,7 @@ enum Command {
     Man(man::Man),
     #[command(visible_alias = "pub")]
     Publish(publish::Publish),
+    Report(report::Report),
     Serve(serve::Serve),
     #[command(visible_alias = "sub")]
     Subscribe(subscribe::Subscribe),
@@ -134,7 +139,9 @@ pub(crate) fn run() -> u8 {
     };
     let mut settings = cli.output.settings();
     match cli.command {
-        Command::Demo(_) => settings.view = settings.view.or(Some(View::Pretty)),
+        Command::Demo(_) | Command::Report(_) => {
+            settings.view = settings.view.or(Some(View::Pretty))
+        }
         Command::Call(_) => settings.view = settings.view.or(Some(View::Data)),
         _ => {}
     }
@@ -152,6 +159,7 @@ pub(crate) fn run() -> u8 {
         Command::Handshake(command) => command.run(&cli.output, &mut printer),
         Command::Man(command) => command.run(&mut printer),
         Command::Publish(command) => command.run(&cli.output, &mut printer),
+        Command::Report(command) => command.run(&mut printer),
         Command::Serve(command) => command.run(&cli.output, &mut printer),
         Command::Subscribe(command) => command.run(&cli.output, &mut printer),
     };

@@ -13,6 +13,7 @@
 //! | json | records | story; with `-v` records of traffic and states in its place |
 //! | data | `.data`, one value a line | as pretty |
 
+mod bench;
 mod compact;
 mod data;
 mod escape;

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use bayeux::bench::report::comparison::{self, Compared};
+use bayeux::bench::report::{Format, Report, compact_summary};
 use bayeux::filter::Filtered;
 use bayeux::recording::{Failure, MessageRecord, Record, Recorder, State, StateRecord, Unreadable};
 use bayeux::redaction::Secrets;
@@ -13,7 +15,7 @@ use super::paint::{Paint, Role};
 use super::progress::Progress;
 use super::surface::{Reader, Surface};
 use super::{Fact, PrintError, Settings, Summary, Verbosity, View};
-use super::{compact, data, escape, http, json, layout, pretty, story, words};
+use super::{bench, compact, data, escape, http, json, layout, pretty, story, words};
 
 /// Owner of standard output, standard error and the recording.
 pub(crate) struct Printer {
@@ -294,6 +296,46 @@ impl Printer {
     /// A line of the answer that is neither message nor value: a URL, a command.
     pub(crate) fn line(&mut self, text: &str) -> Result<(), PrintError> {
         self.print(&format!("{text}\n"))
+    }
+
+    /// The results of a load test: a report for people, everything as JSON, or the summary as
+    /// one line of it.
+    pub(crate) fn bench(&mut self, report: &Report<'_>) -> Result<(), PrintError> {
+        match self.view {
+            View::Pretty | View::Compact => {
+                let text = bench::report(report, &self.out.surface);
+                self.print(&text)
+            }
+            View::Json => {
+                let document = Format::Json.render(report);
+                self.document(&String::from_utf8_lossy(&document))
+            }
+            View::Data => self.document(&compact_summary(report.run)),
+        }
+    }
+
+    /// Two load tests beside each other.
+    pub(crate) fn comparison(
+        &mut self,
+        names: [&str; 2],
+        compared: &[Compared],
+    ) -> Result<(), PrintError> {
+        match self.view {
+            View::Pretty | View::Compact => {
+                let text = bench::comparison(names, compared, &self.out.surface);
+                self.print(&text)
+            }
+            View::Json | View::Data => self.document(&comparison::to_json(compared)),
+        }
+    }
+
+    /// A JSON text that keeps its lines.
+    fn document(&mut self, json: &str) -> Result<(), PrintError> {
+        let text = match self.out.surface.reader {
+            Reader::Terminal => json.lines().map(|it| escape::json(it) + "\n").collect(),
+            Reader::Program => format!("{}\n", json.trim_end()),
+        };
+        self.print(&text)
     }
 
     /// A file that is the answer, e.g. a completion script.

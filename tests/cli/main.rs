@@ -27,6 +27,7 @@ mod proxy;
 mod publish;
 mod recording;
 mod replay;
+mod report;
 mod salesforce;
 mod secrets;
 mod serve;

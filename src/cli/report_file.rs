@@ -1,0 +1,184 @@
+//! Files that reports are written to. They are made before a run, so that a place where nothing
+//! can be written is known before it; their names stay what they were until there is a whole report.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use bayeux::bench::report::{ENDINGS, Format, Report};
+
+use super::exit::{Exit, Stop, plain};
+
+/// A file, and what it is by the ending of its name.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportFile {
+    path: PathBuf,
+    format: Format,
+}
+
+impl FromStr for ReportFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        match Format::of(&path) {
+            Some(format) => Ok(Self { path, format }),
+            None => {
+                let endings = ENDINGS.map(|(ending, _)| format!(".{ending}"));
+                Err(format!("the name ends in {}", endings.join(", ")))
+            }
+        }
+    }
+}
+
+/// Files that can be written. What is not written leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Pending(Vec<Beside>);
+
+/// A file that becomes the report once it is whole.
+#[derive(Debug)]
+struct Beside {
+    report: ReportFile,
+    /// Where the content goes: beside the report.
+    path: PathBuf,
+    file: File,
+}
+
+impl Pending {
+    /// Makes the files.
+    pub(crate) fn open(files: &[ReportFile]) -> Result<Self, Stop> {
+        let open = |(n, it): (usize, &ReportFile)| {
+            Beside::open(it, n).map_err(|error| unwritable(&it.path, &error))
+        };
+        let files: Result<_, _> = files.iter().enumerate().map(open).collect();
+        Ok(Self(files?))
+    }
+
+    /// Writes the report into each, and gives it its name. A file that fails does not keep the
+    /// others from being written. Returns the names.
+    pub(crate) fn write(self, report: &Report<'_>) -> Result<Vec<String>, Stop> {
+        let mut written = Vec::new();
+        let mut failure = None;
+        for mut beside in self.0 {
+            let path = beside.report.path.clone();
+            match beside.write(report) {
+                Ok(()) => written.push(path.display().to_string()),
+                Err(error) => {
+                    failure.get_or_insert_with(|| unwritable(&path, &error));
+                }
+            }
+        }
+        match failure {
+            Some(stop) => Err(stop),
+            None => Ok(written),
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Stop {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "is there such a folder?",
+        io::ErrorKind::IsADirectory => "that is a folder: name a file in it",
+        io::ErrorKind::StorageFull => "the disk is full",
+        _ => "is it a place where you may write?",
+    };
+    let what = format!("cannot write the report {}", path.display());
+    Stop::new(Exit::Local, what).cause(plain(error)).hint(hint)
+}
+
+impl Beside {
+    fn open(report: &ReportFile, n: usize) -> io::Result<Self> {
+        let mut report = report.clone();
+        // What a link leads to is replaced, and not the link.
+        if let Ok(path) = fs::canonicalize(&report.path) {
+            report.path = path;
+        }
+        let existing = fs::metadata(&report.path).ok();
+        if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let mut name = report.path.clone().into_os_string();
+        name.push(format!(".{}-{n}.new", std::process::id()));
+        let path = PathBuf::from(name);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        let beside = Self { report, path, file };
+        if let Some(existing) = existing {
+            beside.file.set_permissions(existing.permissions())?;
+        }
+        Ok(beside)
+    }
+
+    fn write(&mut self, report: &Report<'_>) -> io::Result<()> {
+        self.file.write_all(&self.report.format.render(report))?;
+        fs::rename(&self.path, &self.report.path)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // It is not there any more once the report has its name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bayeux::bench::Run;
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("bayeux-{}-{name}", std::process::id()));
+        // Left over by a test that failed.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let names = entries.map(|it| it.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_report_has_its_name_only_when_it_is_whole() {
+        let folder = folder("whole");
+        let path = folder.join("run.json");
+        fs::write(&path, "the one before").unwrap();
+        let file: ReportFile = path.to_str().unwrap().parse().unwrap();
+        let pending = Pending::open(&[file.clone(), file.clone()]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "the one before");
+        let run = Run::default();
+        let report = Report {
+            run: &run,
+            outcomes: &[],
+        };
+        pending.write(&report).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), Format::Json.render(&report));
+        assert_eq!(names(&folder), ["run.json"]);
+        drop(Pending::open(&[file]).unwrap());
+        assert_eq!(names(&folder), ["run.json"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_nothing_is_left() {
+        let folder = folder("nothing");
+        fs::create_dir(folder.join("folder.csv")).unwrap();
+        let file =
+            |name: &str| -> ReportFile { folder.join(name).to_str().unwrap().parse().unwrap() };
+        for wrong in ["no/such/folder.json", "folder.csv"] {
+            let stop = Pending::open(&[file("good.html"), file(wrong)]).unwrap_err();
+            assert_eq!(stop.exit, Exit::Local, "{wrong}");
+        }
+        assert_eq!(names(&folder), ["folder.csv"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
