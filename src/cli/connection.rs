@@ -10,27 +10,23 @@ use bayeux::redaction::Secrets;
 use bayeux::session::Connects;
 use bayeux::transport::{Capture, Endpoint};
 
-use clap::parser::ValueSource;
-
-use super::credential_args::{CredentialArgs, Credentials};
+use super::credential_args::Credentials;
 use super::exit::{Stop, root};
 use super::extension_args::ExtensionArgs;
-use super::operands::{Operands, url_of_environment};
+use super::network_args::NetworkArgs;
+use super::operands::Operands;
 use super::output_args::OutputArgs;
-use super::profile::ProfileArgs;
 use super::proxy_args::ProxyArgs;
+use super::server_args::ServerArgs;
 use super::tls_args::TlsArgs;
-use super::{sf, values};
+use super::values;
 use crate::output::Printer;
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
     #[command(flatten)]
-    profile: ProfileArgs,
-
-    #[command(flatten)]
-    credentials: CredentialArgs,
+    server: ServerArgs,
 
     #[command(flatten)]
     pub(crate) extensions: ExtensionArgs,
@@ -57,24 +53,12 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
     retry: Duration,
 
-    /// How long a TCP connection may take.
-    #[arg(long, value_name = "DUR", value_parser = values::patience, default_value = "10s")]
-    connect_timeout: Duration,
-
-    /// How late a response may be, beyond the time that the server said it holds a connect.
-    #[arg(long, value_name = "DUR", value_parser = values::patience, default_value = "10s")]
-    network_timeout: Duration,
-
-    /// The largest response to read.
-    #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "64MiB")]
-    max_body: u64,
-
     /// Record every message both ways, one JSON line each.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     record: Option<PathBuf>,
 
     #[command(flatten)]
-    tls: TlsArgs,
+    network: NetworkArgs,
 }
 
 /// What is asked of a client beside its connection.
@@ -97,7 +81,7 @@ impl ConnectionArgs {
     /// The settings that these options make.
     pub(crate) fn settings(&self, endpoint: &Endpoint, wanted: Wanted) -> Result<Settings, Stop> {
         let mut settings = self.settings_without_tls(endpoint, wanted)?;
-        settings.transport.tls = self.tls.tls(endpoint)?;
+        self.network.trust(&mut settings.transport, endpoint)?;
         Ok(settings)
     }
 
@@ -117,11 +101,9 @@ impl ConnectionArgs {
         settings.transport.headers = credentials.headers;
         settings.transport.authorization = credentials.authorization;
         settings.transport.proxy = self.proxy.proxy(endpoint)?;
-        settings.transport.connect_timeout = self.connect_timeout;
-        settings.transport.network_timeout = self.network_timeout;
-        settings.transport.max_body = self.max_body;
+        self.network.limit(&mut settings.transport);
         settings.transport.capture = wanted.capture;
-        settings.session.network_timeout = self.network_timeout;
+        settings.session.network_timeout = settings.transport.network_timeout;
         settings.session.first_handshake = self.retry;
         settings.session.connects = wanted.connects;
         settings.session.extensions = self.extensions.extensions()?;
@@ -144,20 +126,9 @@ impl ConnectionArgs {
         }
     }
 
-    /// The server's address: from the command line, from the org on it, from the environment,
-    /// from the profile, from the org in the profile.
+    /// The server's address.
     pub(crate) fn endpoint(&self, operands: &Operands) -> Result<Endpoint, Stop> {
-        let of_profile = self.profile.url();
-        match self.credentials.org() {
-            Some((source, org)) if !operands.has_url() => {
-                let is_far = source != ValueSource::CommandLine;
-                if is_far && (url_of_environment().is_some() || of_profile.is_some()) {
-                    return operands.endpoint(of_profile);
-                }
-                sf::endpoint(org)
-            }
-            Some(_) | None => operands.endpoint(of_profile),
-        }
+        self.server.endpoint(operands)
     }
 
     /// Opens the recording and says what is dangerous, before anything is sent.
@@ -167,7 +138,7 @@ impl ConnectionArgs {
         secrets: Secrets,
         printer: &mut Printer,
     ) -> Result<(), Stop> {
-        self.tls.warn(endpoint, printer);
+        self.network.tls.warn(endpoint, printer);
         let Some(path) = &self.record else {
             return Ok(());
         };
@@ -193,11 +164,11 @@ impl ConnectionArgs {
 
     /// The options of TLS.
     pub(crate) fn tls(&self) -> &TlsArgs {
-        &self.tls
+        &self.network.tls
     }
 
     /// The headers and the credentials.
     pub(crate) fn credentials(&self, timeout: Option<Duration>) -> Result<Credentials, Stop> {
-        self.credentials.credentials(timeout)
+        self.server.credentials(timeout)
     }
 }

@@ -1,5 +1,6 @@
 //! The options that add to the `ext` of messages.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bayeux::protocol::Json;
@@ -12,6 +13,18 @@ use super::file::read_file;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ExtensionArgs {
+    #[command(flatten)]
+    essential: EssentialExtensionArgs,
+
+    /// Compare the server's clock with this one (CometD's timesync).
+    #[arg(long)]
+    timesync: bool,
+}
+
+/// Those without which a server may refuse a session, or lose its messages.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct EssentialExtensionArgs {
     /// Send this `ext` with a KIND of message: handshake (default), connect, subscribe or
     /// publish. JSON is an object, or @FILE with one. A member of it goes before one of the
     /// same name that another option adds.
@@ -22,22 +35,15 @@ pub(crate) struct ExtensionArgs {
     /// acknowledged messages).
     #[arg(long)]
     ack: bool,
-
-    /// Compare the server's clock with this one (CometD's timesync).
-    #[arg(long)]
-    timesync: bool,
 }
+
+/// Makes the same extensions for each of many sessions.
+pub(crate) type Maker = Arc<dyn Fn() -> Vec<Box<dyn Extension>> + Send + Sync>;
 
 impl ExtensionArgs {
     /// All extensions that these options ask for.
     pub(crate) fn extensions(&self) -> Result<Vec<Box<dyn Extension>>, Stop> {
-        let mut extensions: Vec<Box<dyn Extension>> = Vec::new();
-        if !self.ext.is_empty() {
-            extensions.push(Box::new(self.given()?));
-        }
-        if self.ack {
-            extensions.push(Box::new(Ack::new()));
-        }
+        let mut extensions = (self.essential.maker()?)();
         if self.timesync {
             let clocks = ClockReading {
                 instant: Instant::now(),
@@ -50,6 +56,27 @@ impl ExtensionArgs {
 
     pub(crate) fn is_timesync(&self) -> bool {
         self.timesync
+    }
+}
+
+impl EssentialExtensionArgs {
+    /// Reads what is given once, for any number of sessions.
+    pub(crate) fn maker(&self) -> Result<Maker, Stop> {
+        let given = match self.ext.is_empty() {
+            true => None,
+            false => Some(self.given()?),
+        };
+        let is_ack = self.ack;
+        Ok(Arc::new(move || {
+            let mut extensions: Vec<Box<dyn Extension>> = Vec::new();
+            if let Some(given) = &given {
+                extensions.push(Box::new(given.clone()));
+            }
+            if is_ack {
+                extensions.push(Box::new(Ack::new()));
+            }
+            extensions
+        }))
     }
 
     /// The `ext` of each kind of message.
