@@ -47,12 +47,11 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Messages a second, fractions allowed.
+/// Messages a second, fractions allowed: `0.5`, `100`, `10k`, `1.5M`.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
-        Ok(_) | Err(_) => Err("a rate is a number above 0, in messages a second".to_owned()),
-    }
+    per_second(text)
+        .filter(|it| *it > 0.0)
+        .ok_or_else(|| "a rate is a number above 0, in messages a second".to_owned())
 }
 
 /// The name of a transport, as it stands in a handshake; clap proposes and completes it.
@@ -64,6 +63,16 @@ pub(crate) fn connection_type() -> impl TypedValueParser<Value = ConnectionType>
     ];
     PossibleValuesParser::new(known.map(ConnectionType::as_str))
         .try_map(|name| name.parse::<ConnectionType>())
+}
+
+fn per_second(text: &str) -> Option<f64> {
+    let (number, factor) = match (text.strip_suffix('k'), text.strip_suffix('M')) {
+        (Some(number), _) => (number, 1e3),
+        (None, Some(number)) => (number, 1e6),
+        (None, None) => (text, 1.0),
+    };
+    let rate = number.parse::<f64>().ok()? * factor;
+    rate.is_finite().then_some(rate)
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -88,6 +97,7 @@ mod tests {
         assert_eq!(size("1B"), Ok(1));
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(rate("0.5"), Ok(0.5));
+        assert_eq!(rate("1.5k"), Ok(1500.0));
         for text in ["", "k", "-1", "1.5k", "99999999999999999999", "0"] {
             assert!(count(text).is_err(), "{text}");
         }
