@@ -1,7 +1,7 @@
 //! The server's URL, in full or in one of the short forms that people type.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ureq::http::Uri;
@@ -85,6 +85,15 @@ impl Endpoint {
     /// The port, given or the scheme's own.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether the host is this machine, by its name or its address.
+    pub fn is_loopback(&self) -> bool {
+        match self.host().parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            // RFC 6761, section 6.3.
+            Err(_) => self.host() == "localhost" || self.host().ends_with(".localhost"),
+        }
     }
 
     /// Whether the connection is encrypted.

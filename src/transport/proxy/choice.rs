@@ -56,7 +56,7 @@ impl Proxy {
         let variable = |name| environment(name).filter(|it| !it.trim().is_empty());
         let exceptions = variable("no_proxy").or_else(|| variable("NO_PROXY"));
         let is_excepted = exceptions.is_some_and(|it| is_listed(&it, endpoint));
-        if is_excepted || is_loopback(endpoint.host()) {
+        if is_excepted || endpoint.is_loopback() {
             return Ok(None);
         }
         let names: &[&'static str] = if endpoint.is_tls() {
@@ -66,14 +66,6 @@ impl Proxy {
         };
         let named = names.iter().find_map(|it| Some((*it, variable(it)?)));
         named.map(|(name, text)| read(name, &text)).transpose()
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        // RFC 6761, section 6.3.
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
 }
 
