@@ -332,6 +332,9 @@ impl Stage {
         if example.command == "serve" && !line.contains("--listen") {
             line.push_str(" --listen 127.0.0.1:0");
         }
+        if example.command == "bench" {
+            line.push_str(&shortened(&line));
+        }
         // There is none before the first example.
         let _ = fs::remove_file(self.folder.join("status"));
         let path = std::env::var("PATH").unwrap_or_default();
@@ -423,6 +426,19 @@ fn server_with_path(path: &str) -> Server {
         unconnected_publish: UnconnectedPublish::Accepted,
         ..Settings::default()
     })
+}
+
+/// What makes a load test short, where it does not say itself how long it takes.
+fn shortened(line: &str) -> String {
+    let is_said = |options: &[&str]| words(line).any(|it| options.contains(&it));
+    let mut options = String::new();
+    if !is_said(&["-d", "--duration", "-n", "--count"]) {
+        options.push_str(" --duration 200ms");
+    }
+    if !is_said(&["--warmup"]) {
+        options.push_str(" --warmup 0s");
+    }
+    options
 }
 
 /// Passes on what is subscribed to, once that is confirmed.

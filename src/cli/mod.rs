@@ -1,5 +1,6 @@
 //! The command line: one definition for parser, help, man page and completions.
 
+mod bench;
 mod call;
 mod child;
 mod completions;
@@ -114,6 +115,7 @@ pub(crate) struct Cli {
 /// The subcommands, alphabetically.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Call(call::Call),
     Completions(completions::Completions),
     Demo(demo::Demo),
@@ -141,7 +143,7 @@ pub(crate) fn run() -> u8 {
     };
     let mut settings = cli.output.settings();
     match cli.command {
-        Command::Demo(_) | Command::Report(_) => {
+        Command::Bench(_) | Command::Demo(_) | Command::Report(_) => {
             settings.view = settings.view.or(Some(View::Pretty))
         }
         Command::Call(_) => settings.view = settings.view.or(Some(View::Data)),
@@ -155,6 +157,7 @@ pub(crate) fn run() -> u8 {
         printer.note_in_traffic(&format!("settings  {origins}"));
     }
     let outcome = match cli.command {
+        Command::Bench(command) => command.run(&mut printer),
         Command::Call(command) => command.run(&cli.output, &mut printer),
         Command::Completions(command) => command.run(&mut printer),
         Command::Demo(command) => command.run(&mut printer),

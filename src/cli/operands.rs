@@ -75,6 +75,16 @@ impl Operands {
         Ok(channel)
     }
 
+    /// The next word as a channel to publish to, or this one if there is none.
+    pub(crate) fn channel_or(&mut self, default: &str) -> Result<Channel, Stop> {
+        match self.words.as_slice() {
+            [] => default
+                .parse()
+                .map_err(|error| self.no_such_channel(default, error)),
+            [..] => self.channel(),
+        }
+    }
+
     /// All words as channels to subscribe to.
     pub(crate) fn patterns(&mut self) -> Result<Vec<ChannelPattern>, Stop> {
         let words: Vec<String> = self.words.by_ref().collect();

@@ -10,6 +10,9 @@ use bayeux::client::Waker;
 /// How long leaving may take before the program ends all the same: the disconnect has 1 s.
 #[cfg(unix)]
 const LEAVING: Duration = Duration::from_millis(1500);
+/// The same where thousands of sessions disconnect, and a result is still to be written.
+#[cfg(unix)]
+const LEAVING_WITH_RESULT: Duration = Duration::from_secs(30);
 
 /// What the user asked for by a signal.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +51,7 @@ impl Signals {
                     wake();
                     // Without this thread there is still the second signal.
                     let _ = std::thread::Builder::new().spawn(move || {
-                        std::thread::sleep(LEAVING);
+                        std::thread::sleep(ends.leaving());
                         signal_hook::low_level::exit(ends.status(signal));
                     });
                 }
@@ -77,6 +80,8 @@ pub(crate) enum Ends {
     OpenEnded,
     /// Something with a goal that is not reached.
     Goal,
+    /// The same, of which the result so far is told.
+    Measurement,
 }
 
 impl Ends {
@@ -84,7 +89,15 @@ impl Ends {
     pub(crate) fn status(self, signal: i32) -> i32 {
         match self {
             Self::OpenEnded => 0,
-            Self::Goal => 128 + signal,
+            Self::Goal | Self::Measurement => 128 + signal,
+        }
+    }
+
+    #[cfg(unix)]
+    fn leaving(self) -> Duration {
+        match self {
+            Self::OpenEnded | Self::Goal => LEAVING,
+            Self::Measurement => LEAVING_WITH_RESULT,
         }
     }
 }

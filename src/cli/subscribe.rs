@@ -221,7 +221,7 @@ impl Tail<'_> {
             if let Some(signal) = self.signals.received() {
                 return match self.ends {
                     Ends::OpenEnded => Ok(()),
-                    Ends::Goal => Err(Stop::silent(Exit::Signal(signal))),
+                    Ends::Goal | Ends::Measurement => Err(Stop::silent(Exit::Signal(signal))),
                 };
             }
             // Looked at after each message: they may come without a pause.

@@ -30,6 +30,13 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     if count == 0 { Err(hint()) } else { Ok(count) }
 }
 
+/// The same, and 0.
+pub(crate) fn number(text: &str) -> Result<usize, String> {
+    let units = [("k", 1_000), ("M", 1_000_000)];
+    let number = scaled(text, &units).and_then(|it| usize::try_from(it).ok());
+    number.ok_or_else(|| "a whole number: 0, 100, 10k, 2M".to_owned())
+}
+
 /// `65536`, `64KiB`, `64MiB`, `1GiB`, and `kB`, `MB`, `GB` in thousands.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let units = [
@@ -52,6 +59,13 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
     per_second(text)
         .filter(|it| *it > 0.0)
         .ok_or_else(|| "a rate is a number above 0, in messages a second".to_owned())
+}
+
+/// How often a second something happens, if at all.
+pub(crate) fn frequency(text: &str) -> Result<f64, String> {
+    per_second(text)
+        .filter(|it| *it >= 0.0)
+        .ok_or_else(|| "a number of times a second: 0, 0.5, 100, 10k".to_owned())
 }
 
 /// The name of a transport, as it stands in a handshake; clap proposes and completes it.
@@ -98,6 +112,10 @@ mod tests {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(rate("0.5"), Ok(0.5));
         assert_eq!(rate("1.5k"), Ok(1500.0));
+        assert_eq!(frequency("0"), Ok(0.0));
+        assert!(frequency("-1").is_err() && frequency("NaN").is_err());
+        assert_eq!((number("0"), number("10k")), (Ok(0), Ok(10_000)));
+        assert!(number("-1").is_err() && number("0.5").is_err());
         for text in ["", "k", "-1", "1.5k", "99999999999999999999", "0"] {
             assert!(count(text).is_err(), "{text}");
         }

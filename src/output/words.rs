@@ -27,6 +27,19 @@ pub(crate) fn clock(duration: Duration) -> String {
     format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
 }
 
+/// A number in groups of three digits: `9 999`, `1 000 000`.
+pub(crate) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// How another clock compares with this machine's, in milliseconds: `12 ms ahead, lag 1 ms`.
 pub(crate) fn clocks(lag: i64, offset: i64) -> String {
     let ahead = match offset {
@@ -66,6 +79,12 @@ mod tests {
         assert_eq!(of(41_240_000), "41.2s");
         assert_eq!(of(59_960_000), "1m");
         assert_eq!(of(10_740_000_000), "2h 59m");
+    }
+
+    #[test]
+    fn long_numbers_are_in_groups() {
+        let of = [0, 999, 1_000, 70_000, 1_234_567].map(grouped);
+        assert_eq!(of, ["0", "999", "1 000", "70 000", "1 234 567"]);
     }
 
     #[test]

@@ -62,6 +62,7 @@ fn the_manual_pages_are_written_to_a_folder() {
     assert_eq!(
         names,
         [
+            "bayeux-bench.1",
             "bayeux-call.1",
             "bayeux-completions.1",
             "bayeux-demo.1",

@@ -8,6 +8,8 @@
 
 mod authority;
 mod bad_input;
+mod bench;
+mod bench_usage;
 mod call;
 mod credentials;
 mod cursor;

@@ -13,5 +13,5 @@ pub(crate) use ended::{Circumstances, ended};
 pub(crate) use refusals::{
     error_of, loss, outcome_unknown, publish_rejected, subscribe_refused, subscribe_refused_again,
 };
-pub(crate) use transport::unreachable;
+pub(crate) use transport::{transport, unreachable};
 pub(crate) use warnings::{Displaced, KNOWN_LATE, connected_late, hold_cut, multiple_clients};

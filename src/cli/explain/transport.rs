@@ -22,7 +22,8 @@ pub(crate) fn unreachable(failure: &Failure, endpoint: &Endpoint) -> Stop {
     }
 }
 
-fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
+/// What a transport says.
+pub(crate) fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
     use TransportError as E;
     let answered = |what: String| Stop::new(Exit::Unreachable, format!("{endpoint} {what}"));
     match error {
