@@ -9,7 +9,7 @@ mod results;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use bayeux::bench::{self, Engine, Interrupt, Settings};
+use bayeux::bench::{self, Engine, Interrupt, Settings, Stop as PlanStop};
 use bayeux::client::Settings as ClientSettings;
 use bayeux::protocol::ConnectionType;
 use bayeux::transport::{Endpoint, Settings as TransportSettings};
@@ -187,8 +187,15 @@ impl Bench {
         if !begins {
             return Err(ends(Stop::silent(Exit::Local)));
         }
+        let count = match settings.plan.stop {
+            PlanStop::Count(count) => Some(count),
+            PlanStop::After(_) => None,
+        };
         let began = Instant::now();
-        let run = bench::run(&settings, &interrupt, &mut |_| {});
+        let run = bench::run(&settings, &interrupt, &mut |progress| {
+            printer.load_progress(progress, count);
+        });
+        printer.end_load_progress();
         let run = run.map_err(|error| ends(failed(error, &endpoint, began.elapsed())))?;
         let told = results.tell(&run, printer);
         if run.client.interrupted {

@@ -20,6 +20,7 @@ mod escape;
 mod http;
 mod json;
 mod layout;
+mod load_progress;
 mod paint;
 mod pretty;
 mod printer;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use bayeux::bench::Progress as RunProgress;
 use bayeux::bench::report::comparison::{self, Compared};
 use bayeux::bench::report::{Format, Report, compact_summary};
 use bayeux::filter::Filtered;
@@ -11,6 +12,7 @@ use bayeux::redaction::Secrets;
 use unicode_width::UnicodeWidthStr;
 
 use super::http::HttpHead;
+use super::load_progress::LoadProgress;
 use super::paint::{Paint, Role};
 use super::progress::Progress;
 use super::surface::{Reader, Surface};
@@ -26,6 +28,7 @@ pub(crate) struct Printer {
     pub(super) secrets: Secrets,
     pub(super) recorder: Option<Recorder>,
     pub(super) progress: Progress,
+    pub(super) load: Option<LoadProgress>,
     /// Why the connection or the session was lost, as told since it last worked.
     pub(super) told_losses: Vec<String>,
     /// Whether both streams are a terminal, so that one reader sees both.
@@ -64,6 +67,7 @@ impl Printer {
             secrets: settings.secrets,
             recorder: None,
             progress: Progress::default(),
+            load: None,
             told_losses: Vec::new(),
             is_one_screen: is_terminal && io::IsTerminal::is_terminal(&io::stderr()),
             reports_in_json: settings.view == Some(View::Json),
@@ -402,6 +406,27 @@ impl Printer {
         self.progress = Progress::default();
     }
 
+    /// Shows how far a load test is, which is to publish this many messages, if that is known:
+    /// a line that changes on a terminal, a line now and then elsewhere.
+    pub(crate) fn load_progress(&mut self, progress: &RunProgress, count: Option<u64>) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let surface = &self.err.surface;
+        let load = self
+            .load
+            .get_or_insert_with(|| LoadProgress::begin(count, surface));
+        if let Some(text) = load.show(progress) {
+            self.err.tell(&text);
+        }
+    }
+
+    /// Takes what shows the progress of a load test away.
+    pub(crate) fn end_load_progress(&mut self) {
+        self.erase_progress();
+        self.load = None;
+    }
+
     fn print(&mut self, text: &str) -> Result<(), PrintError> {
         self.erase_progress();
         self.out.print(text)
@@ -413,7 +438,9 @@ impl Printer {
     }
 
     fn erase_progress(&mut self) {
-        if let Some(text) = self.progress.erase() {
+        let load = self.load.as_mut();
+        let erased = self.progress.erase().or_else(|| load?.erase());
+        if let Some(text) = erased {
             self.err.tell(&text);
         }
     }

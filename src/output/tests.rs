@@ -85,6 +85,7 @@ impl Fixture {
             secrets: Secrets::Redacted,
             recorder: None,
             progress: Progress::default(),
+            load: None,
             told_losses: Vec::new(),
             is_one_screen: false,
             reports_in_json: view == View::Json,

@@ -27,6 +27,15 @@ pub(crate) fn clock(duration: Duration) -> String {
     format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
 }
 
+/// Minutes and seconds, and hours if there are any: `00:07`, `01:00:07`.
+pub(crate) fn short_clock(duration: Duration) -> String {
+    let clock = clock(duration);
+    match clock.strip_prefix("00:") {
+        Some(short) => short.to_owned(),
+        None => clock,
+    }
+}
+
 /// A number in groups of three digits: `9 999`, `1 000 000`.
 pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -82,9 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn long_numbers_are_in_groups() {
+    fn long_numbers_are_in_groups_and_short_times_have_no_hours() {
         let of = [0, 999, 1_000, 70_000, 1_234_567].map(grouped);
         assert_eq!(of, ["0", "999", "1 000", "70 000", "1 234 567"]);
+        assert_eq!(short_clock(Duration::from_secs(67)), "01:07");
+        assert_eq!(short_clock(Duration::from_secs(3600)), "01:00:00");
     }
 
     #[test]
