@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::payload::RunId;
 use super::plan::Plan;
+use super::recorder::Recorder;
 use crate::protocol::{Channel, ChannelPattern};
 use crate::session::End;
 
@@ -55,6 +56,15 @@ pub(super) struct Counters {
     pub(super) n_errors: AtomicU64,
     /// Publishers that have nothing more to send or to wait for.
     pub(super) n_done: AtomicUsize,
+}
+
+/// What the board's counters know of one recorder.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    n_published: u64,
+    n_delivered: u64,
+    n_errors: u64,
+    n_done: usize,
 }
 
 /// Messages with a number that may not have reached anybody.
@@ -216,6 +226,31 @@ impl Board {
 
     fn stream(&self, publisher: usize, channel: usize) -> usize {
         publisher * self.plan.n_channels + channel
+    }
+}
+
+impl Told {
+    /// Adds what was counted since.
+    pub(super) fn tell(&mut self, recorder: &Recorder, board: &Board) {
+        let (progress, messages) = (&board.progress, &recorder.messages);
+        let tell = |sum: &AtomicU64, told: &mut u64, count: u64| {
+            if count > *told {
+                sum.fetch_add(count - *told, Ordering::Relaxed);
+                *told = count;
+            }
+        };
+        let (published, delivered) = (messages.published, messages.delivered);
+        tell(&progress.n_published, &mut self.n_published, published);
+        tell(&progress.n_delivered, &mut self.n_delivered, delivered);
+        let n_errors = recorder.n_errors();
+        tell(&progress.n_errors, &mut self.n_errors, n_errors);
+    }
+
+    /// Adds publishers that are done since.
+    pub(super) fn tell_done(&mut self, n_done: usize, board: &Board) {
+        let sum = &board.progress.n_done;
+        sum.fetch_add(n_done.saturating_sub(self.n_done), Ordering::Relaxed);
+        self.n_done = self.n_done.max(n_done);
     }
 }
 

@@ -4,14 +4,20 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Channel, Json, Message};
-use crate::session::{End, Event, Failure, LossReason, PublishId, Refusal};
+use crate::protocol::{Channel, ChannelPattern, Json, Message};
+use crate::session::{
+    Connects, Credentials, End, Event, Failure, LossReason, PublishId, Recovery, Refusal,
+    Settings as SessionSettings,
+};
 
 use super::board::Board;
+use super::engine::FIRST_HANDSHAKE;
 use super::pacer::{Due, Pacer, Phase};
 use super::payload::Stamp;
+use super::plan::Plan;
 use super::reception::{Arrival, Reception};
 use super::recorder::{Delivered, Recorder};
+use super::settings::Settings;
 
 /// One session's part in a run.
 #[derive(Debug)]
@@ -27,6 +33,12 @@ pub(super) struct Participant {
 pub(super) enum Who {
     Client(usize),
     Publisher(usize),
+}
+
+/// Everybody of a plan. Publishers come first: the run begins when they are up.
+pub(super) fn everybody(plan: &Plan) -> impl Iterator<Item = Who> + use<> {
+    let publishers = (0..plan.n_publishers).map(Who::Publisher);
+    publishers.chain((0..plan.n_clients).map(Who::Client))
 }
 
 /// What a session is there for.
@@ -108,6 +120,48 @@ impl Participant {
 
     pub(super) fn is_up(&self) -> bool {
         self.life == Life::Up
+    }
+
+    /// Whether it is a publisher that will send nothing more and wait for nothing more. Once
+    /// done, done for ever.
+    pub(super) fn is_done(&self, clock: Duration) -> bool {
+        match &self.role {
+            Role::Publisher(publisher) => self.life == Life::Ended || publisher.is_done(clock),
+            Role::Client(_) => false,
+        }
+    }
+
+    /// The settings of its session.
+    pub(super) fn session_settings(&self, settings: &Settings, board: &Board) -> SessionSettings {
+        let number = match &self.role {
+            Role::Client(subscriber) => subscriber.number,
+            Role::Publisher(publisher) => board.plan.n_clients + publisher.number,
+        };
+        SessionSettings {
+            connection_type: settings.connection_type,
+            connects: Connects::Held,
+            recovery: Recovery::Always,
+            credentials: Credentials::Fixed,
+            first_handshake: FIRST_HANDSHAKE,
+            network_timeout: settings.transport.network_timeout,
+            max_batch: board.plan.batch,
+            max_encoded: None,
+            extensions: (settings.extensions)(),
+            seed: settings.seed.wrapping_add(number as u64),
+        }
+    }
+
+    /// What its session subscribes to.
+    pub(super) fn patterns<'a>(
+        &self,
+        board: &'a Board,
+    ) -> impl Iterator<Item = &'a ChannelPattern> + use<'a> {
+        let channels = match &self.role {
+            Role::Client(subscriber) => Some(board.plan.channels_of(subscriber.number)),
+            Role::Publisher(_) => None,
+        };
+        let channels = channels.into_iter().flatten();
+        channels.map(|it| &board.patterns[it])
     }
 
     /// Takes an event of its session.
@@ -289,10 +343,6 @@ impl Participant {
 }
 
 impl Subscriber {
-    pub(super) fn number(&self) -> usize {
-        self.number
-    }
-
     fn received(
         &mut self,
         now: Instant,
@@ -418,17 +468,13 @@ fn account(
 }
 
 impl Publisher {
-    pub(super) fn number(&self) -> usize {
-        self.number
-    }
-
     /// When its next turn comes.
     pub(super) fn due(&self) -> Due {
         self.pacer.due()
     }
 
     /// Whether it has nothing more to send or to wait for.
-    pub(super) fn is_done(&self, clock: Duration) -> bool {
+    fn is_done(&self, clock: Duration) -> bool {
         self.outstanding.is_empty() && self.pacer.is_over(clock)
     }
 

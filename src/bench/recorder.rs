@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::protocol::{Kind, Message, meta};
+
 use super::distribution::Distribution;
 use super::run::{
     ClientUse, ErrorCount, Interval, Latencies, Messages, Run, Sessions, Slowest, Traffic,
@@ -79,6 +81,14 @@ impl Recorder {
     /// Errors so far.
     pub(super) fn n_errors(&self) -> u64 {
         self.n_errors
+    }
+
+    /// Counts a response or a frame, before the session takes it.
+    pub(super) fn arrived(&mut self, messages: &[Message]) {
+        let is_delivery = |it: &Message| it.kind() == Kind::Delivery;
+        self.traffic.batches += u64::from(messages.iter().any(is_delivery));
+        let is_connect = |it: &Message| it.is_reply_on(meta::CONNECT);
+        self.traffic.connects += u64::from(messages.iter().any(is_connect));
     }
 
     /// Counts messages that were published.

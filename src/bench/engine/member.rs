@@ -3,15 +3,12 @@
 use std::time::Instant;
 
 use crate::protocol::Channel;
-use crate::session::{
-    Connects, Credentials, Recovery, Session, Settings as SessionSettings, Stage,
-};
+use crate::session::{Session, Stage};
 
 use super::super::board::Board;
 use super::super::participant::{Participant, Role, Who};
 use super::super::recorder::Recorder;
 use super::super::settings::Settings;
-use super::FIRST_HANDSHAKE;
 use super::link::{Context, Input, Link};
 
 /// One simulated session.
@@ -116,26 +113,9 @@ impl Member {
 }
 
 fn session(settings: &Settings, board: &Board, participant: &Participant) -> Session {
-    let number = match &participant.role {
-        Role::Client(subscriber) => subscriber.number(),
-        Role::Publisher(publisher) => board.plan.n_clients + publisher.number(),
-    };
-    let mut session = Session::new(SessionSettings {
-        connection_type: settings.connection_type,
-        connects: Connects::Held,
-        recovery: Recovery::Always,
-        credentials: Credentials::Fixed,
-        first_handshake: FIRST_HANDSHAKE,
-        network_timeout: settings.transport.network_timeout,
-        max_batch: board.plan.batch,
-        max_encoded: None,
-        extensions: (settings.extensions)(),
-        seed: settings.seed.wrapping_add(number as u64),
-    });
-    if let Role::Client(subscriber) = &participant.role {
-        for channel in board.plan.channels_of(subscriber.number()) {
-            session.subscribe(board.patterns[channel].clone());
-        }
+    let mut session = Session::new(participant.session_settings(settings, board));
+    for pattern in participant.patterns(board) {
+        session.subscribe(pattern.clone());
     }
     session
 }

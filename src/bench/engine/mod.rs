@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::crew::Crew;
-use super::participant::Who;
+use super::participant::everybody;
 use super::run::Interval;
 use super::settings::{BenchError, Settings};
 use crate::transport::nonblocking::Target;
 use worker::Worker;
 
 /// How long a session that cannot reach the server tries its first handshake again.
-const FIRST_HANDSHAKE: Duration = Duration::from_secs(5);
+pub(super) const FIRST_HANDSHAKE: Duration = Duration::from_secs(5);
+/// Handshakes under way at once on all threads: so many wait in a server's accept queue at most.
+pub(super) const MOST_OPENING: usize = 128;
 
 /// Starts the loops.
 pub(super) fn start(
@@ -30,11 +32,8 @@ pub(super) fn start(
 ) -> Result<Crew, BenchError> {
     let target = Arc::new(Target::new(&settings.transport)?);
     let barrier = Arc::new(Barrier::new(n_threads));
-    let plan = &board.plan;
-    let publishers = (0..plan.n_publishers).map(Who::Publisher);
-    let everybody = publishers.chain((0..plan.n_clients).map(Who::Client));
     let mut shares = vec![Vec::new(); n_threads];
-    for (n, who) in everybody.enumerate() {
+    for (n, who) in everybody(&board.plan).enumerate() {
         shares[n % n_threads].push(who);
     }
     // All are made before any runs, so that none waits for one that there is not.

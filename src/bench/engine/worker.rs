@@ -10,19 +10,18 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 
-use super::super::board::{Board, Order};
+use super::super::board::{Board, Order, Told};
 use super::super::pacer::Due;
 use super::super::participant::{Role, Who};
 use super::super::recorder::Recorder;
 use super::super::run::Interval;
 use super::super::settings::Settings;
+use super::MOST_OPENING;
 use super::alarm::Alarm;
 use super::link::{Context, Counts, Input, SLOTS};
 use super::member::Member;
 use crate::transport::nonblocking::{Shared, Target};
 
-/// Handshakes under way at once on all threads: so many wait in a server's accept queue at most.
-const MOST_OPENING: usize = 128;
 /// Disconnects under way at once on one thread.
 const MOST_LEAVING: usize = 128;
 /// The longest sleep: what the run's conductor changes is seen by then.
@@ -53,7 +52,6 @@ pub(super) struct Worker {
     intervals: Sender<(u64, Interval)>,
     n_opening: usize,
     n_leaving: usize,
-    n_done: usize,
     counted_at: Instant,
     next_opening: Instant,
     next_churn: Option<Instant>,
@@ -62,13 +60,6 @@ pub(super) struct Worker {
     /// What the board knows of this thread's counts.
     told: Told,
     is_publishing: bool,
-}
-
-#[derive(Default)]
-struct Told {
-    n_published: u64,
-    n_delivered: u64,
-    n_errors: u64,
 }
 
 impl Worker {
@@ -103,7 +94,6 @@ impl Worker {
             intervals,
             n_opening: 0,
             n_leaving: 0,
-            n_done: 0,
             counted_at: begun,
             next_opening: begun,
             next_churn: None,
@@ -435,44 +425,13 @@ impl Worker {
 
     /// Lets the run's conductor know what was counted.
     fn tell(&mut self, now: Instant) {
-        let progress = &self.board.progress;
-        let tell = |sum: &std::sync::atomic::AtomicU64, told: &mut u64, count: u64| {
-            if count > *told {
-                sum.fetch_add(count - *told, Ordering::Relaxed);
-                *told = count;
-            }
-        };
-        let recorder = &self.recorder;
-        tell(
-            &progress.n_published,
-            &mut self.told.n_published,
-            recorder.messages.published,
-        );
-        tell(
-            &progress.n_delivered,
-            &mut self.told.n_delivered,
-            recorder.messages.delivered,
-        );
-        tell(
-            &progress.n_errors,
-            &mut self.told.n_errors,
-            recorder.n_errors(),
-        );
+        self.told.tell(&self.recorder, &self.board);
         if self.is_publishing && now >= self.counted_at + BETWEEN_COUNTS {
             self.counted_at = now;
             let clock = self.board.clock(now);
-            let is_done = |it: &&Member| match &it.participant.role {
-                Role::Publisher(publisher) => publisher.is_done(clock) || it.session.is_ended(),
-                Role::Client(_) => false,
-            };
-            let n_done = self.members.iter().filter(is_done).count();
-            // Once done, done for ever, but for one that ended and is counted all the same.
-            if n_done > self.n_done {
-                progress
-                    .n_done
-                    .fetch_add(n_done - self.n_done, Ordering::Relaxed);
-                self.n_done = n_done;
-            }
+            let participants = self.members.iter().map(|it| &it.participant);
+            let n_done = participants.filter(|it| it.is_done(clock)).count();
+            self.told.tell_done(n_done, &self.board);
         }
     }
 
@@ -520,8 +479,5 @@ fn note(recorder: &mut Recorder, input: &Input) {
     let (Input::Answered(_, messages) | Input::Messages(messages)) = input else {
         return;
     };
-    let is_delivery = |it: &crate::protocol::Message| it.kind() == crate::protocol::Kind::Delivery;
-    recorder.traffic.batches += u64::from(messages.iter().any(is_delivery));
-    let is_connect = |it: &crate::protocol::Message| it.is_reply_on(crate::protocol::meta::CONNECT);
-    recorder.traffic.connects += u64::from(messages.iter().any(is_connect));
+    recorder.arrived(messages);
 }
