@@ -80,8 +80,12 @@ impl Reception {
     /// The client has a session again after it had none, and so many have been published.
     pub fn renewed(&mut self, n_published: u64) {
         if n_published > self.next {
-            let outage = self.next..n_published;
-            self.odd.get_or_insert_default().outages.push(outage);
+            let outages = &mut self.odd.get_or_insert_default().outages;
+            // An outage goes on where nothing came since the last one: no message is in both.
+            match outages.last_mut().filter(|it| it.end >= self.next) {
+                Some(last) => last.end = n_published,
+                None => outages.push(self.next..n_published),
+            }
         }
     }
 
@@ -203,6 +207,18 @@ mod tests {
                 n_lost_unacknowledged: 1,
             }
         );
+    }
+
+    #[test]
+    fn two_outages_without_an_arrival_between_them_count_once() {
+        let mut reception = Reception::default();
+        reception.arrived(0);
+        reception.renewed(4);
+        reception.renewed(6);
+        let balance = reception.balance(8, &[], &[5]);
+        assert_eq!((balance.n_expected, balance.n_lost), (8, 7));
+        assert_eq!(balance.n_lost_without_session, 5);
+        assert_eq!(balance.n_lost_unacknowledged, 0);
     }
 
     proptest! {
