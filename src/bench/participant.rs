@@ -1,6 +1,7 @@
 //! What a session is there for, and what its events mean for the measurement: the same for
 //! every engine.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,8 @@ pub(super) struct Subscriber {
     number: usize,
     /// The channels whose subscription was ever confirmed.
     joined: Vec<usize>,
+    /// Whether it is on its way out, so that what comes is counted already.
+    has_left: bool,
     /// By channel and publisher.
     receptions: HashMap<(usize, u32), Reception>,
 }
@@ -91,6 +94,7 @@ impl Participant {
             Who::Client(number) => Role::Client(Subscriber {
                 number,
                 joined: Vec::new(),
+                has_left: false,
                 receptions: HashMap::new(),
             }),
             Who::Publisher(number) => Role::Publisher(Box::new(Publisher {
@@ -111,6 +115,9 @@ impl Participant {
     pub(super) fn opens(&mut self, now: Instant) {
         self.since = now;
         self.life = Life::Opening;
+        if let Role::Client(subscriber) = &mut self.role {
+            subscriber.has_left = false;
+        }
     }
 
     /// Whether it is up or never will be.
@@ -362,10 +369,17 @@ impl Subscriber {
             recorder.messages.foreign += 1;
             return;
         };
-        let reception = self
-            .receptions
-            .entry((channel, stamp.publisher))
-            .or_default();
+        let reception = match self.receptions.entry((channel, stamp.publisher)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(first) if self.joined.contains(&channel) => {
+                first.insert(Reception::default())
+            }
+            Entry::Vacant(_) => {
+                // Before its subscription is confirmed, or after it has left.
+                recorder.messages.undecided += u64::from(!self.has_left);
+                return;
+            }
+        };
         match reception.arrived(stamp.sequence) {
             Arrival::Duplicate => recorder.messages.duplicates += 1,
             Arrival::Early => recorder.messages.undecided += 1,
@@ -414,6 +428,7 @@ impl Subscriber {
 
     /// It leaves: what is still on its way to it is nobody's loss.
     pub(super) fn leave(&mut self, board: &Board, recorder: &mut Recorder) {
+        self.has_left = true;
         for channel in std::mem::take(&mut self.joined) {
             board.left(channel);
             for publisher in 0..board.plan.n_publishers {
