@@ -16,6 +16,7 @@ use super::recorder::Recorder;
 use super::run::{ClientUse, Config, Interval, Run, Shortfall};
 use super::settings::{BenchError, Engine, Interrupt, Progress, Settings, Stage};
 use super::system::{Usage, capacity, descriptor_limit, n_cores};
+use super::threads;
 use crate::session::End;
 
 /// How often the observer is called, and the end looked for.
@@ -57,7 +58,7 @@ pub fn run(
     };
     let crew = match settings.engine {
         Engine::Loop { .. } => engine::start(&settings, &board, n_threads, &sender)?,
-        Engine::Threads => engine::start(&settings, &board, 1, &sender)?,
+        Engine::Threads => threads::start(&settings, &board, &sender)?,
     };
     drop(sender);
     let conductor = Conductor {

@@ -40,6 +40,7 @@ mod settings;
 mod system;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use conductor::run;
 pub use distribution::{Distribution, NotAHistogram, PERCENTILES};

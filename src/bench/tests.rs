@@ -1,5 +1,7 @@
 //! Whole runs against the embedded server: every message is accounted for.
 
+mod threads;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +42,11 @@ fn settings(server: &Server, plan: Plan) -> Settings {
 }
 
 fn run(settings: &Settings) -> Run {
-    super::run(settings, &Interrupt::default(), &mut |_| {}).unwrap()
+    run_with(settings, &Interrupt::default(), &mut |_| {})
+}
+
+fn run_with(settings: &Settings, interrupt: &Interrupt, observe: &mut dyn FnMut(&Progress)) -> Run {
+    super::run(settings, interrupt, observe).unwrap()
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! A thread for each session, with the client and the transport of the other commands: to check
+//! the poll loops against.
+//!
+//! ```text
+//! start        one supervisor for the whole run
+//!   supervisor   opens the sessions, lets clients come and go, and does the accounting at the end
+//!   seat         a session's place, which both its thread and the supervisor get at
+//!   occupant     the thread of a session
+//! ```
+//!
+//! Whatever counts is what counts in the loops as well: participants, pacers, one recorder. It
+//! costs more: up to three threads a session, a copy of each message for the counts of the
+//! traffic, and a lock on the recorder. Bytes are counted over unencrypted long polling alone:
+//! elsewhere the transport does not tell those of HTTP and of the frames.
+
+mod occupant;
+mod seat;
+mod supervisor;
+
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::board::{Board, Told};
+use super::crew::Crew;
+use super::participant::{Participant, everybody};
+use super::recorder::Recorder;
+use super::run::Interval;
+use super::settings::{BenchError, Settings};
+use supervisor::Supervisor;
+
+/// Starts the supervisor, who starts the sessions.
+pub(super) fn start(
+    settings: &Arc<Settings>,
+    board: &Arc<Board>,
+    intervals: &Sender<(u64, Interval)>,
+) -> Result<Crew, BenchError> {
+    // One for nothing: settings that cannot be used are told before anything begins.
+    if let Some(who) = everybody(&board.plan).next() {
+        let participant = Participant::new(who, board, Instant::now());
+        occupant::client(settings, board, &participant)?;
+    }
+    let ledger = Ledger {
+        recorder: Recorder::new(board.begun),
+        told: Told::default(),
+        intervals: Some(intervals.clone()),
+    };
+    let common = Arc::new(Common {
+        settings: Arc::clone(settings),
+        board: Arc::clone(board),
+        ledger: Mutex::new(ledger),
+    });
+    let supervisor = Supervisor::new(common);
+    let handle = thread::Builder::new()
+        .name("bayeux-bench".to_owned())
+        .spawn(move || supervisor.run());
+    let handle = handle.map_err(|source| BenchError::System {
+        what: "cannot start a thread",
+        source,
+    })?;
+    let thread = handle.thread().clone();
+    let mut crew = Crew::default();
+    crew.wakers.push(Box::new(move || thread.unpark()));
+    crew.handles.push(handle);
+    Ok(crew)
+}
+
+/// What all threads of a run share.
+struct Common {
+    settings: Arc<Settings>,
+    board: Arc<Board>,
+    ledger: Mutex<Ledger>,
+}
+
+/// What is measured, by all of them together.
+struct Ledger {
+    recorder: Recorder,
+    told: Told,
+    /// Until the run is over: the conductor waits for the end of it.
+    intervals: Option<Sender<(u64, Interval)>>,
+}
+
+impl Common {
+    /// The recorder and what belongs to it; the seconds that are over are handed on first. Whoever
+    /// needs a seat as well takes that one first.
+    fn ledger(&self, now: Instant) -> MutexGuard<'_, Ledger> {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(from) = self.board.measured_from() {
+            ledger.recorder.measure_from(from);
+        }
+        if let Some(interval) = ledger.recorder.take_interval(now) {
+            ledger.hand_over(interval);
+        }
+        ledger
+    }
+}
+
+impl Ledger {
+    fn hand_over(&self, interval: (u64, Interval)) {
+        if let Some(intervals) = &self.intervals {
+            // The conductor listens until all senders are gone.
+            let _ = intervals.send(interval);
+        }
+    }
+}
