@@ -8,6 +8,9 @@ use super::settings::{Capacity, Engine, Limit, PORTS, Settings};
 const SPARE: u64 = 64;
 /// Threads of a session of [`Engine::Threads`]: itself and its two lanes.
 const THREADS_A_SESSION: u64 = 3;
+/// Its descriptors: over polling two connections, over a websocket one and the two ends of what
+/// wakes its thread.
+const DESCRIPTORS_OF_A_THREAD: u64 = 3;
 
 /// How many sessions of this kind fit on this machine, with the limits that this process has.
 pub fn capacity(settings: &Settings) -> Capacity {
@@ -18,8 +21,14 @@ pub fn capacity(settings: &Settings) -> Capacity {
             .unwrap_or(usize::MAX)
             .saturating_sub(n_more)
     };
+    let n_descriptors = limit.saturating_sub(SPARE);
     let mut capacity = Capacity {
-        n_sessions: n_sessions(limit.saturating_sub(SPARE)),
+        n_sessions: match settings.engine {
+            Engine::Loop { .. } => n_sessions(n_descriptors),
+            Engine::Threads => {
+                usize::try_from(n_descriptors / DESCRIPTORS_OF_A_THREAD).unwrap_or(usize::MAX)
+            }
+        },
         limit: Limit::Descriptors { limit },
     };
     let n_sources = settings.sources().len().max(1);
