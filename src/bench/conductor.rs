@@ -149,7 +149,8 @@ impl Conductor<'_> {
         let transport = &self.settings.transport;
         let patience = ramp
             .unwrap_or(Duration::MAX)
-            .saturating_add(transport.connect_timeout + transport.network_timeout);
+            .saturating_add(transport.connect_timeout)
+            .saturating_add(transport.network_timeout);
         let begun = self.board.begun;
         self.wait(Stage::Opening, Some(patience), begun, |board| {
             let progress = &board.progress;
