@@ -12,7 +12,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::super::board::{Board, Order, Told};
 use super::super::pacer::Due;
-use super::super::participant::{Role, Who};
+use super::super::participant::{Participant, Role, Who};
 use super::super::recorder::Recorder;
 use super::super::run::Interval;
 use super::super::settings::Settings;
@@ -118,6 +118,10 @@ impl Worker {
         // The conductor listens until all threads are done.
         let _ = self.intervals.send(last);
         self.close(now, |it| matches!(it, Role::Publisher(_)));
+        // What the publishers that were never opened would have sent.
+        for who in std::mem::take(&mut self.todo) {
+            Participant::new(who, &self.board, now).close(now, &self.board, &mut self.recorder);
+        }
         settle();
         self.close(now, |it| matches!(it, Role::Client(_)));
         let traffic = &mut self.recorder.traffic;
