@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::payload::RunId;
@@ -25,8 +25,9 @@ pub(super) struct Board {
     order: AtomicU8,
     /// Messages that count, by publisher and channel.
     published: Box<[AtomicU64]>,
-    /// Subscribers of each channel at this moment.
-    members: Box<[AtomicUsize]>,
+    /// Subscribers of each channel at this moment. Whoever publishes or comes or goes holds the
+    /// lock while numbering, so that exactly those who are counted expect a message.
+    members: Box<[Mutex<usize>]>,
     unpublished: Mutex<Unpublished>,
     /// How the first session ended that did.
     first_end: OnceLock<End>,
@@ -89,7 +90,7 @@ impl Board {
             started: OnceLock::new(),
             order: AtomicU8::new(Order::Open as u8),
             published: (0..n_streams).map(|_| AtomicU64::new(0)).collect(),
-            members: (0..n_channels).map(|_| AtomicUsize::new(0)).collect(),
+            members: (0..n_channels).map(|_| Mutex::new(0)).collect(),
             unpublished: Mutex::default(),
             first_end: OnceLock::new(),
             progress: Counters::default(),
@@ -133,10 +134,12 @@ impl Board {
 
     /// Numbers the next message that counts, and says how many subscribers expect it.
     pub(super) fn publish(&self, publisher: usize, channel: usize) -> (u64, usize) {
-        let n_members = self.members[channel].load(Ordering::Relaxed);
         let stream = self.stream(publisher, channel);
+        let n_members = self.members(channel);
         let sequence = self.published[stream].fetch_add(1, Ordering::Relaxed);
-        (sequence, n_members)
+        let sum = &self.progress.n_expected;
+        sum.fetch_add(*n_members as u64, Ordering::Relaxed);
+        (sequence, *n_members)
     }
 
     /// How many messages that count have been published.
@@ -167,26 +170,31 @@ impl Board {
         self.first_end.get()
     }
 
-    /// So many more deliveries are to come.
-    pub(super) fn expect(&self, n_deliveries: u64) {
-        self.progress
-            .n_expected
-            .fetch_add(n_deliveries, Ordering::Relaxed);
-    }
-
-    /// So many deliveries will not come, and nobody expects them to.
+    /// So many deliveries will not come, and nobody expects them to. A message that is rejected
+    /// after its client has left is taken off twice: then it must not fall below zero.
     pub(super) fn unexpect(&self, n_deliveries: u64) {
-        self.progress
-            .n_expected
-            .fetch_sub(n_deliveries, Ordering::Relaxed);
+        let sum = &self.progress.n_expected;
+        let less = |it: u64| Some(it.saturating_sub(n_deliveries));
+        // It is never refused.
+        let _ = sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    pub(super) fn joined(&self, channel: usize) {
-        self.members[channel].fetch_add(1, Ordering::Relaxed);
+    /// A subscriber more; calls back with how much each publisher has published before.
+    pub(super) fn joined(&self, channel: usize, mut call: impl FnMut(usize, u64)) {
+        let mut n_members = self.members(channel);
+        *n_members += 1;
+        for publisher in 0..self.plan.n_publishers {
+            call(publisher, self.n_published(publisher, channel));
+        }
     }
 
-    pub(super) fn left(&self, channel: usize) {
-        self.members[channel].fetch_sub(1, Ordering::Relaxed);
+    /// A subscriber less; calls back with how much each publisher has published before.
+    pub(super) fn left(&self, channel: usize, mut call: impl FnMut(usize, u64)) {
+        let mut n_members = self.members(channel);
+        *n_members -= 1;
+        for publisher in 0..self.plan.n_publishers {
+            call(publisher, self.n_published(publisher, channel));
+        }
     }
 
     pub(super) fn rejected(&self, publisher: usize, channel: usize, sequence: u64) {
@@ -211,14 +219,18 @@ impl Board {
     ) -> T {
         let stream = self.stream(publisher, channel);
         let unpublished = self.unpublished();
-        let of = |map: &BTreeMap<usize, Vec<u64>>| map.get(&stream).cloned().unwrap_or_default();
-        match unpublished.rejected.is_empty() && unpublished.unacknowledged.is_empty() {
-            true => call(&[], &[]),
-            false => call(&of(&unpublished.rejected), &of(&unpublished.unacknowledged)),
-        }
+        call(
+            of(&unpublished.rejected, stream),
+            of(&unpublished.unacknowledged, stream),
+        )
     }
 
-    fn unpublished(&self) -> std::sync::MutexGuard<'_, Unpublished> {
+    fn members(&self, channel: usize) -> MutexGuard<'_, usize> {
+        let members = self.members[channel].lock();
+        members.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unpublished(&self) -> MutexGuard<'_, Unpublished> {
         self.unpublished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -252,6 +264,10 @@ impl Told {
         sum.fetch_add(n_done.saturating_sub(self.n_done), Ordering::Relaxed);
         self.n_done = self.n_done.max(n_done);
     }
+}
+
+fn of(map: &BTreeMap<usize, Vec<u64>>, stream: usize) -> &[u64] {
+    map.get(&stream).map_or(&[], Vec::as_slice)
 }
 
 fn insert(map: &mut BTreeMap<usize, Vec<u64>>, stream: usize, sequence: u64) {

@@ -319,7 +319,7 @@ impl Participant {
                 subscriber.close(board, recorder);
             }
             Role::Publisher(publisher) => {
-                let mut clock = board.clock(now);
+                let clock = board.clock(now);
                 if self.life == Life::Up && !publisher.outstanding.is_empty() {
                     recorder.error(
                         now,
@@ -333,15 +333,13 @@ impl Participant {
                         board.unacknowledged(publisher.number, outstanding.channel, sequence);
                     }
                 }
-                if matches!(publisher.pacer.due(), Due::WhenReady) {
-                    clock = Duration::ZERO;
+                // Without a schedule nothing was due.
+                if publisher.pacer.due() == Due::WhenReady {
+                    return;
                 }
                 while let Some(turn) = publisher.pacer.take(clock) {
                     if turn.phase == Phase::Measured {
                         recorder.messages.unsent += turn.n_messages;
-                    }
-                    if matches!(publisher.pacer.due(), Due::WhenReady) {
-                        break;
                     }
                 }
             }
@@ -403,15 +401,13 @@ impl Subscriber {
             return;
         }
         self.joined.push(channel);
-        board.joined(channel);
-        for publisher in 0..board.plan.n_publishers {
-            let n_published = board.n_published(publisher, channel);
+        board.joined(channel, |publisher, n_published| {
             if n_published > 0 {
                 let reception = Reception::since(n_published);
                 self.receptions
                     .insert((channel, publisher as u32), reception);
             }
-        }
+        });
     }
 
     fn renewed(&mut self, board: &Board) {
@@ -430,11 +426,9 @@ impl Subscriber {
     pub(super) fn leave(&mut self, board: &Board, recorder: &mut Recorder) {
         self.has_left = true;
         for channel in std::mem::take(&mut self.joined) {
-            board.left(channel);
-            for publisher in 0..board.plan.n_publishers {
+            board.left(channel, |publisher, n_published| {
                 let key = (channel, publisher as u32);
                 let reception = self.receptions.remove(&key).unwrap_or_default();
-                let n_published = board.n_published(publisher, channel);
                 let n_undecided = reception.n_on_their_way(n_published);
                 recorder.messages.undecided += n_undecided;
                 board.unexpect(n_undecided);
@@ -446,7 +440,7 @@ impl Subscriber {
                     board,
                     recorder,
                 );
-            }
+            });
         }
     }
 
@@ -516,7 +510,6 @@ impl Publisher {
                 Phase::Warmup => (None, 0),
                 Phase::Measured => {
                     let (sequence, n_members) = board.publish(self.number, channel);
-                    board.expect(n_members as u64);
                     (Some(sequence), n_members)
                 }
             };
