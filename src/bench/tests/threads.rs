@@ -131,10 +131,10 @@ fn clients_that_come_and_go_lose_nothing() {
         churn: 100.0,
         rate: Rate::Fixed(300.0),
         stop: Stop::After(500 * MS),
-        drain: 500 * MS,
         ..short()
     };
     for connection_type in [ConnectionType::LongPolling, ConnectionType::WebSocket] {
+        let began = Instant::now();
         let settings = Settings {
             connection_type,
             ..with_threads(settings(&server, plan.clone()))
@@ -147,6 +147,8 @@ fn clients_that_come_and_go_lose_nothing() {
         let n_back = sessions.handshakes - sessions.up;
         assert!(sessions.churned - n_back <= 10, "{sessions:?}");
         assert_eq!(messages.lost, 0, "{messages:?} {:?}", run.errors);
+        let is_prompt = began.elapsed() < Duration::from_secs(4);
+        assert!(is_prompt, "the drain ends when all is there: {messages:?}");
         assert!(messages.delivered > 500, "{messages:?}");
         assert_eq!(server.n_sessions(), 0, "all have left");
     }
