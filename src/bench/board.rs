@@ -23,6 +23,8 @@ pub(super) struct Board {
     /// When the first message is due.
     started: OnceLock<Instant>,
     order: AtomicU8,
+    /// When publishing was ended before its time.
+    stopped: OnceLock<Instant>,
     /// Messages that count, by publisher and channel.
     published: Box<[AtomicU64]>,
     /// Subscribers of each channel at this moment. Whoever publishes or comes or goes holds the
@@ -41,6 +43,8 @@ pub(super) enum Order {
     Open,
     /// Publish what is due.
     Publish,
+    /// Publish no more, and wait for what is on its way.
+    Listen,
     /// Disconnect.
     Leave,
 }
@@ -89,6 +93,7 @@ impl Board {
             begun,
             started: OnceLock::new(),
             order: AtomicU8::new(Order::Open as u8),
+            stopped: OnceLock::new(),
             published: (0..n_streams).map(|_| AtomicU64::new(0)).collect(),
             members: (0..n_channels).map(|_| Mutex::new(0)).collect(),
             unpublished: Mutex::default(),
@@ -104,6 +109,18 @@ impl Board {
         self.give(Order::Publish);
     }
 
+    /// Ends publishing before its time.
+    pub(super) fn stop(&self, at: Instant) {
+        // Called once.
+        let _ = self.stopped.set(at);
+        self.give(Order::Listen);
+    }
+
+    /// When the last message may have been due.
+    pub(super) fn stopped_or(&self, now: Instant) -> Instant {
+        self.stopped.get().copied().unwrap_or(now)
+    }
+
     pub(super) fn give(&self, order: Order) {
         self.order.store(order as u8, Ordering::Release);
     }
@@ -112,6 +129,7 @@ impl Board {
         match self.order.load(Ordering::Acquire) {
             0 => Order::Open,
             1 => Order::Publish,
+            2 => Order::Listen,
             _ => Order::Leave,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::board::{Board, Order};
 use super::crew::Crew;
@@ -26,6 +26,8 @@ const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 const NEARLY: f64 = 0.99;
 /// A run by count ends when nothing has been acknowledged for so long.
 const LONGEST_STANDSTILL: Duration = Duration::from_secs(30);
+/// How long an interrupted run waits for what is on its way.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
 
 /// Carries out a plan. `observe` is called several times a second, on this thread.
 ///
@@ -97,6 +99,7 @@ struct Measured {
     cpu: Duration,
     usage: Usage,
     is_interrupted: bool,
+    started: SystemTime,
 }
 
 impl Conductor<'_> {
@@ -112,8 +115,11 @@ impl Conductor<'_> {
         self.board.start(started);
         self.crew.wake();
         let plan = &self.board.plan;
-        self.wait(Stage::Warmup, Some(plan.warmup), started, |_| false);
-        let (from, before) = (Instant::now(), Usage::now());
+        let interrupt = self.interrupt;
+        self.wait(Stage::Warmup, Some(plan.warmup), started, |_| {
+            interrupt.is_interrupted()
+        });
+        let (from, time, before) = (Instant::now(), SystemTime::now(), Usage::now());
         let end = match (plan.stop, plan.rate) {
             (Stop::After(duration), _) => Some(duration),
             (Stop::Count(count), Rate::Fixed(rate)) => {
@@ -124,11 +130,21 @@ impl Conductor<'_> {
         let mut standstill = Standstill::new(from);
         self.wait(Stage::Measuring, end, from, |board| {
             // With a schedule the time is what was asked for; without one the messages are.
-            end.is_none() && (board.is_published() || standstill.is_over(board))
+            let is_all = end.is_none() && (board.is_published() || standstill.is_over(board));
+            is_all || interrupt.is_interrupted()
         });
         let (until, usage) = (Instant::now(), Usage::now());
-        self.wait(Stage::Draining, Some(plan.drain), until, |board| {
-            board.is_published() && board.is_delivered()
+        let is_interrupted = interrupt.is_interrupted();
+        let drain = match is_interrupted {
+            true => {
+                self.board.stop(until);
+                plan.drain.min(LONGEST_FAREWELL)
+            }
+            false => plan.drain,
+        };
+        self.wait(Stage::Draining, Some(drain), until, |board| {
+            let is_all = board.is_published() && board.is_delivered();
+            is_all || (!is_interrupted && interrupt.is_interrupted())
         });
         let measured = Measured {
             n_up,
@@ -136,7 +152,8 @@ impl Conductor<'_> {
             seconds: until - from,
             cpu: usage.cpu.saturating_sub(before.cpu),
             usage,
-            is_interrupted: self.interrupt.is_interrupted(),
+            is_interrupted: interrupt.is_interrupted(),
+            started: time,
         };
         Ok((measured, self.intervals))
     }
@@ -151,18 +168,19 @@ impl Conductor<'_> {
             .unwrap_or(Duration::MAX)
             .saturating_add(transport.connect_timeout)
             .saturating_add(transport.network_timeout);
-        let begun = self.board.begun;
+        let (begun, interrupt) = (self.board.begun, self.interrupt);
         self.wait(Stage::Opening, Some(patience), begun, |board| {
             let progress = &board.progress;
             let n_up = progress.n_up.load(Ordering::Relaxed);
             let n_failed = progress.n_failed.load(Ordering::Relaxed);
             // The first one goes alone.
-            n_up + n_failed >= n_wanted || (n_up == 0 && n_failed > 0)
+            let is_settled = n_up + n_failed >= n_wanted || (n_up == 0 && n_failed > 0);
+            is_settled || interrupt.is_interrupted()
         });
         Ok(begun.elapsed())
     }
 
-    /// Waits for the time to pass, or something to happen, or an interrupt; tells the observer.
+    /// Waits for the time to pass, or something to happen; tells the observer.
     fn wait(
         &mut self,
         stage: Stage,
@@ -170,7 +188,7 @@ impl Conductor<'_> {
         since: Instant,
         mut is_over: impl FnMut(&Board) -> bool,
     ) {
-        while !is_over(self.board) && !self.interrupt.is_interrupted() {
+        while !is_over(self.board) {
             let now = Instant::now();
             let elapsed = now.saturating_duration_since(since);
             let left = total.map_or(BETWEEN_LOOKS, |it| it.saturating_sub(elapsed));
@@ -299,6 +317,7 @@ impl Measured {
         for recorder in recorders {
             run.add(&recorder.into_run());
         }
+        run.started = Some(self.started);
         run.config = config(settings, n_threads);
         run.sessions.wanted = settings.plan.n_sessions() as u64;
         run.sessions.up = self.n_up as u64;

@@ -11,7 +11,7 @@ use crate::session::{
     Settings as SessionSettings,
 };
 
-use super::board::Board;
+use super::board::{Board, Order};
 use super::engine::FIRST_HANDSHAKE;
 use super::pacer::{Due, Pacer, Phase};
 use super::payload::Stamp;
@@ -27,6 +27,8 @@ pub(super) struct Participant {
     life: Life,
     /// When what is under way was begun: the handshake, the subscribe, or the first connect.
     since: Instant,
+    /// When its last subscription was confirmed, until its first connect is answered.
+    confirmed: Option<Instant>,
 }
 
 /// A session's part and its number.
@@ -108,6 +110,7 @@ impl Participant {
             role,
             life: Life::Opening,
             since: now,
+            confirmed: None,
         }
     }
 
@@ -131,9 +134,9 @@ impl Participant {
 
     /// Whether it is a publisher that will send nothing more and wait for nothing more. Once
     /// done, done for ever.
-    pub(super) fn is_done(&self, clock: Duration) -> bool {
+    pub(super) fn is_done(&self, now: Instant, board: &Board) -> bool {
         match &self.role {
-            Role::Publisher(publisher) => self.life == Life::Ended || publisher.is_done(clock),
+            Role::Publisher(publisher) => self.life == Life::Ended || publisher.is_done(now, board),
             Role::Client(_) => false,
         }
     }
@@ -225,6 +228,7 @@ impl Participant {
             }
             Event::Subscribed { pattern } => {
                 recorder.latency.subscribe.record(now - self.since);
+                self.confirmed = Some(now);
                 if let Role::Client(subscriber) = &mut self.role
                     && let Some(channel) = board.plan.channel_number(pattern.as_str())
                 {
@@ -240,6 +244,8 @@ impl Participant {
                 recorder.error(now, &format!("subscribe refused: {text}"), &sample);
             }
             Event::Connected => {
+                let since = self.confirmed.take().unwrap_or(self.since);
+                recorder.latency.connect.record(now - since);
                 if self.life == Life::Opening {
                     self.life = Life::Up;
                 }
@@ -319,7 +325,8 @@ impl Participant {
                 subscriber.close(board, recorder);
             }
             Role::Publisher(publisher) => {
-                let clock = board.clock(now);
+                // Of what was due after an interrupt nobody speaks.
+                let clock = board.clock(board.stopped_or(now));
                 if self.life == Life::Up && !publisher.outstanding.is_empty() {
                     recorder.error(
                         now,
@@ -483,8 +490,9 @@ impl Publisher {
     }
 
     /// Whether it has nothing more to send or to wait for.
-    fn is_done(&self, clock: Duration) -> bool {
-        self.outstanding.is_empty() && self.pacer.is_over(clock)
+    fn is_done(&self, now: Instant, board: &Board) -> bool {
+        let is_over = board.order() > Order::Publish || self.pacer.is_over(board.clock(now));
+        self.outstanding.is_empty() && is_over
     }
 
     /// Publishes the messages of the turn that is due, if there is one.
@@ -495,6 +503,9 @@ impl Publisher {
         recorder: &mut Recorder,
         mut publish: impl FnMut(Channel, Json) -> PublishId,
     ) -> bool {
+        if board.order() != Order::Publish {
+            return false;
+        }
         let clock = board.clock(now);
         // Without a schedule the next turn waits for the last one's acknowledgements.
         if self.pacer.due() == Due::WhenReady && !self.outstanding.is_empty() {

@@ -22,7 +22,8 @@ pub(super) struct Recorder {
     pub(super) traffic: Traffic,
     pub(super) latency: Latencies,
     pub(super) lag: Distribution,
-    errors: HashMap<String, ErrorCount>,
+    /// And when the first one of each kind happened.
+    errors: HashMap<String, (ErrorCount, Instant)>,
     n_errors: u64,
     interval: Interval,
     /// Which second the interval is.
@@ -65,7 +66,7 @@ impl Recorder {
     pub(super) fn error(&mut self, now: Instant, kind: &str, sample: &dyn std::fmt::Display) {
         self.n_errors += 1;
         self.interval.errors += 1;
-        if let Some(known) = self.errors.get_mut(kind) {
+        if let Some((known, _)) = self.errors.get_mut(kind) {
             known.count += 1;
             return;
         }
@@ -73,9 +74,9 @@ impl Recorder {
             kind: kind.to_owned(),
             count: 1,
             first: sample.to_string(),
-            first_at_s: self.seconds(now),
+            first_at_s: 0.0,
         };
-        self.errors.insert(kind.to_owned(), first);
+        self.errors.insert(kind.to_owned(), (first, now));
     }
 
     /// Errors so far.
@@ -125,7 +126,7 @@ impl Recorder {
                 publisher: u64::from(delivered.publisher),
                 sequence: delivered.sequence,
                 client: delivered.client as u64,
-                at_s: self.seconds(now),
+                at_s: seconds_from(self.measured_from.unwrap_or(self.begun), now),
             });
         }
     }
@@ -150,7 +151,12 @@ impl Recorder {
 
     /// What was measured.
     pub(super) fn into_run(self) -> Run {
-        let mut errors: Vec<_> = self.errors.into_values().collect();
+        let zero = self.measured_from.unwrap_or(self.begun);
+        let errors = self.errors.into_values().map(|(error, at)| ErrorCount {
+            first_at_s: seconds_from(zero, at),
+            ..error
+        });
+        let mut errors: Vec<_> = errors.collect();
         errors.sort_by(|one, other| one.first_at_s.total_cmp(&other.first_at_s));
         Run {
             sessions: self.sessions,
@@ -165,14 +171,12 @@ impl Recorder {
             ..Run::default()
         }
     }
+}
 
-    /// Seconds from the start of the measured time; negative before it.
-    fn seconds(&self, now: Instant) -> f64 {
-        match self.measured_from {
-            Some(from) if now >= from => (now - from).as_secs_f64(),
-            Some(from) => -(from - now).as_secs_f64(),
-            // Before anything is published only the order is known.
-            None => (now - self.begun).as_secs_f64() - 1e6,
-        }
+/// Negative where the time is before the other one.
+fn seconds_from(zero: Instant, at: Instant) -> f64 {
+    match at.checked_duration_since(zero) {
+        Some(after) => after.as_secs_f64(),
+        None => -(zero - at).as_secs_f64(),
     }
 }

@@ -52,7 +52,10 @@ impl Settings {
     /// The local addresses that connections come from; none leaves it to the system.
     pub(super) fn sources(&self) -> Vec<IpAddr> {
         let n_connections = self.n_connections();
-        match self.sources.is_empty() && n_connections > PORTS && self.is_loopback() {
+        match self.sources.is_empty()
+            && n_connections > PORTS
+            && self.transport.endpoint.is_loopback()
+        {
             true => (1..=n_connections.div_ceil(PORTS).min(250) as u8)
                 .map(|it| IpAddr::V4(Ipv4Addr::new(127, 0, 0, it)))
                 .collect(),
@@ -69,15 +72,6 @@ impl Settings {
             ConnectionType::LongPolling | ConnectionType::CallbackPolling => {
                 plan.n_sessions() + plan.n_publishers
             }
-        }
-    }
-
-    /// Whether the server is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        let host = self.transport.endpoint.host().trim_matches(['[', ']']);
-        match host.parse::<IpAddr>() {
-            Ok(address) => address.to_canonical().is_loopback(),
-            Err(_) => host.eq_ignore_ascii_case("localhost"),
         }
     }
 }

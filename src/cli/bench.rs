@@ -19,6 +19,7 @@ use self::engine_args::EngineArgs;
 use self::load_args::LoadArgs;
 use self::outcome::{carried_out, failed};
 use self::results::ResultArgs;
+use super::descriptors;
 use super::exit::{Exit, Stop};
 use super::extension_args::EssentialExtensionArgs;
 use super::network_args::NetworkArgs;
@@ -160,6 +161,7 @@ impl Bench {
         self.connection.network.tls.warn(&endpoint, printer);
         printer
             .note_in_traffic("a load test shows no traffic: `bayeux sub -v` does, of one session");
+        descriptors::raise_limit();
         check_room(&settings, printer)?;
         let results = self.results.open()?;
 

@@ -5,14 +5,15 @@ mod link;
 mod member;
 mod worker;
 
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::board::Board;
 use super::crew::Crew;
 use super::participant::everybody;
+use super::recorder::Recorder;
 use super::run::Interval;
 use super::settings::{BenchError, Settings};
 use crate::transport::nonblocking::Target;
@@ -53,14 +54,19 @@ pub(super) fn start(
         })?);
     }
     let mut crew = Crew::default();
+    let mut gates = Vec::new();
     for (worker, waker) in workers {
         let barrier = Arc::clone(&barrier);
+        let (gate, opened) = channel::<()>();
+        gates.push(gate);
         let handle = thread::Builder::new()
             .name("bayeux-bench".to_owned())
-            .spawn(move || {
-                worker.run(|| {
+            .spawn(move || match opened.recv() {
+                Ok(()) => worker.run(|| {
                     barrier.wait();
-                })
+                }),
+                // Not all of them could be started, and those that were would wait for the others.
+                Err(_) => Recorder::new(Instant::now()),
             });
         let handle = handle.map_err(|source| BenchError::System {
             what: "cannot start a thread",
@@ -71,6 +77,10 @@ pub(super) fn start(
             // A loop that is not woken wakes by itself a little later.
             let _ = waker.wake();
         }));
+    }
+    for gate in gates {
+        // Its thread was started and waits for it.
+        let _ = gate.send(());
     }
     Ok(crew)
 }

@@ -177,7 +177,7 @@ impl Worker {
         let now = self.wait(events);
         match self.board.order() {
             Order::Open => {}
-            Order::Publish => self.begin_publishing(now),
+            Order::Publish | Order::Listen => self.begin_publishing(now),
             Order::Leave => return,
         }
         self.publish_due(now);
@@ -432,9 +432,9 @@ impl Worker {
         self.told.tell(&self.recorder, &self.board);
         if self.is_publishing && now >= self.counted_at + BETWEEN_COUNTS {
             self.counted_at = now;
-            let clock = self.board.clock(now);
             let participants = self.members.iter().map(|it| &it.participant);
-            let n_done = participants.filter(|it| it.is_done(clock)).count();
+            let is_done = |it: &&Participant| it.is_done(now, &self.board);
+            let n_done = participants.filter(is_done).count();
             self.told.tell_done(n_done, &self.board);
         }
     }

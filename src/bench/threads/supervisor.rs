@@ -60,7 +60,7 @@ impl Supervisor {
             let now = Instant::now();
             match self.common.board.order() {
                 Order::Open => {}
-                Order::Publish => self.begin_publishing(now),
+                Order::Publish | Order::Listen => self.begin_publishing(now),
                 Order::Leave => break,
             }
             self.open_some(now);
@@ -164,11 +164,10 @@ impl Supervisor {
     /// Lets the run's conductor know what was counted.
     fn tell(&self, now: Instant) {
         let board = &self.common.board;
-        let clock = board.clock(now);
         let is_done = |seat: &&Arc<Seat>| {
             let inner = seat.lock();
             let participant = inner.participant.as_ref();
-            participant.is_some_and(|it| it.is_done(clock))
+            participant.is_some_and(|it| it.is_done(now, board))
         };
         let n_done = match self.is_publishing {
             // Publishers come first.
