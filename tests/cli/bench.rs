@@ -133,16 +133,21 @@ fn an_expectation_that_is_not_met_is_no_success() {
     assert_eq!(report(&outcome)["verdict"]["passed"], false);
     assert_eq!(outcome.code(), Some(7));
     let told: Vec<_> = outcome.stderr().lines().map(str::to_owned).collect();
-    snapshot!(told[..2].join("\n"), @"");
+    snapshot!(told[..2].join("\n"), @"
+    error: 1 of 4 expectations failed: delivered >= 1 000
+    cause: delivered: 500
+    ");
 }
 
-/// A server that holds every connect for ever: what is published is acknowledged, and lost.
+/// A server that holds every connect for ever but the first: what is published is acknowledged,
+/// and lost.
 #[test]
 fn lost_deliveries_are_no_success_unless_they_are_allowed() {
     let lossy = || {
-        Hostile::new(|request| match request.contains("/meta/connect") {
+        let is_held = |it: &str| it.contains("/meta/connect") && !it.contains(r#"{"timeout":0}"#);
+        Hostile::new(move |request| match is_held(request) {
             true => crate::hostile::Answer::Silence,
-            false => crate::hostile::answer(request, crate::hostile::good),
+            false => crate::hostile::answer(request, |it| Some(vec![crate::hostile::accepted(it)])),
         })
     };
     let options = [
@@ -158,7 +163,11 @@ fn lost_deliveries_are_no_success_unless_they_are_allowed() {
     };
     let (code, told) = run(&[]);
     assert_eq!(code, Some(7), "{told}");
-    snapshot!(told, @"");
+    snapshot!(told, @"
+    error: 1 of 3 expectations failed: lost <= 0
+    cause: lost: 5
+    hint: --max lost=N allows as many
+    ");
     let (code, told) = run(&["--max", "lost=5"]);
     assert_eq!(code, Some(0), "{told}");
 }
@@ -167,7 +176,14 @@ fn lost_deliveries_are_no_success_unless_they_are_allowed() {
 fn a_server_that_is_not_there_is_named() {
     let outcome = bench("127.0.0.1:1", &[]);
     assert_eq!(outcome.stdout(), "");
-    snapshot!(outcome, @"");
+    snapshot!(outcome, @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot reach http://127.0.0.1:1/
+    cause: connection refused (127.0.0.1:1)
+    hint: is the server running? `bayeux handshake --retry 30s` waits for it
+    ");
 }
 
 #[test]
@@ -175,13 +191,25 @@ fn what_is_no_bayeux_is_named() {
     let web_site = Hostile::canned(page("404 Not Found"));
     let outcome = bench(&web_site.url(), &[]);
     assert_eq!(outcome.code(), Some(3), "{outcome}");
-    snapshot!(outcome, @"");
+    snapshot!(outcome, @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: http://127.0.0.1:[port]/cometd answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux
+    hint: is this the endpoint's path? bayeux handshake -vv shows the response's headers
+    ");
 }
 
 #[test]
 fn a_handshake_that_is_refused_is_told_and_a_token_helps() {
     let server = guarded_server();
-    snapshot!(bench(&server.url(), &[]), @"");
+    snapshot!(bench(&server.url(), &[]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: handshake refused by http://127.0.0.1:[port]/cometd: 403::handshake_denied
+    hint: its security policy wants credentials, or other ones: --token, --token-cmd, --user, -H or --ext
+    ");
     let outcome = bench(&server.url(), &["--token", "s3cret"]);
     assert_eq!(outcome.code(), Some(0), "{outcome}");
 }
