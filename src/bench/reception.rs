@@ -79,13 +79,14 @@ impl Reception {
 
     /// The client has a session again after it had none, and so many have been published.
     pub fn renewed(&mut self, n_published: u64) {
-        if n_published > self.next {
-            let outages = &mut self.odd.get_or_insert_default().outages;
-            // An outage goes on where nothing came since the last one: no message is in both.
-            match outages.last_mut().filter(|it| it.end >= self.next) {
-                Some(last) => last.end = n_published,
-                None => outages.push(self.next..n_published),
-            }
+        if n_published <= self.next {
+            return;
+        }
+        let outages = &mut self.odd.get_or_insert_default().outages;
+        match outages.last_mut() {
+            // No message is missed twice, however often the session is lost before the next one.
+            Some(last) if last.end >= self.next => last.end = last.end.max(n_published),
+            _ => outages.push(self.next..n_published),
         }
     }
 
@@ -104,14 +105,16 @@ impl Reception {
     pub fn balance(&self, n_published: u64, rejected: &[u64], unacknowledged: &[u64]) -> Balance {
         let len = |it: &Range<u64>| (it.end - it.start) - n_within(it, rejected);
         let end = n_published.max(self.next);
+        let tail = self.next..end;
         let odd = self.odd.as_deref();
         let outages = odd.map_or(&[][..], |it| &it.outages);
         let mut balance = Balance {
-            n_expected: len(&(self.first..end)),
+            n_expected: end - self.first,
             ..Balance::default()
         };
-        let tail = self.next..end;
         for missing in odd.map_or(&[][..], |it| &it.gaps).iter().chain([&tail]) {
+            // What was rejected and came all the same is not taken away.
+            balance.n_expected -= n_within(missing, rejected);
             balance.n_lost += len(missing);
             balance.n_lost_unacknowledged += n_within(missing, unacknowledged);
             for outage in outages {
@@ -210,18 +213,54 @@ mod tests {
     }
 
     #[test]
-    fn two_outages_without_an_arrival_between_them_count_once() {
+    fn two_losses_of_the_session_before_the_next_message_are_one_outage() {
         let mut reception = Reception::default();
         reception.arrived(0);
-        reception.renewed(4);
-        reception.renewed(6);
-        let balance = reception.balance(8, &[], &[5]);
-        assert_eq!((balance.n_expected, balance.n_lost), (8, 7));
-        assert_eq!(balance.n_lost_without_session, 5);
+        reception.renewed(3);
+        reception.renewed(5);
+        reception.renewed(5);
+        let balance = reception.balance(6, &[], &[2]);
+        assert_eq!((balance.n_expected, balance.n_lost), (6, 5));
+        assert_eq!(balance.n_lost_without_session, 4);
         assert_eq!(balance.n_lost_unacknowledged, 0);
     }
 
+    #[test]
+    fn what_is_rejected_and_delivered_all_the_same_counts_as_delivered() {
+        let mut reception = Reception::default();
+        (0..4).for_each(|it| _ = reception.arrived(it));
+        let balance = reception.balance(6, &[1, 4], &[]);
+        // Four came, and one of the other two is missing.
+        assert_eq!((balance.n_expected, balance.n_lost), (5, 1));
+    }
+
     proptest! {
+        #[test]
+        fn any_outages_and_refusals_add_up(
+            steps in prop::collection::vec((0..30_u64, any::<bool>()), 0..60),
+            unpublished in prop::collection::btree_map(0..30_u64, any::<bool>(), 0..30),
+        ) {
+            let mut reception = Reception::default();
+            let mut arrived = BTreeSet::new();
+            for (number, is_renewal) in steps {
+                match is_renewal {
+                    true => reception.renewed(number),
+                    false => {
+                        reception.arrived(number);
+                        arrived.insert(number);
+                    }
+                }
+            }
+            let of = |is_rejected| -> Vec<u64> {
+                let kind = unpublished.iter().filter(|it| *it.1 == is_rejected);
+                kind.map(|it| *it.0).collect()
+            };
+            let balance = reception.balance(30, &of(true), &of(false));
+            prop_assert_eq!(balance.n_expected, arrived.len() as u64 + balance.n_lost);
+            let n_explained = balance.n_lost_without_session + balance.n_lost_unacknowledged;
+            prop_assert!(n_explained <= balance.n_lost);
+        }
+
         #[test]
         fn any_arrivals_add_up(first in 0..5_u64, arrivals in prop::collection::vec(0..30_u64, 0..60)) {
             let mut reception = Reception::since(first);
