@@ -164,6 +164,21 @@ impl Pacer {
         })
     }
 
+    /// Messages that count, were due by now and are not taken. Without a schedule nothing is ever
+    /// late but what was counted.
+    pub fn n_unsent(&self, now: Duration) -> u64 {
+        match (&self.rule, self.n_left) {
+            (Rule::Ready { .. }, u64::MAX) => 0,
+            (Rule::Ready { .. }, n_left) => n_left,
+            (Rule::Schedule { .. }, _) => {
+                let mut rest = self.clone();
+                let turns = std::iter::from_fn(|| rest.take(now));
+                let measured = turns.filter(|it| it.phase == Phase::Measured);
+                measured.map(|it| it.n_messages).sum()
+            }
+        }
+    }
+
     /// Whether there will be no turn any more.
     pub fn is_over(&self, now: Duration) -> bool {
         match (self.due(), &self.rule) {
@@ -270,6 +285,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_due_and_not_taken_is_unsent() {
+        let of = |rate, stop, now| {
+            let warmup = 50 * MS;
+            let plan = Plan {
+                rate,
+                stop,
+                warmup,
+                ..plan()
+            };
+            let mut pacer = Pacer::new(&plan, 0);
+            pacer.take(now);
+            pacer.n_unsent(now)
+        };
+        let fixed = Rate::Fixed(100.0);
+        assert_eq!(of(fixed, Stop::Count(7), Duration::ZERO), 0);
+        // Turns at 0, 10, ... and 80 ms; the first five are of the warm-up.
+        assert_eq!(of(fixed, Stop::Count(7), 85 * MS), 4);
+        assert_eq!(of(fixed, Stop::Count(7), 5000 * MS), 7);
+        assert_eq!(of(fixed, Stop::After(90 * MS), 5000 * MS), 9);
+        assert_eq!(of(Rate::Max, Stop::Count(7), 60 * MS), 6);
+        assert_eq!(of(Rate::Max, Stop::After(90 * MS), 60 * MS), 0);
+        assert_eq!(of(Rate::Max, Stop::After(90 * MS), 5000 * MS), 0);
     }
 
     #[test]

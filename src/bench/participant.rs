@@ -325,8 +325,6 @@ impl Participant {
                 subscriber.close(board, recorder);
             }
             Role::Publisher(publisher) => {
-                // Of what was due after an interrupt nobody speaks.
-                let clock = board.clock(board.stopped_or(now));
                 if self.life == Life::Up && !publisher.outstanding.is_empty() {
                     recorder.error(
                         now,
@@ -340,15 +338,9 @@ impl Participant {
                         board.unacknowledged(publisher.number, outstanding.channel, sequence);
                     }
                 }
-                // Without a schedule nothing was due.
-                if publisher.pacer.due() == Due::WhenReady {
-                    return;
-                }
-                while let Some(turn) = publisher.pacer.take(clock) {
-                    if turn.phase == Phase::Measured {
-                        recorder.messages.unsent += turn.n_messages;
-                    }
-                }
+                // Of what was due after an interrupt nobody speaks.
+                let clock = board.clock(board.stopped_or(now));
+                recorder.messages.unsent += publisher.pacer.n_unsent(clock);
             }
         }
     }
