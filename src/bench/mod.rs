@@ -26,6 +26,7 @@ mod crew;
 mod distribution;
 mod engine;
 mod expectation;
+mod kinds;
 mod metric;
 mod pacer;
 mod participant;

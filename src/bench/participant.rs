@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{Channel, ChannelPattern, Json, Message};
 use crate::session::{
-    Connects, Credentials, End, Event, Failure, LossReason, PublishId, Recovery, Refusal,
+    Connects, Credentials, End, Event, LossReason, PublishId, Recovery, Refusal,
     Settings as SessionSettings,
 };
 
 use super::board::{Board, Order};
 use super::engine::FIRST_HANDSHAKE;
+use super::kinds;
 use super::pacer::{Due, Pacer, Phase};
 use super::payload::Stamp;
 use super::plan::Plan;
@@ -197,7 +198,7 @@ impl Participant {
                 });
             }
             Event::Rejected { publish, reply } => {
-                let text = error_text(&reply);
+                let text = kinds::of_reply(&reply);
                 recorder.error(
                     now,
                     &format!("publish rejected: {text}"),
@@ -212,7 +213,8 @@ impl Participant {
                 });
             }
             Event::Unacknowledged { publish, failure } => {
-                let kind = format!("publish without acknowledgement: {}", kind(&failure));
+                let kind = kinds::of_failure(&failure);
+                let kind = format!("publish without acknowledgement: {kind}");
                 recorder.error(now, &kind, &failure);
                 self.settle(publish, |publisher, outstanding| {
                     if let Some(sequence) = outstanding.sequence {
@@ -237,8 +239,8 @@ impl Participant {
             }
             Event::SubscribeRefused { pattern, refusal } => {
                 let (text, sample) = match &refusal {
-                    Refusal::Reply(reply) => (error_text(reply), reply_text(reply)),
-                    Refusal::Failure(failure) => (kind(failure), failure.to_string()),
+                    Refusal::Reply(reply) => (kinds::of_reply(reply), reply_text(reply)),
+                    Refusal::Failure(failure) => (kinds::of_failure(failure), failure.to_string()),
                 };
                 let sample = format!("{pattern}: {sample}");
                 recorder.error(now, &format!("subscribe refused: {text}"), &sample);
@@ -251,7 +253,7 @@ impl Participant {
                 }
             }
             Event::Reconnecting { failure, .. } => {
-                recorder.error(now, &kind(&failure), &failure);
+                recorder.error(now, &kinds::of_failure(&failure), &failure);
             }
             Event::SessionLost { reason, .. } => {
                 let (text, sample) = loss(&reason);
@@ -540,39 +542,14 @@ impl Publisher {
     }
 }
 
-/// The kind of a refusal: without what differs from one message to the next.
-fn error_text(reply: &Message) -> String {
-    match reply.error() {
-        Some(error) => {
-            let code = error.code.map(|it| format!("{it} ")).unwrap_or_default();
-            format!("{code}{}", error.text).chars().take(80).collect()
-        }
-        None => "no reason given".to_owned(),
-    }
-}
-
 fn reply_text(reply: &Message) -> String {
     reply.raw().chars().take(400).collect()
 }
 
-/// The kind of a failure: figures and names in it would make each one a kind of its own.
-fn kind(failure: &Failure) -> String {
-    let text = failure.to_string();
-    let words = text.split(|it: char| it.is_ascii_digit() || it == '(' || it == '"');
-    let kind = words.into_iter().next().unwrap_or_default();
-    match text
-        .strip_prefix("HTTP ")
-        .or_else(|| text.strip_prefix("answered HTTP "))
-    {
-        Some(status) => format!("HTTP {}", status.chars().take(3).collect::<String>()),
-        None => kind.trim_end_matches([' ', ':', ',']).to_owned(),
-    }
-}
-
 fn loss(reason: &LossReason) -> (String, String) {
     match reason {
-        LossReason::Reply(reply) => (error_text(reply), reply_text(reply)),
-        LossReason::Silence(failure) => (kind(failure), failure.to_string()),
+        LossReason::Reply(reply) => (kinds::of_reply(reply), reply_text(reply)),
+        LossReason::Silence(failure) => (kinds::of_failure(failure), failure.to_string()),
     }
 }
 
@@ -580,15 +557,15 @@ fn ending(end: &End) -> (String, String) {
     match end {
         End::Disconnected => ("disconnected".to_owned(), String::new()),
         End::HandshakeRefused(reply) => {
-            let text = format!("handshake refused: {}", error_text(reply));
+            let text = format!("handshake refused: {}", kinds::of_reply(reply));
             (text, reply_text(reply))
         }
         End::Unreachable(failure) => (
-            format!("unreachable: {}", kind(failure)),
+            format!("unreachable: {}", kinds::of_failure(failure)),
             failure.to_string(),
         ),
         End::AdvisedNone(reply) => {
-            let text = format!("session ended by advice none: {}", error_text(reply));
+            let text = format!("session ended by advice none: {}", kinds::of_reply(reply));
             (text, reply_text(reply))
         }
         End::DisconnectedByServer(reply) => {

@@ -10,6 +10,10 @@ use super::run::{
     ClientUse, ErrorCount, Interval, Latencies, Messages, Run, Sessions, Slowest, Traffic,
 };
 
+/// More kinds of errors are no report: a server that gives every refusal words of its own.
+const MOST_KINDS: usize = 100;
+const OTHERS: &str = "other errors";
+
 /// What one thread measures.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -66,6 +70,8 @@ impl Recorder {
     pub(super) fn error(&mut self, now: Instant, kind: &str, sample: &dyn std::fmt::Display) {
         self.n_errors += 1;
         self.interval.errors += 1;
+        let is_one_more = self.errors.len() >= MOST_KINDS && !self.errors.contains_key(kind);
+        let kind = if is_one_more { OTHERS } else { kind };
         if let Some((known, _)) = self.errors.get_mut(kind) {
             known.count += 1;
             return;
@@ -178,5 +184,24 @@ fn seconds_from(zero: Instant, at: Instant) -> f64 {
     match at.checked_duration_since(zero) {
         Some(after) => after.as_secs_f64(),
         None => -(zero - at).as_secs_f64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_never_says_the_same_twice_does_not_fill_the_report() {
+        let now = Instant::now();
+        let mut recorder = Recorder::new(now);
+        for nth in 0..10_000 {
+            recorder.error(now, &format!("refused: {nth}"), &nth);
+        }
+        let errors = recorder.into_run().errors;
+        assert_eq!(errors.len(), MOST_KINDS + 1);
+        assert_eq!(errors.iter().map(|it| it.count).sum::<u64>(), 10_000);
+        let others = errors.iter().find(|it| it.kind == OTHERS).unwrap();
+        assert_eq!((others.count, others.first.as_str()), (9_900, "100"));
     }
 }
