@@ -9,7 +9,7 @@ use super::payload::RunId;
 use super::plan::Plan;
 use super::recorder::Recorder;
 use crate::protocol::{Channel, ChannelPattern};
-use crate::session::End;
+use crate::session::{End, Failure};
 
 /// What the threads of a run share.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Board {
     unpublished: Mutex<Unpublished>,
     /// How the first session ended that did.
     first_end: OnceLock<End>,
+    /// What was first in the way of a session that was coming up.
+    first_hindrance: OnceLock<Failure>,
     pub(super) progress: Counters,
 }
 
@@ -98,6 +100,7 @@ impl Board {
             members: (0..n_channels).map(|_| Mutex::new(0)).collect(),
             unpublished: Mutex::default(),
             first_end: OnceLock::new(),
+            first_hindrance: OnceLock::new(),
             progress: Counters::default(),
         }
     }
@@ -183,9 +186,16 @@ impl Board {
         let _ = self.first_end.set(end.clone());
     }
 
-    /// How the first session ended that did.
-    pub(super) fn first_end(&self) -> Option<&End> {
-        self.first_end.get()
+    /// A session that is coming up tries again.
+    pub(super) fn hindered(&self, failure: &Failure) {
+        // Only the first one is kept.
+        let _ = self.first_hindrance.set(failure.clone());
+    }
+
+    /// How the first session ended that did, or why it has not come up.
+    pub(super) fn first_end(&self) -> Option<End> {
+        let hindrance = || Some(End::Unreachable(self.first_hindrance.get()?.clone()));
+        self.first_end.get().cloned().or_else(hindrance)
     }
 
     /// So many deliveries will not come, and nobody expects them to. A message that is rejected

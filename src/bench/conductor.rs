@@ -107,8 +107,8 @@ impl Conductor<'_> {
         let up = self.open()?;
         let n_up = self.board.progress.n_up.load(Ordering::Relaxed);
         if n_up == 0 {
-            let first = self.board.first_end().cloned();
-            let first = Box::new(first.unwrap_or(End::Disconnected));
+            let first = self.board.first_end().unwrap_or(End::Disconnected);
+            let first = Box::new(first);
             return Err(BenchError::NoSession { first });
         }
         let started = Instant::now();

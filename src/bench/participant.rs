@@ -253,6 +253,9 @@ impl Participant {
                 }
             }
             Event::Reconnecting { failure, .. } => {
+                if self.life == Life::Opening {
+                    board.hindered(&failure);
+                }
                 recorder.error(now, &kinds::of_failure(&failure), &failure);
             }
             Event::SessionLost { reason, .. } => {
