@@ -156,7 +156,7 @@ impl Board {
     /// Numbers the next message that counts, and says how many subscribers expect it.
     pub(super) fn publish(&self, publisher: usize, channel: usize) -> (u64, usize) {
         let stream = self.stream(publisher, channel);
-        let n_members = self.members(channel);
+        let n_members = lock(&self.members[channel]);
         let sequence = self.published[stream].fetch_add(1, Ordering::Relaxed);
         let sum = &self.progress.n_expected;
         sum.fetch_add(*n_members as u64, Ordering::Relaxed);
@@ -207,19 +207,22 @@ impl Board {
         let _ = sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// A subscriber more; calls back with how much each publisher has published before.
-    pub(super) fn joined(&self, channel: usize, mut call: impl FnMut(usize, u64)) {
-        let mut n_members = self.members(channel);
+    /// A client is subscribed from now on. Calls back with each publisher, and how many messages
+    /// it has published on the channel.
+    pub(super) fn joined(&self, channel: usize, joined: impl FnMut(usize, u64)) {
+        let mut n_members = lock(&self.members[channel]);
         *n_members += 1;
-        for publisher in 0..self.plan.n_publishers {
-            call(publisher, self.n_published(publisher, channel));
-        }
+        self.for_each_publisher(channel, joined);
     }
 
-    /// A subscriber less; calls back with how much each publisher has published before.
-    pub(super) fn left(&self, channel: usize, mut call: impl FnMut(usize, u64)) {
-        let mut n_members = self.members(channel);
+    /// A client is no longer subscribed. Calls back as [`joined`](Self::joined) does.
+    pub(super) fn left(&self, channel: usize, left: impl FnMut(usize, u64)) {
+        let mut n_members = lock(&self.members[channel]);
         *n_members -= 1;
+        self.for_each_publisher(channel, left);
+    }
+
+    fn for_each_publisher(&self, channel: usize, mut call: impl FnMut(usize, u64)) {
         for publisher in 0..self.plan.n_publishers {
             call(publisher, self.n_published(publisher, channel));
         }
@@ -227,13 +230,13 @@ impl Board {
 
     pub(super) fn rejected(&self, publisher: usize, channel: usize, sequence: u64) {
         let stream = self.stream(publisher, channel);
-        let mut unpublished = self.unpublished();
+        let mut unpublished = lock(&self.unpublished);
         insert(&mut unpublished.rejected, stream, sequence);
     }
 
     pub(super) fn unacknowledged(&self, publisher: usize, channel: usize, sequence: u64) {
         let stream = self.stream(publisher, channel);
-        let mut unpublished = self.unpublished();
+        let mut unpublished = lock(&self.unpublished);
         insert(&mut unpublished.unacknowledged, stream, sequence);
     }
 
@@ -246,22 +249,11 @@ impl Board {
         call: impl FnOnce(&[u64], &[u64]) -> T,
     ) -> T {
         let stream = self.stream(publisher, channel);
-        let unpublished = self.unpublished();
+        let unpublished = lock(&self.unpublished);
         call(
             of(&unpublished.rejected, stream),
             of(&unpublished.unacknowledged, stream),
         )
-    }
-
-    fn members(&self, channel: usize) -> MutexGuard<'_, usize> {
-        let members = self.members[channel].lock();
-        members.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn unpublished(&self) -> MutexGuard<'_, Unpublished> {
-        self.unpublished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stream(&self, publisher: usize, channel: usize) -> usize {
@@ -296,6 +288,10 @@ impl Told {
 
 fn of(map: &BTreeMap<usize, Vec<u64>>, stream: usize) -> &[u64] {
     map.get(&stream).map_or(&[], Vec::as_slice)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn insert(map: &mut BTreeMap<usize, Vec<u64>>, stream: usize, sequence: u64) {

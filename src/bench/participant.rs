@@ -69,6 +69,10 @@ pub(super) struct Subscriber {
     has_left: bool,
     /// By channel and publisher.
     receptions: HashMap<(usize, u32), Reception>,
+    /// What it missed before it left: only at the end is it known what of it was rejected.
+    past: Vec<(usize, usize, Reception)>,
+    /// Whether the server has forgotten its session, and there is no other yet.
+    is_without_session: bool,
 }
 
 /// A publisher: its turns, and what it waits for.
@@ -99,6 +103,8 @@ impl Participant {
                 joined: Vec::new(),
                 has_left: false,
                 receptions: HashMap::new(),
+                past: Vec::new(),
+                is_without_session: false,
             }),
             Who::Publisher(number) => Role::Publisher(Box::new(Publisher {
                 number,
@@ -121,6 +127,7 @@ impl Participant {
         self.life = Life::Opening;
         if let Role::Client(subscriber) = &mut self.role {
             subscriber.has_left = false;
+            subscriber.is_without_session = false;
         }
     }
 
@@ -208,7 +215,11 @@ impl Participant {
                     if let Some(sequence) = outstanding.sequence {
                         recorder.messages.rejected += 1;
                         board.rejected(publisher, outstanding.channel, sequence);
-                        board.unexpect(outstanding.n_expecting as u64);
+                        // Clients that left meanwhile no longer expect it, and nobody knows how
+                        // many did: rather wait for too much at the end than for too little.
+                        if board.plan.churn == 0.0 {
+                            board.unexpect(outstanding.n_expecting as u64);
+                        }
                     }
                 });
             }
@@ -262,11 +273,15 @@ impl Participant {
                 let (text, sample) = loss(&reason);
                 recorder.error(now, &format!("session lost: {text}"), &sample);
                 self.since = now;
+                if let Role::Client(subscriber) = &mut self.role {
+                    subscriber.is_without_session = true;
+                }
             }
             Event::SessionRenewed { .. } => {
                 recorder.sessions.renewed += 1;
                 if let Role::Client(subscriber) = &mut self.role {
                     subscriber.renewed(board);
+                    subscriber.is_without_session = false;
                 }
             }
             Event::Ended(end) => self.ended(now, &end, board, recorder),
@@ -297,7 +312,7 @@ impl Participant {
         recorder.error(now, &text, &sample);
         match &mut self.role {
             // What is published from now on finds no session.
-            Role::Client(subscriber) => subscriber.renewed(board),
+            Role::Client(subscriber) => subscriber.is_without_session = true,
             Role::Publisher(publisher) => {
                 while let Some((_, outstanding)) = publisher.outstanding.pop_front() {
                     if let Some(sequence) = outstanding.sequence {
@@ -323,12 +338,7 @@ impl Participant {
     /// The accounting at the end of the run, or where a client leaves.
     pub(super) fn close(&mut self, now: Instant, board: &Board, recorder: &mut Recorder) {
         match &mut self.role {
-            Role::Client(subscriber) => {
-                if self.life == Life::Ended {
-                    subscriber.renewed(board);
-                }
-                subscriber.close(board, recorder);
-            }
+            Role::Client(subscriber) => subscriber.close(board, recorder),
             Role::Publisher(publisher) => {
                 if self.life == Life::Up && !publisher.outstanding.is_empty() {
                     recorder.error(
@@ -371,17 +381,29 @@ impl Subscriber {
             recorder.messages.foreign += 1;
             return;
         };
+        let publisher = stamp.publisher as usize;
+        if publisher >= board.plan.n_publishers {
+            recorder.messages.foreign += 1;
+            return;
+        }
         let reception = match self.receptions.entry((channel, stamp.publisher)) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(first) if self.joined.contains(&channel) => {
-                first.insert(Reception::default())
+            Entry::Vacant(vacant) if self.joined.contains(&channel) => {
+                vacant.insert(Reception::default())
             }
+            // The server was faster than its confirmation of the subscribe, or slower than that
+            // of the disconnect.
             Entry::Vacant(_) => {
-                // Before its subscription is confirmed, or after it has left.
                 recorder.messages.undecided += u64::from(!self.has_left);
                 return;
             }
         };
+        let is_ahead = stamp.sequence > reception.next();
+        if is_ahead && stamp.sequence >= board.n_published(publisher, channel) {
+            // A number that nobody has used.
+            recorder.messages.foreign += 1;
+            return;
+        }
         match reception.arrived(stamp.sequence) {
             Arrival::Duplicate => recorder.messages.duplicates += 1,
             Arrival::Early => recorder.messages.undecided += 1,
@@ -429,26 +451,38 @@ impl Subscriber {
     /// It leaves: what is still on its way to it is nobody's loss.
     pub(super) fn leave(&mut self, board: &Board, recorder: &mut Recorder) {
         self.has_left = true;
+        let mut n_undecided = 0;
         for channel in std::mem::take(&mut self.joined) {
             board.left(channel, |publisher, n_published| {
                 let key = (channel, publisher as u32);
-                let reception = self.receptions.remove(&key).unwrap_or_default();
-                let n_undecided = reception.n_on_their_way(n_published);
-                recorder.messages.undecided += n_undecided;
-                board.unexpect(n_undecided);
-                account(
-                    &reception,
-                    publisher,
-                    channel,
-                    reception.next(),
-                    board,
-                    recorder,
-                );
+                let mut reception = self.receptions.remove(&key).unwrap_or_default();
+                match self.is_without_session {
+                    // Nothing is on its way to a session that is no more.
+                    true => {
+                        reception.renewed(n_published);
+                        reception.ends_at(n_published);
+                    }
+                    false => n_undecided += reception.n_on_their_way(n_published),
+                }
+                match reception.is_complete() {
+                    true => recorder.messages.expected += reception.n_arrived(),
+                    false => self.past.push((channel, publisher, reception)),
+                }
             });
         }
+        self.is_without_session = false;
+        recorder.messages.undecided += n_undecided;
+        board.unexpect(n_undecided);
     }
 
     fn close(&mut self, board: &Board, recorder: &mut Recorder) {
+        if self.is_without_session {
+            self.renewed(board);
+        }
+        for (channel, publisher, reception) in self.past.drain(..) {
+            let n_published = reception.next();
+            account(&reception, publisher, channel, n_published, board, recorder);
+        }
         for &channel in &self.joined {
             for publisher in 0..board.plan.n_publishers {
                 let n_published = board.n_published(publisher, channel);

@@ -100,6 +100,25 @@ impl Reception {
         self.next
     }
 
+    /// Whether nothing is missing below the highest that arrived.
+    pub fn is_complete(&self) -> bool {
+        self.odd.as_ref().is_none_or(|it| it.gaps.is_empty())
+    }
+
+    /// How many arrived of what was expected, if nothing is missing below the highest.
+    pub fn n_arrived(&self) -> u64 {
+        self.next - self.first
+    }
+
+    /// Nothing arrives any more, and so many have been published: the rest is missing.
+    pub fn ends_at(&mut self, n_published: u64) {
+        if n_published > self.next {
+            let rest = self.next..n_published;
+            self.odd.get_or_insert_default().gaps.push(rest);
+            self.next = n_published;
+        }
+    }
+
     /// The sum, when so many have been published. `rejected` were not carried out, and
     /// `unacknowledged` perhaps not; both are in order.
     pub fn balance(&self, n_published: u64, rejected: &[u64], unacknowledged: &[u64]) -> Balance {
