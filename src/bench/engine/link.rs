@@ -157,11 +157,12 @@ impl Link {
         }
     }
 
-    /// Breaks off what is held, so that its connection is free.
+    /// Breaks off what is held, so that its connection is free. The session waits for anything
+    /// else before it leaves.
     pub(super) fn release(&mut self) {
         if let Self::Polling(polling) = self {
             for slot in &mut polling.connections {
-                slot.take_if(|it| it.exchange.is_some());
+                slot.take_if(|it| it.exchange.is_some_and(|it| !it.hold.is_zero()));
             }
         }
     }
