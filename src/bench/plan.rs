@@ -70,6 +70,14 @@ pub enum PlanError {
         /// Which.
         what: &'static str,
     },
+    /// Something is to happen less often than a run can wait for.
+    #[error("{what} must be at least {least} a second")]
+    TooSlow {
+        /// What.
+        what: &'static str,
+        /// The least.
+        least: f64,
+    },
     /// Some channels would have no subscriber.
     #[error(
         "{n_channels} channels are more than {n_clients} clients on {n_per_client} channels each can fill"
@@ -102,6 +110,13 @@ pub enum PlanError {
 
 /// More sessions than a machine has ports, and few enough for 32 bits of any product below.
 const MOST_SESSIONS: usize = 1_000_000;
+/// Sequences of messages that are counted, one for each publisher on each channel.
+const MOST_SEQUENCES: usize = 10_000_000;
+/// Handshakes a second, or clients that leave.
+const SLOWEST: f64 = 0.001;
+const MOST_A_SECOND: usize = 1_000_000;
+/// A year in seconds: no sum of times overflows.
+const LONGEST: usize = 365 * 24 * 3600;
 /// More messages a second than any server takes.
 const FASTEST: f64 = 10_000_000.0;
 
@@ -129,8 +144,24 @@ impl Plan {
         positive(self.n_channels > 0, "the number of channels")?;
         positive(self.n_per_client > 0, "the number of channels a client")?;
         positive(self.batch > 0, "the batch")?;
+        let n_sequences = self.n_publishers.saturating_mul(self.n_channels);
+        at_most(
+            n_sequences,
+            MOST_SEQUENCES,
+            "the number of publishers times that of channels",
+        )?;
         positive(self.ramp > 0.0, "the ramp")?;
         positive(self.churn >= 0.0, "the churn")?;
+        for (per_second, what) in [(self.ramp, "the ramp"), (self.churn, "the churn")] {
+            at_most(per_second.ceil() as usize, MOST_A_SECOND, what)?;
+            if per_second > 0.0 && per_second < SLOWEST {
+                let least = SLOWEST;
+                return Err(PlanError::TooSlow { what, least });
+            }
+        }
+        let seconds = |it: Duration| usize::try_from(it.as_secs()).unwrap_or(usize::MAX);
+        at_most(seconds(self.warmup), LONGEST, "the warm-up in seconds")?;
+        at_most(seconds(self.drain), LONGEST, "the drain in seconds")?;
         match self.rate {
             Rate::Fixed(rate) => {
                 positive(rate > 0.0, "the rate")?;
@@ -139,7 +170,10 @@ impl Plan {
             Rate::Max => {}
         }
         match self.stop {
-            Stop::After(duration) => positive(!duration.is_zero(), "the duration")?,
+            Stop::After(duration) => {
+                positive(!duration.is_zero(), "the duration")?;
+                at_most(seconds(duration), LONGEST, "the duration in seconds")?;
+            }
             Stop::Count(count) => positive(count > 0, "the count")?,
         }
         if self.n_per_client > self.n_channels {
@@ -310,5 +344,25 @@ pub(super) mod tests {
             "2 channels a client are more than the 1 there are"
         );
         assert_eq!(refused(|it| it.batch = 0), "the batch must be more than 0");
+        assert_eq!(
+            refused(|it| it.ramp = 1e-30),
+            "the ramp must be at least 0.001 a second"
+        );
+        assert_eq!(
+            refused(|it| it.churn = f64::INFINITY),
+            "the churn must be at most 1000000"
+        );
+        assert_eq!(
+            refused(|it| it.stop = Stop::After(Duration::MAX)),
+            "the duration in seconds must be at most 31536000"
+        );
+        assert_eq!(
+            refused(|it| {
+                it.n_channels = 10_000;
+                it.n_per_client = 10_000;
+                it.n_publishers = 10_000;
+            }),
+            "the number of publishers times that of channels must be at most 10000000"
+        );
     }
 }
