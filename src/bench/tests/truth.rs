@@ -1,0 +1,181 @@
+//! What a run says is what happened: figures held against a server that does as its script says.
+
+use super::scripted::{Published, Script, Scripted};
+use super::*;
+
+/// Everything counts, from the first message on.
+pub(super) fn exact(n_messages: u64) -> Plan {
+    Plan {
+        n_clients: 3,
+        rate: Rate::Fixed(200.0),
+        stop: Stop::Count(n_messages),
+        warmup: Duration::ZERO,
+        drain: 300 * MS,
+        ..plan()
+    }
+}
+
+/// A run against a server with a conduct for each published message.
+pub(super) fn published(plan: Plan, publish: fn(u64) -> Published) -> Run {
+    let server = Scripted::new(Script {
+        publish,
+        ..Script::default()
+    });
+    run(&settings_for(&server.url(), plan))
+}
+
+#[test]
+fn a_stall_shows_from_the_intended_time_and_hides_from_the_actual_send() {
+    let plan = Plan {
+        rate: Rate::Fixed(100.0),
+        drain: 5000 * MS,
+        ..exact(200)
+    };
+    let run = published(plan, |nth| match nth {
+        50 => Published::AfterStall(1000 * MS),
+        _ => Published::Deliver,
+    });
+    assert_eq!((run.messages.published, run.messages.lost), (200, 0));
+    // A hundred messages were due within the second, and waited for half of it on average.
+    let latency = &run.latency;
+    for (name, distribution) in [
+        ("delivery", &latency.delivery),
+        ("publish", &latency.publish),
+    ] {
+        let p90 = distribution.percentile(90.0).unwrap();
+        assert!(p90 > 500 * MS, "{name}: {p90:?}");
+        assert!(distribution.max().unwrap() > 900 * MS, "{name}");
+    }
+    // One message was under way, and the rest was sent afterwards: whoever measures from there
+    // sees a fast server.
+    let intended = latency.delivery.percentile(90.0).unwrap();
+    let sent = latency.delivery_from_send.percentile(90.0).unwrap();
+    assert!(sent < intended / 2, "{sent:?} and {intended:?}");
+}
+
+#[test]
+fn duplicates_losses_refusals_and_another_order_are_counted_exactly() {
+    let run = published(exact(100), |nth| match nth % 10 {
+        1 => Published::Twice,
+        3 => Published::BehindTheNext,
+        5 => Published::Lose,
+        7 => Published::Reject,
+        _ => Published::Deliver,
+    });
+    let messages = &run.messages;
+    assert_eq!((messages.published, messages.unsent), (100, 0));
+    assert_eq!((messages.acknowledged, messages.rejected), (90, 10));
+    assert_eq!((messages.expected, messages.delivered), (270, 240));
+    assert_eq!((messages.lost, messages.lost_by.unexplained), (30, 30));
+    assert_eq!((messages.duplicates, messages.out_of_order), (30, 30));
+    assert_eq!((messages.undecided, messages.foreign), (0, 0));
+    assert_eq!(run.errors.len(), 1, "{:?}", run.errors);
+    let error = &run.errors[0];
+    assert_eq!(error.kind, "publish rejected: 403 create_denied");
+    assert_eq!(error.count, 10);
+    assert!(error.first.contains("403:/bench,9:create_denied"));
+}
+
+#[test]
+fn a_delivery_before_its_acknowledgement_is_a_delivery() {
+    let plan = Plan {
+        rate: Rate::Fixed(50.0),
+        ..exact(20)
+    };
+    let run = published(plan, |_| Published::AcknowledgeLate(5 * MS));
+    let messages = &run.messages;
+    assert_eq!((messages.acknowledged, messages.delivered), (20, 60));
+    assert_eq!(messages.out_of_order, 0);
+    assert_eq!(run.errors, []);
+}
+
+#[test]
+fn what_is_rejected_and_delivered_all_the_same_still_adds_up() {
+    let run = published(exact(40), |nth| match nth % 4 {
+        0 => Published::RejectAndDeliver,
+        _ => Published::Deliver,
+    });
+    let messages = &run.messages;
+    assert_eq!((messages.rejected, messages.delivered), (10, 120));
+    assert_eq!((messages.expected, messages.lost), (120, 0));
+}
+
+#[test]
+fn deliveries_that_nobody_published_are_foreign() {
+    let run = published(exact(30), |nth| match nth {
+        // A publisher that there is not, a number that nobody used, and no stamp at all.
+        5 => Published::WithData(r#"{"bench":"RUN.99.0.0.0."}"#),
+        10 => Published::WithData(r#"{"bench":"RUN.0.3w5e11264sgsf.0.0."}"#),
+        15 => Published::WithData(r#"{"bench":"RUN.0.zzzz.zzzzzzzzzz.zzzzzzzz."}"#),
+        20 => Published::WithData(r#"{"bench":17}"#),
+        _ => Published::Deliver,
+    });
+    let messages = &run.messages;
+    assert_eq!((messages.expected, messages.delivered), (90, 90));
+    assert_eq!((messages.foreign, messages.duplicates), (12, 0));
+}
+
+#[test]
+fn what_a_slow_server_did_not_let_out_is_unsent() {
+    let plan = Plan {
+        n_publishers: 2,
+        rate: Rate::Fixed(200.0),
+        stop: Stop::After(1000 * MS),
+        drain: 50 * MS,
+        ..exact(1)
+    };
+    // Each of the two gets twenty through in a second.
+    let run = published(plan, |_| Published::AcknowledgeLate(50 * MS));
+    let messages = &run.messages;
+    assert_eq!(messages.intended, 200);
+    assert!(messages.published < 60, "{messages:?}");
+    assert_eq!(messages.unsent, 200 - messages.published);
+    let is_late = run.client.lag.percentile(99.0) > Some(50 * MS);
+    let expected = match is_late {
+        true => Shortfall::SchedulerLag,
+        false => Shortfall::ServerBackPressure,
+    };
+    // The whole test program's processor time counts as this run's.
+    if run.client.shortfall != Some(Shortfall::GeneratorCpu) {
+        assert_eq!(run.client.shortfall, Some(expected));
+    }
+}
+
+#[test]
+fn without_a_schedule_nothing_is_unsent() {
+    let plan = Plan {
+        rate: Rate::Max,
+        stop: Stop::After(200 * MS),
+        ..exact(1)
+    };
+    let run = published(plan, |_| Published::Deliver);
+    assert_eq!(run.messages.unsent, 0);
+    assert!(run.messages.published > 0);
+    assert_eq!(run.messages.lost, 0);
+}
+
+#[test]
+fn clients_that_come_and_go_lose_nothing() {
+    let server = Scripted::new(Script {
+        // What is published meanwhile comes before the confirmation.
+        subscribe_delay: 20 * MS,
+        ..Script::default()
+    });
+    let plan = Plan {
+        n_clients: 8,
+        n_publishers: 2,
+        churn: 30.0,
+        rate: Rate::Fixed(400.0),
+        stop: Stop::After(1500 * MS),
+        drain: 5000 * MS,
+        ..exact(1)
+    };
+    let run = run(&settings_for(&server.url(), plan));
+    let messages = &run.messages;
+    assert!(run.sessions.churned > 10, "{:?}", run.sessions);
+    assert_eq!((messages.lost, messages.duplicates), (0, 0), "{messages:?}");
+    assert!(messages.undecided > 0, "{messages:?}");
+    // Each of 600 went to most of the eight.
+    assert!(messages.delivered > 2400, "{messages:?}");
+    assert_eq!((run.sessions.ended, run.errors.len()), (0, 0), "{run:?}");
+}
