@@ -33,13 +33,12 @@ fn requested_within(
 
 /// The failure without which there would have been a session.
 fn no_session(result: Result<Run, BenchError>) -> String {
-    match result {
-        Err(BenchError::NoSession {
-            first: End::Unreachable(failure),
-        }) => failure.to_string(),
-        Err(BenchError::NoSession {
-            first: End::HandshakeRefused(reply),
-        }) => reply.error().unwrap().to_string(),
+    let Err(BenchError::NoSession { first }) = result else {
+        panic!("{result:?}");
+    };
+    match *first {
+        End::Unreachable(failure) => failure.to_string(),
+        End::HandshakeRefused(reply) => reply.error().unwrap().to_string(),
         other => panic!("{other:?}"),
     }
 }
