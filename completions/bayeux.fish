@@ -36,6 +36,7 @@ complete -c bayeux -n "__fish_bayeux_needs_command" -s q -l quiet -d 'Tell error
 complete -c bayeux -n "__fish_bayeux_needs_command" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_needs_command" -s V -l version -d 'Print version'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "bench" -d 'Load a server, and tell what becomes of every message'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "call" -d 'Publish a message and print the data of the answer'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "demo" -d 'Show everything at once against an embedded server, in about a second'
@@ -44,9 +45,62 @@ complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "hs" -d 'Handshake, sh
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "man" -d 'Print the manual page, or write all pages into a folder'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "publish" -d 'Publish messages and wait for each acknowledgement'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "pub" -d 'Publish messages and wait for each acknowledgement'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "report" -d 'Render, merge or compare the results of load tests'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "serve" -d 'Run a Bayeux server for development and tests'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "subscribe" -d 'Tail channels'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "sub" -d 'Tail channels'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s c -l clients -d 'Sessions that subscribe' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l publishers -d 'Sessions that publish, beside the clients' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l channels -d 'Channels to publish to: CHANNEL/0, CHANNEL/1, ... where there are several' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l per-client -d 'Channels that each client subscribes to' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s r -l rate -d 'Messages a second by all publishers together, on a schedule that does not wait for the server; max: each publisher goes on as soon as the server acknowledges' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s d -l duration -d 'How long to publish, warm-up not counted' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s n -l count -d 'Publish this many messages instead, those of the warm-up not counted' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l warmup -d 'How long to publish before anything counts' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l drain -d 'How long to wait for missing deliveries at the end' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s s -l size -d 'Bytes of the data of a message, at least 48: it begins with what the accounting needs' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l payload -d 'Send this JSON, or that in a file, @FILE, with each message instead' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l batch -d 'Messages that a publisher sends in one request' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l ramp -d 'Handshakes a second at the start' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l churn -d 'Clients a second that disconnect and come back' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l engine -d 'Who drives the sessions: loop, a few threads with thousands of sessions each, or threads, one for each session, as the other commands have them' -r -f -a "loop\t'Poll loops'
+threads\t'A thread for each session'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l threads -d 'Threads of the loop engine [default: as many as the load needs, at most one a core]' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l source -d 'Connect from this local address, which has ports of its own; several take turns' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l seed -d 'What randomness begins with [default: random; the report shows it]' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l max -d 'Expect a value of the summary to be at the most this: p99=25ms, lost=0, cpu_percent=80. Exit status 7 if it is not, or if there are too few samples. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l min -d 'Expect a value of the summary to be at the least this: delivery_rate=10k. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l report -d 'Write the results to this file, in the form of its ending: .json, .csv, .html, .hgrm, .hlog, or .xml (JUnit). May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s t -l transport -d 'How messages travel: long-polling or websocket [default: websocket for URLs of ws and wss, long-polling for others]' -r -f -a "long-polling\t'Two connections a session'
+websocket\t'One connection a session'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l yes -d 'Begin at once, also where the server is not on this machine; otherwise there are 3 s to think better of it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l reply -d 'The channel or pattern of the answer, if it is not that of the message' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s n -l count -d 'Wait for this many answers, counted after --jq' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l jq -d 'Filter with a jq expression; it sees the whole answer. One for which it gives nothing does not count' -r
@@ -63,10 +117,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
@@ -121,10 +175,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
@@ -157,10 +211,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
@@ -207,10 +261,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
@@ -248,10 +302,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
@@ -272,6 +326,21 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s v -l verbose -d 'S
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l report -d 'Write the report to this file, in the form of its ending: .json, .csv, .html, .hgrm, .hlog or .xml (JUnit). May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l max -d 'Expect a value of the summary to be at the most this: p99=25ms, lost=0, cpu_percent=80. Exit status 7 if it is not, or if there are too few samples. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l min -d 'Expect a value of the summary to be at the least this: delivery_rate=10k. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l compare -d 'Print the values of two files beside each other, and the second by the first'
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l listen -d 'The address to listen on; port 0 takes a free one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l flavor -d 'The server to pass for: cometd, or salesforce (its Streaming API: versions in the path, replay ids, cookies and wordings)' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l fault -d 'What goes wrong on purpose: expire=DUR ends every session after that time, forget=N makes it forget the next N sessions at once after that; for salesforce also token-expires=DUR, busy=N, which refuses the first N subscribes, and daily-limit=N, which refuses them after N deliveries. May be repeated' -r
@@ -314,10 +383,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
@@ -358,10 +427,10 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l max-body -d 'The largest response to read' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
