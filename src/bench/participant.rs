@@ -521,6 +521,11 @@ impl Publisher {
     }
 
     /// Whether it has nothing more to send or to wait for.
+    /// Whether it has something to publish and waits for no reply, so that nothing wakes it.
+    pub(super) fn is_kept_waiting(&self) -> bool {
+        self.outstanding.is_empty() && self.pacer.due() != Due::Never
+    }
+
     fn is_done(&self, now: Instant, board: &Board) -> bool {
         let is_over = board.order() > Order::Publish || self.pacer.is_over(board.clock(now));
         self.outstanding.is_empty() && is_over

@@ -335,7 +335,7 @@ impl Worker {
         // A session that rests does not say when it is free again.
         let is_late = self.is_publishing
             && !member.is_scheduled
-            && matches!(&member.participant.role, Role::Publisher(it) if it.due() != Due::Never);
+            && matches!(&member.participant.role, Role::Publisher(it) if it.is_kept_waiting());
         let deadlines = [
             member.session.poll_timeout(),
             member.link.deadline(connect, network),
