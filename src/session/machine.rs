@@ -15,6 +15,9 @@ use super::{Connects, ExchangeId, Recovery, Settings};
 
 /// Room for events that is kept while there are none.
 const MOST_IDLE_EVENTS: usize = 256;
+/// Most sessions have one subscription, one request under way and one event at a time. A vector that
+/// grows of itself begins with room for four, which are kilobytes for thousands of sessions.
+const FEW: usize = 1;
 /// Nobody waits a year for a reply.
 const LONGEST_NETWORK_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 /// How long a server may hold a connect if it does not say (Faye's default is 60 s).
@@ -70,8 +73,8 @@ impl Session {
             lane_connect: None,
             lane_send: None,
             send_at: None,
-            pending: Vec::new(),
-            subscriptions: Vec::new(),
+            pending: Vec::with_capacity(FEW),
+            subscriptions: Vec::with_capacity(FEW),
             publications: VecDeque::new(),
             backoff: Backoff::new(settings.seed),
             handshakes: HandshakeGuard::default(),
@@ -83,7 +86,7 @@ impl Session {
             started: None,
             last_alive: None,
             renewing_since: None,
-            events: VecDeque::new(),
+            events: VecDeque::with_capacity(FEW),
             ended: None,
             cancels: VecDeque::new(),
             next_id: 0,
