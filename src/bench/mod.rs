@@ -7,6 +7,8 @@
 //!   engine      poll loops, each on a thread, with thousands of sessions
 //!   board       what the threads share: orders, clock, what has been published
 //! participant   one session's part: what its events mean, whatever drives it
+//!   subscriber  a client: what becomes of each delivery to it
+//!   publisher   a publisher: what becomes of each message that it sends
 //!   plan        who is there, who publishes what, when it ends              (pure)
 //!   pacer       when a publisher's turns come                               (pure)
 //!   payload     the stamp in every message                                  (pure)
@@ -32,12 +34,14 @@ mod pacer;
 mod participant;
 mod payload;
 mod plan;
+mod publisher;
 mod reception;
 mod recorder;
 pub mod report;
 mod rfc3339;
 mod run;
 mod settings;
+mod subscriber;
 mod system;
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,21 @@
 //! What a session is there for, and what its events mean for the measurement: the same for
 //! every engine.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::protocol::{Channel, ChannelPattern, Json, Message};
+use crate::protocol::{ChannelPattern, Message};
 use crate::session::{
-    Connects, Credentials, End, Event, LossReason, PublishId, Recovery, Refusal,
-    Settings as SessionSettings,
+    Connects, Credentials, End, Event, LossReason, Recovery, Refusal, Settings as SessionSettings,
 };
 
-use super::board::{Board, Order};
+use super::board::Board;
 use super::engine::FIRST_HANDSHAKE;
 use super::kinds;
-use super::pacer::{Due, Pacer, Phase};
-use super::payload::Stamp;
 use super::plan::Plan;
-use super::reception::{Arrival, Reception};
-use super::recorder::{Delivered, Recorder};
+use super::publisher::Publisher;
+use super::recorder::Recorder;
 use super::settings::Settings;
+use super::subscriber::Subscriber;
 
 /// One session's part in a run.
 #[derive(Debug)]
@@ -59,59 +55,14 @@ enum Life {
     Ended,
 }
 
-/// A client: what it subscribes to, and what it received.
-#[derive(Debug)]
-pub(super) struct Subscriber {
-    number: usize,
-    /// The channels whose subscription was ever confirmed.
-    joined: Vec<usize>,
-    /// Whether it is on its way out, so that what comes is counted already.
-    has_left: bool,
-    /// By channel and publisher.
-    receptions: HashMap<(usize, u32), Reception>,
-    /// What it missed before it left: only at the end is it known what of it was rejected.
-    past: Vec<(usize, usize, Reception)>,
-    /// Whether the server has forgotten its session, and there is no other yet.
-    is_without_session: bool,
-}
-
-/// A publisher: its turns, and what it waits for.
-#[derive(Debug)]
-pub(super) struct Publisher {
-    number: usize,
-    pacer: Pacer,
-    /// Messages so far, the warm-up's included.
-    n_messages: u64,
-    outstanding: VecDeque<(PublishId, Outstanding)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Outstanding {
-    channel: usize,
-    intended: Duration,
-    /// Its number, if it counts.
-    sequence: Option<u64>,
-    n_expecting: usize,
-}
-
 impl Participant {
     /// Nobody yet: its handshake is asked for now.
     pub(super) fn new(who: Who, board: &Board, now: Instant) -> Self {
         let role = match who {
-            Who::Client(number) => Role::Client(Subscriber {
-                number,
-                joined: Vec::new(),
-                has_left: false,
-                receptions: HashMap::new(),
-                past: Vec::new(),
-                is_without_session: false,
-            }),
-            Who::Publisher(number) => Role::Publisher(Box::new(Publisher {
-                number,
-                pacer: Pacer::new(&board.plan, number),
-                n_messages: 0,
-                outstanding: VecDeque::new(),
-            })),
+            Who::Client(number) => Role::Client(Subscriber::new(number)),
+            Who::Publisher(number) => {
+                Role::Publisher(Box::new(Publisher::new(number, &board.plan)))
+            }
         };
         Self {
             role,
@@ -126,8 +77,7 @@ impl Participant {
         self.since = now;
         self.life = Life::Opening;
         if let Role::Client(subscriber) = &mut self.role {
-            subscriber.has_left = false;
-            subscriber.is_without_session = false;
+            subscriber.opens();
         }
     }
 
@@ -197,42 +147,25 @@ impl Participant {
                 }
             }
             Event::Acknowledged { publish, .. } => {
-                self.settle(publish, |_, outstanding| {
-                    if outstanding.sequence.is_some() {
-                        let latency = board.clock(now).saturating_sub(outstanding.intended);
-                        recorder.acknowledged(latency);
-                    }
-                });
+                if let Role::Publisher(publisher) = &mut self.role {
+                    publisher.acknowledged(now, publish, board, recorder);
+                }
             }
             Event::Rejected { publish, reply } => {
                 let text = kinds::of_reply(&reply);
-                recorder.error(
-                    now,
-                    &format!("publish rejected: {text}"),
-                    &reply_text(&reply),
-                );
-                self.settle(publish, |publisher, outstanding| {
-                    if let Some(sequence) = outstanding.sequence {
-                        recorder.messages.rejected += 1;
-                        board.rejected(publisher, outstanding.channel, sequence);
-                        // Clients that left meanwhile no longer expect it, and nobody knows how
-                        // many did: rather wait for too much at the end than for too little.
-                        if board.plan.churn == 0.0 {
-                            board.unexpect(outstanding.n_expecting as u64);
-                        }
-                    }
-                });
+                let kind = format!("publish rejected: {text}");
+                recorder.error(now, &kind, &reply_text(&reply));
+                if let Role::Publisher(publisher) = &mut self.role {
+                    publisher.rejected(publish, board, recorder);
+                }
             }
             Event::Unacknowledged { publish, failure } => {
                 let kind = kinds::of_failure(&failure);
                 let kind = format!("publish without acknowledgement: {kind}");
                 recorder.error(now, &kind, &failure);
-                self.settle(publish, |publisher, outstanding| {
-                    if let Some(sequence) = outstanding.sequence {
-                        recorder.messages.unacknowledged += 1;
-                        board.unacknowledged(publisher, outstanding.channel, sequence);
-                    }
-                });
+                if let Role::Publisher(publisher) = &mut self.role {
+                    publisher.unacknowledged(publish, board, recorder);
+                }
             }
             Event::Handshaken { .. } => {
                 recorder.sessions.handshakes += 1;
@@ -274,14 +207,13 @@ impl Participant {
                 recorder.error(now, &format!("session lost: {text}"), &sample);
                 self.since = now;
                 if let Role::Client(subscriber) = &mut self.role {
-                    subscriber.is_without_session = true;
+                    subscriber.loses_session();
                 }
             }
             Event::SessionRenewed { .. } => {
                 recorder.sessions.renewed += 1;
                 if let Role::Client(subscriber) = &mut self.role {
                     subscriber.renewed(board);
-                    subscriber.is_without_session = false;
                 }
             }
             Event::Ended(end) => self.ended(now, &end, board, recorder),
@@ -311,276 +243,29 @@ impl Participant {
         let (text, sample) = ending(end);
         recorder.error(now, &text, &sample);
         match &mut self.role {
-            // What is published from now on finds no session.
-            Role::Client(subscriber) => subscriber.is_without_session = true,
-            Role::Publisher(publisher) => {
-                while let Some((_, outstanding)) = publisher.outstanding.pop_front() {
-                    if let Some(sequence) = outstanding.sequence {
-                        recorder.messages.unacknowledged += 1;
-                        board.unacknowledged(publisher.number, outstanding.channel, sequence);
-                    }
-                }
-            }
+            Role::Client(subscriber) => subscriber.loses_session(),
+            Role::Publisher(publisher) => publisher.give_up(board, recorder),
         }
     }
 
-    /// Takes what a publisher waited for; replies come in order, or nearly.
-    fn settle(&mut self, publish: PublishId, settled: impl FnOnce(usize, Outstanding)) {
-        let Role::Publisher(publisher) = &mut self.role else {
-            return;
-        };
-        let at = publisher.outstanding.iter().position(|it| it.0 == publish);
-        if let Some((_, outstanding)) = at.and_then(|it| publisher.outstanding.remove(it)) {
-            settled(publisher.number, outstanding);
-        }
-    }
-
-    /// The accounting at the end of the run, or where a client leaves.
+    /// The accounting at the end of the run.
     pub(super) fn close(&mut self, now: Instant, board: &Board, recorder: &mut Recorder) {
         match &mut self.role {
             Role::Client(subscriber) => subscriber.close(board, recorder),
             Role::Publisher(publisher) => {
-                if self.life == Life::Up && !publisher.outstanding.is_empty() {
+                if self.life == Life::Up && publisher.is_waiting() {
                     recorder.error(
                         now,
                         "publish without acknowledgement: still waiting at the end",
                         &"no reply until the end of the run",
                     );
                 }
-                for (_, outstanding) in publisher.outstanding.drain(..) {
-                    if let Some(sequence) = outstanding.sequence {
-                        recorder.messages.unacknowledged += 1;
-                        board.unacknowledged(publisher.number, outstanding.channel, sequence);
-                    }
-                }
+                publisher.give_up(board, recorder);
                 // Of what was due after an interrupt nobody speaks.
                 let clock = board.clock(board.stopped_or(now));
-                recorder.messages.unsent += publisher.pacer.n_unsent(clock);
+                recorder.messages.unsent += publisher.n_unsent(clock);
             }
         }
-    }
-}
-
-impl Subscriber {
-    fn received(
-        &mut self,
-        now: Instant,
-        message: &Message,
-        board: &Board,
-        recorder: &mut Recorder,
-    ) {
-        let stamp = message.data().and_then(Stamp::read);
-        let Some(stamp) = stamp.filter(|it| it.run == board.run) else {
-            recorder.messages.foreign += 1;
-            return;
-        };
-        if Phase::at(stamp.intended, board.plan.warmup) == Phase::Warmup {
-            return;
-        }
-        let Some(channel) = board.plan.channel_number(message.channel()) else {
-            recorder.messages.foreign += 1;
-            return;
-        };
-        let publisher = stamp.publisher as usize;
-        if publisher >= board.plan.n_publishers {
-            recorder.messages.foreign += 1;
-            return;
-        }
-        let reception = match self.receptions.entry((channel, stamp.publisher)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(vacant) if self.joined.contains(&channel) => {
-                vacant.insert(Reception::default())
-            }
-            // The server was faster than its confirmation of the subscribe, or slower than that
-            // of the disconnect.
-            Entry::Vacant(_) => {
-                recorder.messages.undecided += u64::from(!self.has_left);
-                return;
-            }
-        };
-        let is_ahead = stamp.sequence > reception.next();
-        if is_ahead && stamp.sequence >= board.n_published(publisher, channel) {
-            // A number that nobody has used.
-            recorder.messages.foreign += 1;
-            return;
-        }
-        match reception.arrived(stamp.sequence) {
-            Arrival::Duplicate => recorder.messages.duplicates += 1,
-            Arrival::Early => recorder.messages.undecided += 1,
-            arrival @ (Arrival::InOrder | Arrival::OutOfOrder) => {
-                recorder.messages.out_of_order += u64::from(arrival == Arrival::OutOfOrder);
-                let clock = board.clock(now);
-                let delivered = Delivered {
-                    client: self.number,
-                    publisher: stamp.publisher,
-                    sequence: stamp.sequence,
-                    latency: clock.saturating_sub(stamp.intended),
-                    latency_from_send: clock.saturating_sub(stamp.sent),
-                };
-                recorder.delivered(now, delivered);
-            }
-        }
-    }
-
-    fn subscribed(&mut self, channel: usize, board: &Board) {
-        if self.joined.contains(&channel) {
-            return;
-        }
-        self.joined.push(channel);
-        board.joined(channel, |publisher, n_published| {
-            if n_published > 0 {
-                let reception = Reception::since(n_published);
-                self.receptions
-                    .insert((channel, publisher as u32), reception);
-            }
-        });
-    }
-
-    fn renewed(&mut self, board: &Board) {
-        for &channel in &self.joined {
-            for publisher in 0..board.plan.n_publishers {
-                let n_published = board.n_published(publisher, channel);
-                if n_published > 0 {
-                    let key = (channel, publisher as u32);
-                    self.receptions.entry(key).or_default().renewed(n_published);
-                }
-            }
-        }
-    }
-
-    /// It leaves: what is still on its way to it is nobody's loss.
-    pub(super) fn leave(&mut self, board: &Board, recorder: &mut Recorder) {
-        self.has_left = true;
-        let mut n_undecided = 0;
-        for channel in std::mem::take(&mut self.joined) {
-            board.left(channel, |publisher, n_published| {
-                let key = (channel, publisher as u32);
-                let mut reception = self.receptions.remove(&key).unwrap_or_default();
-                match self.is_without_session {
-                    // Nothing is on its way to a session that is no more.
-                    true => {
-                        reception.renewed(n_published);
-                        reception.ends_at(n_published);
-                    }
-                    false => n_undecided += reception.n_on_their_way(n_published),
-                }
-                match reception.is_complete() {
-                    true => recorder.messages.expected += reception.n_arrived(),
-                    false => self.past.push((channel, publisher, reception)),
-                }
-            });
-        }
-        self.is_without_session = false;
-        recorder.messages.undecided += n_undecided;
-        board.unexpect(n_undecided);
-    }
-
-    fn close(&mut self, board: &Board, recorder: &mut Recorder) {
-        if self.is_without_session {
-            self.renewed(board);
-        }
-        for (channel, publisher, reception) in self.past.drain(..) {
-            let n_published = reception.next();
-            account(&reception, publisher, channel, n_published, board, recorder);
-        }
-        for &channel in &self.joined {
-            for publisher in 0..board.plan.n_publishers {
-                let n_published = board.n_published(publisher, channel);
-                let key = (channel, publisher as u32);
-                let reception = self.receptions.remove(&key).unwrap_or_default();
-                account(&reception, publisher, channel, n_published, board, recorder);
-            }
-        }
-    }
-}
-
-fn account(
-    reception: &Reception,
-    publisher: usize,
-    channel: usize,
-    n_published: u64,
-    board: &Board,
-    recorder: &mut Recorder,
-) {
-    let balance = board.with_unpublished(publisher, channel, |rejected, unacknowledged| {
-        reception.balance(n_published, rejected, unacknowledged)
-    });
-    let messages = &mut recorder.messages;
-    messages.expected += balance.n_expected;
-    messages.lost += balance.n_lost;
-    messages.lost_by.no_session += balance.n_lost_without_session;
-    messages.lost_by.unacknowledged += balance.n_lost_unacknowledged;
-    messages.lost_by.unexplained +=
-        balance.n_lost - balance.n_lost_without_session - balance.n_lost_unacknowledged;
-}
-
-impl Publisher {
-    /// When its next turn comes.
-    pub(super) fn due(&self) -> Due {
-        self.pacer.due()
-    }
-
-    /// Whether it has nothing more to send or to wait for.
-    /// Whether it has something to publish and waits for no reply, so that nothing wakes it.
-    pub(super) fn is_kept_waiting(&self) -> bool {
-        self.outstanding.is_empty() && self.pacer.due() != Due::Never
-    }
-
-    fn is_done(&self, now: Instant, board: &Board) -> bool {
-        let is_over = board.order() > Order::Publish || self.pacer.is_over(board.clock(now));
-        self.outstanding.is_empty() && is_over
-    }
-
-    /// Publishes the messages of the turn that is due, if there is one.
-    pub(super) fn take_turn(
-        &mut self,
-        now: Instant,
-        board: &Board,
-        recorder: &mut Recorder,
-        mut publish: impl FnMut(Channel, Json) -> PublishId,
-    ) -> bool {
-        if board.order() != Order::Publish {
-            return false;
-        }
-        let clock = board.clock(now);
-        // Without a schedule the next turn waits for the last one's acknowledgements.
-        if self.pacer.due() == Due::WhenReady && !self.outstanding.is_empty() {
-            return false;
-        }
-        let Some(turn) = self.pacer.take(clock) else {
-            return false;
-        };
-        for _ in 0..turn.n_messages {
-            let channel = board.plan.channel_of(self.number, self.n_messages);
-            self.n_messages += 1;
-            let (sequence, n_expecting) = match turn.phase {
-                Phase::Warmup => (None, 0),
-                Phase::Measured => {
-                    let (sequence, n_members) = board.publish(self.number, channel);
-                    (Some(sequence), n_members)
-                }
-            };
-            let stamp = Stamp {
-                run: board.run,
-                publisher: self.number as u32,
-                sequence: sequence.unwrap_or_default(),
-                intended: turn.intended,
-                sent: clock,
-            };
-            let data = board.plan.payload.data(&stamp);
-            let id = publish(board.channels[channel].clone(), data);
-            let outstanding = Outstanding {
-                channel,
-                intended: turn.intended,
-                sequence,
-                n_expecting,
-            };
-            self.outstanding.push_back((id, outstanding));
-        }
-        if turn.phase == Phase::Measured {
-            recorder.published(turn.n_messages);
-        }
-        true
     }
 }
 
