@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::protocol::{ErrorString, Message};
-use crate::session::{Failure, NoReply};
+use crate::session::{End, Failure, LossReason, NoReply};
 use crate::transport::{ProxyFailure, TransportError};
 
 /// The longest name of a kind, in characters.
@@ -41,6 +41,57 @@ pub(super) fn of_reply(reply: &Message) -> String {
     match reply.error() {
         Some(error) => of_words(&error),
         None => "no reason given".to_owned(),
+    }
+}
+
+/// A reply in full, or what of it a report has room for.
+pub(super) fn in_full(reply: &Message) -> String {
+    reply.raw().chars().take(400).collect()
+}
+
+/// Why a session was lost: the kind, and the first one in full.
+pub(super) fn of_loss(reason: &LossReason) -> (String, String) {
+    match reason {
+        LossReason::Reply(reply) => (of_reply(reply), in_full(reply)),
+        LossReason::Silence(failure) => (of_failure(failure), failure.to_string()),
+    }
+}
+
+/// How a session ended: the kind, and the first one in full.
+pub(super) fn of_end(end: &End) -> (String, String) {
+    match end {
+        End::Disconnected => ("disconnected".to_owned(), String::new()),
+        End::HandshakeRefused(reply) => {
+            let text = format!("handshake refused: {}", of_reply(reply));
+            (text, in_full(reply))
+        }
+        End::Unreachable(failure) => (
+            format!("unreachable: {}", of_failure(failure)),
+            failure.to_string(),
+        ),
+        End::AdvisedNone(reply) => {
+            let text = format!("session ended by advice none: {}", of_reply(reply));
+            (text, in_full(reply))
+        }
+        End::DisconnectedByServer(reply) => {
+            ("disconnected by the server".to_owned(), in_full(reply))
+        }
+        End::Lost(reason) => {
+            let (text, sample) = of_loss(reason);
+            (format!("session lost: {text}"), sample)
+        }
+        End::NotKept { reason, .. } => {
+            let (text, sample) = of_loss(reason);
+            (format!("session never kept: {text}"), sample)
+        }
+        End::TooManyHandshakes { n_handshakes } => (
+            "too many handshakes".to_owned(),
+            format!("{n_handshakes} handshakes within a minute"),
+        ),
+        End::TightLoop { n_connects, within } => (
+            "connects return at once".to_owned(),
+            format!("{n_connects} connects in a row within {within:?} brought nothing"),
+        ),
     }
 }
 

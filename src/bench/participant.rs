@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use crate::protocol::{ChannelPattern, Message};
+use crate::protocol::ChannelPattern;
 use crate::session::{
-    Connects, Credentials, End, Event, LossReason, Recovery, Refusal, Settings as SessionSettings,
+    Connects, Credentials, End, Event, Recovery, Refusal, Settings as SessionSettings,
 };
 
 use super::board::Board;
@@ -154,7 +154,7 @@ impl Participant {
             Event::Rejected { publish, reply } => {
                 let text = kinds::of_reply(&reply);
                 let kind = format!("publish rejected: {text}");
-                recorder.error(now, &kind, &reply_text(&reply));
+                recorder.error(now, &kind, &kinds::in_full(&reply));
                 if let Role::Publisher(publisher) = &mut self.role {
                     publisher.rejected(publish, board, recorder);
                 }
@@ -183,7 +183,7 @@ impl Participant {
             }
             Event::SubscribeRefused { pattern, refusal } => {
                 let (text, sample) = match &refusal {
-                    Refusal::Reply(reply) => (kinds::of_reply(reply), reply_text(reply)),
+                    Refusal::Reply(reply) => (kinds::of_reply(reply), kinds::in_full(reply)),
                     Refusal::Failure(failure) => (kinds::of_failure(failure), failure.to_string()),
                 };
                 let sample = format!("{pattern}: {sample}");
@@ -203,7 +203,7 @@ impl Participant {
                 recorder.error(now, &kinds::of_failure(&failure), &failure);
             }
             Event::SessionLost { reason, .. } => {
-                let (text, sample) = loss(&reason);
+                let (text, sample) = kinds::of_loss(&reason);
                 recorder.error(now, &format!("session lost: {text}"), &sample);
                 self.since = now;
                 if let Role::Client(subscriber) = &mut self.role {
@@ -240,7 +240,7 @@ impl Participant {
         }
         board.ended(end);
         recorder.sessions.ended += u64::from(was_up);
-        let (text, sample) = ending(end);
+        let (text, sample) = kinds::of_end(end);
         recorder.error(now, &text, &sample);
         match &mut self.role {
             Role::Client(subscriber) => subscriber.loses_session(),
@@ -266,53 +266,5 @@ impl Participant {
                 recorder.messages.unsent += publisher.n_unsent(clock);
             }
         }
-    }
-}
-
-fn reply_text(reply: &Message) -> String {
-    reply.raw().chars().take(400).collect()
-}
-
-fn loss(reason: &LossReason) -> (String, String) {
-    match reason {
-        LossReason::Reply(reply) => (kinds::of_reply(reply), reply_text(reply)),
-        LossReason::Silence(failure) => (kinds::of_failure(failure), failure.to_string()),
-    }
-}
-
-fn ending(end: &End) -> (String, String) {
-    match end {
-        End::Disconnected => ("disconnected".to_owned(), String::new()),
-        End::HandshakeRefused(reply) => {
-            let text = format!("handshake refused: {}", kinds::of_reply(reply));
-            (text, reply_text(reply))
-        }
-        End::Unreachable(failure) => (
-            format!("unreachable: {}", kinds::of_failure(failure)),
-            failure.to_string(),
-        ),
-        End::AdvisedNone(reply) => {
-            let text = format!("session ended by advice none: {}", kinds::of_reply(reply));
-            (text, reply_text(reply))
-        }
-        End::DisconnectedByServer(reply) => {
-            ("disconnected by the server".to_owned(), reply_text(reply))
-        }
-        End::Lost(reason) => {
-            let (text, sample) = loss(reason);
-            (format!("session lost: {text}"), sample)
-        }
-        End::NotKept { reason, .. } => {
-            let (text, sample) = loss(reason);
-            (format!("session never kept: {text}"), sample)
-        }
-        End::TooManyHandshakes { n_handshakes } => (
-            "too many handshakes".to_owned(),
-            format!("{n_handshakes} handshakes within a minute"),
-        ),
-        End::TightLoop { n_connects, within } => (
-            "connects return at once".to_owned(),
-            format!("{n_connects} connects in a row within {within:?} brought nothing"),
-        ),
     }
 }
