@@ -1,5 +1,7 @@
 //! One poll loop with its share of the sessions.
 
+mod turnover;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
@@ -16,14 +18,11 @@ use super::super::participant::{Participant, Role, Who};
 use super::super::recorder::Recorder;
 use super::super::run::Interval;
 use super::super::settings::Settings;
-use super::MOST_OPENING;
 use super::alarm::Alarm;
 use super::link::{Context, Counts, Input, SLOTS};
 use super::member::Member;
 use crate::transport::nonblocking::{Shared, Target};
 
-/// Disconnects under way at once on one thread.
-const MOST_LEAVING: usize = 128;
 /// The longest sleep: what the run's conductor changes is seen by then.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// How often publishers are asked whether they are done.
@@ -142,33 +141,6 @@ impl Worker {
                     .participant
                     .close(now, &self.board, &mut self.recorder);
             }
-        }
-    }
-
-    /// Lets all sessions disconnect, some at a time, within a bounded time.
-    fn leave(&mut self, events: &mut Events) {
-        let n_members = self.members.len();
-        let patience = Duration::from_secs(2) + Duration::from_micros(300) * n_members as u32;
-        let until = Instant::now() + patience;
-        let (mut next, mut n_gone) = (0, 0);
-        self.n_leaving = 0;
-        while n_gone < n_members && Instant::now() < until {
-            while next < n_members && self.n_leaving < MOST_LEAVING {
-                let at = next;
-                next += 1;
-                if self.members[at].session.is_ended() {
-                    continue;
-                }
-                self.members[at].leave();
-                self.n_leaving += 1;
-                self.drive(Instant::now(), at);
-            }
-            self.wait(events);
-            n_gone = self
-                .members
-                .iter()
-                .filter(|it| it.session.is_ended())
-                .count();
         }
     }
 
@@ -372,58 +344,6 @@ impl Worker {
             self.turns.pop();
             self.members[place].is_scheduled = false;
             self.drive(now, place);
-        }
-    }
-
-    fn may_open(&self) -> bool {
-        let most = (MOST_OPENING / self.n_threads).max(1);
-        let pilots = &self.board.progress;
-        // The very first session goes alone: if it cannot come up, no other needs to try.
-        let is_pilot = self.members.is_empty() && self.has_pilot();
-        let is_led = pilots.n_up.load(Ordering::Relaxed) > 0;
-        !self.todo.is_empty() && self.n_opening < most && (is_pilot || is_led)
-    }
-
-    fn has_pilot(&self) -> bool {
-        let first = match self.board.plan.n_publishers {
-            0 => Who::Client(0),
-            _ => Who::Publisher(0),
-        };
-        self.todo.last() == Some(&first)
-    }
-
-    fn open_some(&mut self, now: Instant) {
-        let between = Duration::from_secs_f64(self.n_threads as f64 / self.board.plan.ramp);
-        while self.may_open() && self.next_opening <= now {
-            // No catching up after a pause, which would be a burst.
-            self.next_opening = (self.next_opening + between).max(now - between);
-            let Some(who) = self.todo.pop() else {
-                return;
-            };
-            let member = Member::open(&self.settings, &self.board, who, now);
-            self.members.push(member);
-            self.n_opening += 1;
-            self.drive(now, self.members.len() - 1);
-        }
-    }
-
-    /// Lets clients disconnect, one after the other; they come back as soon as they have.
-    fn churn(&mut self, now: Instant) {
-        let Some(due) = self.next_churn.filter(|it| *it <= now) else {
-            return;
-        };
-        let rate = self.board.plan.churn / self.n_threads as f64;
-        self.next_churn = Some(due + Duration::from_secs_f64(1.0 / rate));
-        for _ in 0..self.members.len() {
-            self.churn_place = (self.churn_place + 1) % self.members.len();
-            let member = &mut self.members[self.churn_place];
-            let is_there = member.participant.is_up() && !member.is_leaving;
-            if let (true, Role::Client(subscriber)) = (is_there, &mut member.participant.role) {
-                subscriber.leave(&self.board, &mut self.recorder);
-                member.leave();
-                self.n_leaving += 1;
-                return self.drive(now, self.churn_place);
-            }
         }
     }
 
