@@ -1,29 +1,26 @@
 //! A run from beginning to end: sessions up, warm-up, measured time, drain, and the results.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::board::{Board, Order};
 use super::crew::Crew;
-use super::distribution::Distribution;
 use super::engine;
+use super::intervals::Intervals;
 use super::payload::RunId;
 use super::plan::{Rate, Stop};
-use super::recorder::Recorder;
-use super::run::{ClientUse, Config, Interval, Run, Shortfall};
+use super::results::Measured;
+use super::run::Run;
 use super::settings::{BenchError, Engine, Interrupt, Progress, Settings, Stage};
-use super::system::{Usage, capacity, descriptor_limit, n_cores};
+use super::system::{Usage, capacity};
 use super::threads;
 use crate::session::End;
 
 /// How often the observer is called, and the end looked for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const BETWEEN_CALLS: Duration = Duration::from_millis(200);
-/// A rate is reached if this much of it is.
-const NEARLY: f64 = 0.99;
 /// A run by count ends when nothing has been acknowledged for so long.
 const LONGEST_STANDSTILL: Duration = Duration::from_secs(30);
 /// How long an interrupted run waits for what is on its way.
@@ -89,17 +86,6 @@ struct Conductor<'a> {
     observe: &'a mut dyn FnMut(&Progress),
     called: Option<Instant>,
     intervals: Intervals,
-}
-
-/// What only the conductor knows.
-struct Measured {
-    n_up: usize,
-    up: Duration,
-    seconds: Duration,
-    cpu: Duration,
-    usage: Usage,
-    is_interrupted: bool,
-    started: SystemTime,
 }
 
 impl Conductor<'_> {
@@ -220,7 +206,7 @@ impl Conductor<'_> {
             n_delivered: counters.n_delivered.load(Ordering::Relaxed),
             n_expected: counters.n_expected.load(Ordering::Relaxed),
             n_errors: counters.n_errors.load(Ordering::Relaxed),
-            p99: self.intervals.delivery.percentile(99.0),
+            p99: self.intervals.delivery().percentile(99.0),
         }
     }
 }
@@ -252,164 +238,5 @@ impl Standstill {
             };
         }
         self.since.elapsed() > LONGEST_STANDSTILL
-    }
-}
-
-/// The seconds of all threads.
-struct Intervals {
-    receiver: Receiver<(u64, Interval)>,
-    seconds: BTreeMap<u64, Interval>,
-    /// All deliveries of the seconds that are over.
-    delivery: Distribution,
-}
-
-impl Intervals {
-    fn new(receiver: Receiver<(u64, Interval)>) -> Self {
-        Self {
-            receiver,
-            seconds: BTreeMap::new(),
-            delivery: Distribution::default(),
-        }
-    }
-
-    fn take(&mut self) {
-        while let Ok((second, interval)) = self.receiver.try_recv() {
-            self.add(second, &interval);
-        }
-    }
-
-    fn add(&mut self, second: u64, interval: &Interval) {
-        self.delivery.add(&interval.delivery);
-        let own = self.seconds.entry(second).or_insert_with(|| Interval {
-            start_s: second as f64,
-            ..Interval::default()
-        });
-        own.add(interval);
-    }
-
-    /// Waits for the last seconds of all threads. Those in which nothing happened are there.
-    fn finish(mut self) -> Vec<Interval> {
-        while let Ok((second, interval)) = self.receiver.recv() {
-            self.add(second, &interval);
-        }
-        let n_seconds = self.seconds.keys().next_back().map_or(0, |it| it + 1);
-        (0..n_seconds)
-            .map(|second| {
-                let nothing = Interval {
-                    start_s: second as f64,
-                    ..Interval::default()
-                };
-                self.seconds.remove(&second).unwrap_or(nothing)
-            })
-            .collect()
-    }
-}
-
-impl Measured {
-    fn into_run(
-        self,
-        settings: &Settings,
-        n_threads: usize,
-        recorders: Vec<Recorder>,
-        intervals: Vec<Interval>,
-    ) -> Run {
-        let mut run = Run::default();
-        for recorder in recorders {
-            run.add(&recorder.into_run());
-        }
-        run.started = Some(self.started);
-        run.config = config(settings, n_threads);
-        run.sessions.wanted = settings.plan.n_sessions() as u64;
-        run.sessions.up = self.n_up as u64;
-        run.sessions.up_ms = self.up.as_secs_f64() * 1000.0;
-        run.intervals = intervals;
-        let messages = &mut run.messages;
-        messages.intended = messages.published + messages.unsent;
-        run.client = ClientUse {
-            seconds: self.seconds.as_secs_f64(),
-            cpu_seconds: self.cpu.as_secs_f64(),
-            cores: n_cores() as u64,
-            lag: std::mem::take(&mut run.client.lag),
-            descriptors: self.usage.descriptors,
-            descriptor_limit: descriptor_limit(),
-            rss_mib: self.usage.rss_mib,
-            rss_peak_mib: self.usage.rss_peak_mib,
-            shortfall: None,
-            interrupted: self.is_interrupted,
-        };
-        run.client.shortfall = shortfall(&run, n_threads);
-        run
-    }
-}
-
-/// Why the rate was not reached, if it was not.
-fn shortfall(run: &Run, n_threads: usize) -> Option<Shortfall> {
-    let messages = &run.messages;
-    let seconds = run.client.seconds;
-    let n_in_time: u64 = run
-        .intervals
-        .iter()
-        .filter(|it| it.start_s < seconds)
-        .map(|it| it.published)
-        .sum();
-    run.config.rate?;
-    if n_in_time as f64 >= messages.intended as f64 * NEARLY {
-        return None;
-    }
-    let n_usable = (n_threads as f64).min(run.client.cores as f64);
-    let is_busy = run.client.cpu_seconds > 0.85 * seconds * n_usable;
-    let lag = run.client.lag.percentile(99.0).or(run.client.lag.max());
-    let is_late = lag.is_some_and(|it| it > Duration::from_millis(50));
-    Some(if is_busy {
-        Shortfall::GeneratorCpu
-    } else if is_late {
-        Shortfall::SchedulerLag
-    } else if run.sessions.ended + run.sessions.renewed > 0 || run.sessions.up < run.sessions.wanted
-    {
-        Shortfall::NoSession
-    } else {
-        Shortfall::ServerBackPressure
-    })
-}
-
-fn config(settings: &Settings, n_threads: usize) -> Config {
-    let plan = &settings.plan;
-    let seconds = |it: Duration| it.as_secs_f64();
-    Config {
-        url: settings.transport.endpoint.to_string(),
-        channel: plan.channel.to_string(),
-        transport: settings.connection_type.to_string(),
-        engine: match settings.engine {
-            Engine::Loop { .. } => "loop",
-            Engine::Threads => "threads",
-        }
-        .to_owned(),
-        threads: n_threads as u64,
-        clients: plan.n_clients as u64,
-        publishers: plan.n_publishers as u64,
-        channels: plan.n_channels as u64,
-        per_client: plan.n_per_client as u64,
-        rate: match plan.rate {
-            Rate::Fixed(rate) => Some(rate),
-            Rate::Max => None,
-        },
-        batch: plan.batch as u64,
-        size: plan.payload.len() as u64,
-        ramp: plan.ramp,
-        churn: plan.churn,
-        warmup_s: seconds(plan.warmup),
-        duration_s: match plan.stop {
-            Stop::After(duration) => Some(seconds(duration)),
-            Stop::Count(_) => None,
-        },
-        count: match plan.stop {
-            Stop::After(_) => None,
-            Stop::Count(count) => Some(count),
-        },
-        drain_s: seconds(plan.drain),
-        ack: (settings.extensions)()
-            .iter()
-            .any(|it| format!("{it:?}").starts_with("Ack")),
-        seed: settings.seed,
     }
 }

@@ -3,9 +3,11 @@
 //! [`run`] carries out the [`Plan`] in its [`Settings`] and returns what it measured as a [`Run`].
 //!
 //! ```text
-//! conductor     opens, warms up, measures, drains; puts the results together
+//! conductor     opens, warms up, measures, drains
 //!   engine      poll loops, each on a thread, with thousands of sessions
 //!   board       what the threads share: orders, clock, what has been published
+//!   intervals   the seconds that they hand over
+//!   results     puts together what all of them measured
 //! participant   one session's part: what its events mean, whatever drives it
 //!   subscriber  a client: what becomes of each delivery to it
 //!   publisher   a publisher: what becomes of each message that it sends
@@ -28,6 +30,7 @@ mod crew;
 mod distribution;
 mod engine;
 mod expectation;
+mod intervals;
 mod kinds;
 mod metric;
 mod pacer;
@@ -38,6 +41,7 @@ mod publisher;
 mod reception;
 mod recorder;
 pub mod report;
+mod results;
 mod rfc3339;
 mod run;
 mod settings;
