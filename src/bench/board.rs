@@ -1,13 +1,13 @@
 //! What the threads of a run share: its clock, what has been published, and how far it is.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::payload::RunId;
 use super::plan::Plan;
-use super::recorder::Recorder;
+use super::progress::Counters;
 use crate::protocol::{Channel, ChannelPattern};
 use crate::session::{End, Failure};
 
@@ -49,29 +49,6 @@ pub(super) enum Order {
     Listen,
     /// Disconnect.
     Leave,
-}
-
-/// Sums over all threads.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    /// Sessions that are up, or gave up.
-    pub(super) n_up: AtomicUsize,
-    pub(super) n_failed: AtomicUsize,
-    pub(super) n_published: AtomicU64,
-    pub(super) n_expected: AtomicU64,
-    pub(super) n_delivered: AtomicU64,
-    pub(super) n_errors: AtomicU64,
-    /// Publishers that have nothing more to send or to wait for.
-    pub(super) n_done: AtomicUsize,
-}
-
-/// What the board's counters know of one recorder.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    n_published: u64,
-    n_delivered: u64,
-    n_errors: u64,
-    n_done: usize,
 }
 
 /// Messages with a number that may not have reached anybody.
@@ -258,31 +235,6 @@ impl Board {
 
     fn stream(&self, publisher: usize, channel: usize) -> usize {
         publisher * self.plan.n_channels + channel
-    }
-}
-
-impl Told {
-    /// Adds what was counted since.
-    pub(super) fn tell(&mut self, recorder: &Recorder, board: &Board) {
-        let (progress, messages) = (&board.progress, &recorder.messages);
-        let tell = |sum: &AtomicU64, told: &mut u64, count: u64| {
-            if count > *told {
-                sum.fetch_add(count - *told, Ordering::Relaxed);
-                *told = count;
-            }
-        };
-        let (published, delivered) = (messages.published, messages.delivered);
-        tell(&progress.n_published, &mut self.n_published, published);
-        tell(&progress.n_delivered, &mut self.n_delivered, delivered);
-        let n_errors = recorder.n_errors();
-        tell(&progress.n_errors, &mut self.n_errors, n_errors);
-    }
-
-    /// Adds publishers that are done since.
-    pub(super) fn tell_done(&mut self, n_done: usize, board: &Board) {
-        let sum = &board.progress.n_done;
-        sum.fetch_add(n_done.saturating_sub(self.n_done), Ordering::Relaxed);
-        self.n_done = self.n_done.max(n_done);
     }
 }
 

@@ -6,6 +6,7 @@
 //! conductor     opens, warms up, measures, drains
 //!   engine      poll loops, each on a thread, with thousands of sessions
 //!   board       what the threads share: orders, clock, what has been published
+//!   progress    how far they are
 //!   intervals   the seconds that they hand over
 //!   results     puts together what all of them measured
 //! participant   one session's part: what its events mean, whatever drives it
@@ -37,6 +38,7 @@ mod pacer;
 mod participant;
 mod payload;
 mod plan;
+mod progress;
 mod publisher;
 mod reception;
 mod recorder;

@@ -22,9 +22,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::board::{Board, Told};
+use super::board::Board;
 use super::crew::Crew;
 use super::participant::{Participant, everybody};
+use super::progress::Told;
 use super::recorder::Recorder;
 use super::run::Interval;
 use super::settings::{BenchError, Settings};

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 
-use super::super::board::{Board, Order, Told};
+use super::super::board::{Board, Order};
 use super::super::pacer::Due;
 use super::super::participant::{Participant, Role, Who};
+use super::super::progress::Told;
 use super::super::recorder::Recorder;
 use super::super::run::Interval;
 use super::super::settings::Settings;
