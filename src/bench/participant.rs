@@ -112,7 +112,7 @@ impl Participant {
             credentials: Credentials::Fixed,
             first_handshake: FIRST_HANDSHAKE,
             network_timeout: settings.transport.network_timeout,
-            max_batch: board.plan.batch,
+            max_batch: board.plan.most_at_once(),
             max_encoded: None,
             extensions: (settings.extensions)(),
             seed: settings.seed.wrapping_add(number as u64),

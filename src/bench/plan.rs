@@ -29,7 +29,7 @@ pub struct Plan {
     pub drain: Duration,
     /// What a message carries.
     pub payload: Payload,
-    /// Messages that a publisher sends in one request.
+    /// Messages that a publisher sends in one request; more only when it is behind its schedule.
     pub batch: usize,
     /// Handshakes a second at the start.
     pub ramp: f64,
@@ -117,6 +117,10 @@ const SLOWEST: f64 = 0.001;
 const MOST_A_SECOND: usize = 1_000_000;
 /// A year in seconds: no sum of times overflows.
 const LONGEST: usize = 365 * 24 * 3600;
+/// Bytes of a request that catches up: CometD takes 64 KiB in a websocket's message.
+const LARGEST_CATCH_UP: usize = 32 * 1024;
+/// About how many bytes a message has beside its data: channel, id and client id.
+const ENVELOPE: usize = 150;
 /// More messages a second than any server takes.
 const FASTEST: f64 = 10_000_000.0;
 
@@ -195,6 +199,12 @@ impl Plan {
     /// Clients and publishers.
     pub fn n_sessions(&self) -> usize {
         self.n_clients + self.n_publishers
+    }
+
+    /// The most messages that a publisher sends in one request when it is behind its schedule.
+    pub(super) fn most_at_once(&self) -> usize {
+        let n_fitting = LARGEST_CATCH_UP / (self.payload.len() + ENVELOPE);
+        self.batch.max(n_fitting)
     }
 
     /// The channels that a client subscribes to: neighbours, so that all are equally full.

@@ -7,7 +7,7 @@ use crate::protocol::{Channel, Json};
 use crate::session::PublishId;
 
 use super::board::{Board, Order};
-use super::pacer::{Due, Pacer, Phase};
+use super::pacer::{Due, Pacer, Phase, Turn};
 use super::payload::Stamp;
 use super::plan::Plan;
 use super::recorder::Recorder;
@@ -44,8 +44,9 @@ impl Publisher {
         }
     }
 
-    /// Publishes the messages of the turn that is due, if there is one.
-    pub(super) fn take_turn(
+    /// Publishes what is due; whether anything was. A publisher that had to wait sends what has
+    /// become due meanwhile at once, as clients do that queue.
+    pub(super) fn publish_due(
         &mut self,
         now: Instant,
         board: &Board,
@@ -56,13 +57,33 @@ impl Publisher {
             return false;
         }
         let clock = board.clock(now);
-        // Without a schedule the next turn waits for the last one's acknowledgements.
-        if self.pacer.due() == Due::WhenReady && !self.outstanding.is_empty() {
-            return false;
+        let most = board.plan.most_at_once() as u64;
+        let mut n_published = 0;
+        loop {
+            // Without a schedule the next turn waits for the last one's acknowledgements.
+            if self.pacer.due() == Due::WhenReady && !self.outstanding.is_empty() {
+                break;
+            }
+            let Some(turn) = self.pacer.take(clock) else {
+                break;
+            };
+            self.take_turn(turn, clock, board, recorder, &mut publish);
+            n_published += turn.n_messages;
+            if n_published + board.plan.batch as u64 > most {
+                break;
+            }
         }
-        let Some(turn) = self.pacer.take(clock) else {
-            return false;
-        };
+        n_published > 0
+    }
+
+    fn take_turn(
+        &mut self,
+        turn: Turn,
+        clock: Duration,
+        board: &Board,
+        recorder: &mut Recorder,
+        publish: &mut impl FnMut(Channel, Json) -> PublishId,
+    ) {
         for _ in 0..turn.n_messages {
             let channel = board.plan.channel_of(self.number, self.n_messages);
             self.n_messages += 1;
@@ -93,7 +114,6 @@ impl Publisher {
         if turn.phase == Phase::Measured {
             recorder.published(turn.n_messages);
         }
-        true
     }
 
     /// The server has acknowledged a message.

@@ -106,7 +106,7 @@ impl Member {
             return false;
         }
         let session = &mut self.session;
-        publisher.take_turn(now, board, recorder, |channel: Channel, data| {
+        publisher.publish_due(now, board, recorder, |channel: Channel, data| {
             session.publish(channel, data)
         })
     }

@@ -217,10 +217,7 @@ fn a_server_that_falls_silent_is_said_to() {
     );
     let messages = run.unwrap().messages;
     assert_eq!(messages.intended, 100);
-    assert!(
-        messages.unsent > 10 && messages.unacknowledged > 0,
-        "{messages:?}"
-    );
+    assert!(messages.unacknowledged > 10, "{messages:?}");
 }
 
 #[test]
@@ -282,6 +279,8 @@ fn publishes_without_an_answer_are_told_from_those_without_a_delivery() {
             ..Script::default()
         });
         let plan = Plan {
+            // One message each, so that no request has one that is swallowed and others.
+            n_publishers: 20,
             rate: Rate::Fixed(20.0),
             drain: 2000 * MS,
             ..exact(20)

@@ -122,6 +122,8 @@ fn what_a_slow_server_did_not_let_out_is_unsent() {
         rate: Rate::Fixed(200.0),
         stop: Stop::After(1000 * MS),
         drain: 50 * MS,
+        // Two of these are too many for one request that catches up.
+        payload: Payload::of_size(20_000).unwrap(),
         ..exact(1)
     };
     // Each of the two gets twenty through in a second.
@@ -139,6 +141,18 @@ fn what_a_slow_server_did_not_let_out_is_unsent() {
     if run.client.shortfall != Some(Shortfall::GeneratorCpu) {
         assert_eq!(run.client.shortfall, Some(expected));
     }
+}
+
+#[test]
+fn a_publisher_that_had_to_wait_sends_at_once_what_has_become_due() {
+    let plan = Plan {
+        rate: Rate::Fixed(500.0),
+        ..exact(100)
+    };
+    let run = published(plan, |_| Published::AcknowledgeLate(5 * MS));
+    let messages = &run.messages;
+    assert_eq!((messages.published, messages.acknowledged), (100, 100));
+    assert!(run.traffic.requests < 100, "{:?}", run.traffic);
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl Occupant<'_> {
         }
         let mut ledger = self.common.ledger(now);
         let publish = |channel, data| client.publish(channel, data);
-        match publisher.take_turn(now, board, &mut ledger.recorder, publish) {
+        match publisher.publish_due(now, board, &mut ledger.recorder, publish) {
             true => Next::Now,
             false => Next::Soon,
         }

@@ -57,7 +57,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "JSON", conflicts_with = "size")]
     payload: Option<String>,
 
-    /// Messages that a publisher sends in one request.
+    /// Messages that a publisher sends in one request; one that is behind its schedule sends all that
+    /// is due, up to 32 KiB.
     #[arg(long, value_name = "N", value_parser = values::number, default_value = "1")]
     batch: usize,
 
