@@ -147,12 +147,18 @@ fn what_a_slow_server_did_not_let_out_is_unsent() {
 fn a_publisher_that_had_to_wait_sends_at_once_what_has_become_due() {
     let plan = Plan {
         rate: Rate::Fixed(500.0),
+        drain: 10_000 * MS,
         ..exact(100)
     };
     let run = published(plan, |_| Published::AcknowledgeLate(5 * MS));
     let messages = &run.messages;
     assert_eq!((messages.published, messages.acknowledged), (100, 100));
-    assert!(run.traffic.requests < 100, "{:?}", run.traffic);
+    let traffic = &run.traffic;
+    let n_others = traffic.requests - traffic.connects;
+    assert!(
+        n_others < 60,
+        "handshakes, subscribes and publishes: {traffic:?}"
+    );
 }
 
 #[test]
