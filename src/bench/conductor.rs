@@ -174,7 +174,7 @@ impl Conductor<'_> {
         since: Instant,
         mut is_over: impl FnMut(&Board) -> bool,
     ) {
-        while !is_over(self.board) {
+        while !is_over(self.board) && !self.crew.has_fallen() {
             let now = Instant::now();
             let elapsed = now.saturating_duration_since(since);
             let left = total.map_or(BETWEEN_LOOKS, |it| it.saturating_sub(elapsed));

@@ -1,5 +1,6 @@
 //! The threads of a run, whichever engine they are of.
 
+use std::panic::resume_unwind;
 use std::thread::JoinHandle;
 
 use super::recorder::Recorder;
@@ -18,9 +19,38 @@ impl Crew {
         self.wakers.iter().for_each(|wake| wake());
     }
 
-    /// Waits until all are done, and returns what they measured.
+    /// Waits until all are done, and returns what they measured. A panic goes on here: figures
+    /// without those of a thread would be wrong.
     pub(super) fn join(self) -> Vec<Recorder> {
-        let recorders = self.handles.into_iter().filter_map(|it| it.join().ok());
-        recorders.collect()
+        let joined: Vec<_> = self.handles.into_iter().map(JoinHandle::join).collect();
+        let recorders = joined.into_iter();
+        recorders
+            .map(|it| it.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    }
+
+    /// Whether a thread has ended, although none was told to.
+    pub(super) fn has_fallen(&self) -> bool {
+        self.handles.iter().any(JoinHandle::is_finished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_run_without_one_of_its_threads_has_no_results() {
+        let mut crew = Crew::default();
+        let measured = || Recorder::new(Instant::now());
+        crew.handles
+            .push(thread::spawn(|| resume_unwind(Box::new("a bug"))));
+        crew.handles.push(thread::spawn(measured));
+        let joined = catch_unwind(AssertUnwindSafe(|| crew.join().len()));
+        assert_eq!(joined.unwrap_err().downcast_ref(), Some(&"a bug"));
     }
 }

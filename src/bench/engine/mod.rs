@@ -3,10 +3,11 @@
 mod alarm;
 mod link;
 mod member;
+mod rendezvous;
 mod worker;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use super::recorder::Recorder;
 use super::run::Interval;
 use super::settings::{BenchError, Settings};
 use crate::transport::nonblocking::Target;
+use rendezvous::Rendezvous;
 use worker::Worker;
 
 /// How long a session that cannot reach the server tries its first handshake again.
@@ -32,7 +34,6 @@ pub(super) fn start(
     intervals: &Sender<(u64, Interval)>,
 ) -> Result<Crew, BenchError> {
     let target = Arc::new(Target::new(&settings.transport)?);
-    let barrier = Arc::new(Barrier::new(n_threads));
     let mut shares = vec![Vec::new(); n_threads];
     for (n, who) in everybody(&board.plan).enumerate() {
         shares[n % n_threads].push(who);
@@ -55,16 +56,13 @@ pub(super) fn start(
     }
     let mut crew = Crew::default();
     let mut gates = Vec::new();
-    for (worker, waker) in workers {
-        let barrier = Arc::clone(&barrier);
+    for ((worker, waker), rendezvous) in workers.into_iter().zip(Rendezvous::of(n_threads)) {
         let (gate, opened) = channel::<()>();
         gates.push(gate);
         let handle = thread::Builder::new()
             .name("bayeux-bench".to_owned())
             .spawn(move || match opened.recv() {
-                Ok(()) => worker.run(|| {
-                    barrier.wait();
-                }),
+                Ok(()) => worker.run(rendezvous),
                 // Not all of them could be started, and those that were would wait for the others.
                 Err(_) => Recorder::new(Instant::now()),
             });

@@ -22,6 +22,7 @@ use super::super::settings::Settings;
 use super::alarm::Alarm;
 use super::link::{Context, Counts, Input, SLOTS};
 use super::member::Member;
+use super::rendezvous::Rendezvous;
 use crate::transport::nonblocking::{Shared, Target};
 
 /// The longest sleep: what the run's conductor changes is seen by then.
@@ -105,9 +106,9 @@ impl Worker {
         Ok((worker, waker))
     }
 
-    /// Drives the sessions until the run is over; `settle` is called between the accounting of
-    /// the publishers and that of the clients, and waits for the other threads.
-    pub(super) fn run(mut self, settle: impl FnOnce()) -> Recorder {
+    /// Drives the sessions until the run is over. The loops wait for each other between the
+    /// accounting of the publishers and that of the clients, which looks at what all published.
+    pub(super) fn run(mut self, rendezvous: Rendezvous) -> Recorder {
         let mut events = Events::with_capacity(1024);
         while self.board.order() != Order::Leave {
             self.turn(&mut events);
@@ -122,7 +123,7 @@ impl Worker {
         for who in std::mem::take(&mut self.todo) {
             Participant::new(who, &self.board, now).close(now, &self.board, &mut self.recorder);
         }
-        settle();
+        rendezvous.meet();
         self.close(now, |it| matches!(it, Role::Client(_)));
         let traffic = &mut self.recorder.traffic;
         traffic.bytes_out = self.shared.traffic.sent;

@@ -12,6 +12,7 @@ use super::Worker;
 
 /// Disconnects under way at once on one thread.
 const MOST_LEAVING: usize = 128;
+
 impl Worker {
     /// Whether there is a session to be opened, and room for it.
     pub(super) fn may_open(&self) -> bool {
