@@ -148,3 +148,18 @@ fn everything_that_is_published_is_delivered_to_everybody() {
     );
     assert_eq!(server.n_sessions(), 0, "all have left");
 }
+
+#[test]
+fn a_run_ends_while_some_of_many_clients_are_on_their_way_out_already() {
+    let server = server();
+    let plan = Plan {
+        n_clients: 300,
+        churn: 20_000.0,
+        rate: Rate::Fixed(20.0),
+        stop: Stop::After(200 * MS),
+        ..short()
+    };
+    let run = run(&settings(&server, plan));
+    assert!(run.sessions.churned > 10, "{:?}", run.sessions);
+    assert_eq!(server.n_sessions(), 0, "all have left");
+}

@@ -66,12 +66,14 @@ impl Worker {
         let patience = Duration::from_secs(2) + Duration::from_micros(300) * n_members as u32;
         let until = Instant::now() + patience;
         let (mut next, mut n_gone) = (0, 0);
-        self.n_leaving = 0;
+        // Those that leave for the churn have been asked, and hold nobody up.
+        let most = self.n_leaving + MOST_LEAVING;
         while n_gone < n_members && Instant::now() < until {
-            while next < n_members && self.n_leaving < MOST_LEAVING {
+            while next < n_members && self.n_leaving < most {
                 let at = next;
                 next += 1;
-                if self.members[at].session.is_ended() {
+                let member = &self.members[at];
+                if member.session.is_ended() || member.is_leaving {
                     continue;
                 }
                 self.members[at].leave();
