@@ -170,11 +170,22 @@ impl Pacer {
         match (&self.rule, self.n_left) {
             (Rule::Ready { .. }, u64::MAX) => 0,
             (Rule::Ready { .. }, n_left) => n_left,
-            (Rule::Schedule { .. }, _) => {
-                let mut rest = self.clone();
-                let turns = std::iter::from_fn(|| rest.take(now));
-                let measured = turns.filter(|it| it.phase == Phase::Measured);
-                measured.map(|it| it.n_messages).sum()
+            (
+                Rule::Schedule {
+                    next,
+                    n_publishers,
+                    period,
+                    end,
+                },
+                n_left,
+            ) => {
+                let time = |nth: u64| time_of(next + nth * n_publishers, *period);
+                let most = (u64::MAX - next) / n_publishers;
+                let is_there = |at: Duration| at <= now && end.is_none_or(|end| at < end);
+                let n_due = n_turns(most, |it| is_there(time(it)));
+                let n_warmup = n_turns(most, |it| time(it) < self.warmup);
+                let n_measured = n_due.saturating_sub(n_warmup);
+                n_measured.saturating_mul(self.batch).min(n_left)
             }
         }
     }
@@ -193,6 +204,20 @@ fn time_of(turn: u64, period: f64) -> Duration {
     // A century, beyond which no sum overflows; nobody waits for it.
     const LONGEST: f64 = 3.2e9;
     Duration::from_secs_f64((turn as f64 * period).min(LONGEST))
+}
+
+/// How many turns there are before something is over for ever. A search and no walk: a publisher
+/// that never came up has missed as many as a long run has at a high rate.
+fn n_turns(most: u64, is_before: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, most);
+    while low < high {
+        let middle = low.midpoint(high);
+        match is_before(middle) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    low
 }
 
 /// The first turn that is not within the warm-up.
@@ -216,6 +241,8 @@ fn share(count: u64, batch: u64, place: u64, n_publishers: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::plan::tests::plan;
     use super::*;
 
@@ -310,6 +337,48 @@ mod tests {
         assert_eq!(of(Rate::Max, Stop::Count(7), 60 * MS), 6);
         assert_eq!(of(Rate::Max, Stop::After(90 * MS), 60 * MS), 0);
         assert_eq!(of(Rate::Max, Stop::After(90 * MS), 5000 * MS), 0);
+    }
+
+    #[test]
+    fn what_nobody_took_of_a_long_run_is_counted_at_once() {
+        let day = Duration::from_secs(86_400);
+        let plan = Plan {
+            n_publishers: 1,
+            rate: Rate::Fixed(10_000_000.0),
+            stop: Stop::After(day),
+            warmup: Duration::ZERO,
+            ..plan()
+        };
+        let pacer = Pacer::new(&plan, 0);
+        assert_eq!(pacer.n_unsent(day), 864_000_000_000);
+        assert_eq!(pacer.n_unsent(Duration::MAX), 864_000_000_000);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_unsent_is_what_could_still_be_taken(
+            rate in 1.0..2000.0_f64,
+            (n_publishers, publisher) in (1..5_usize).prop_flat_map(|it| (Just(it), 0..it)),
+            (batch, warmup, now) in (1..8_usize, 0..300_u32, 0..900_u32),
+            stop in prop_oneof![
+                (1..600_u32).prop_map(|it| Stop::After(it * MS)),
+                (1..500_u64).prop_map(Stop::Count),
+            ],
+            n_taken in 0..50_usize,
+        ) {
+            let rate = Rate::Fixed(rate);
+            let warmup = warmup * MS;
+            let plan = Plan { n_publishers, batch, rate, stop, warmup, ..plan() };
+            let mut pacer = Pacer::new(&plan, publisher);
+            for _ in 0..n_taken {
+                pacer.take(now / 2 * MS);
+            }
+            let mut rest = pacer.clone();
+            let turns = std::iter::from_fn(|| rest.take(now * MS));
+            let measured = turns.filter(|it| it.phase == Phase::Measured);
+            let n_messages: u64 = measured.map(|it| it.n_messages).sum();
+            prop_assert_eq!(pacer.n_unsent(now * MS), n_messages);
+        }
     }
 
     #[test]
