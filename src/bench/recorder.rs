@@ -69,7 +69,10 @@ impl Recorder {
     /// Counts something that went wrong.
     pub(super) fn error(&mut self, now: Instant, kind: &str, sample: &dyn std::fmt::Display) {
         self.n_errors += 1;
-        self.interval.errors += 1;
+        // What happens before is in no second of the measured time.
+        if self.measured_from.is_some_and(|it| now >= it) {
+            self.interval.errors += 1;
+        }
         let is_one_more = self.errors.len() >= MOST_KINDS && !self.errors.contains_key(kind);
         let kind = if is_one_more { OTHERS } else { kind };
         if let Some((known, _)) = self.errors.get_mut(kind) {
@@ -190,6 +193,19 @@ fn seconds_from(zero: Instant, at: Instant) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_before_the_measured_time_are_in_none_of_its_seconds() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut recorder = Recorder::new(now);
+        recorder.error(now, "refused", &"while it opened");
+        recorder.measure_from(now + second);
+        recorder.error(now, "refused", &"in the warm-up");
+        recorder.error(now + second, "refused", &"in the first second");
+        assert_eq!(recorder.last_interval().1.errors, 1);
+        assert_eq!(recorder.n_errors(), 3);
+    }
 
     #[test]
     fn a_server_that_never_says_the_same_twice_does_not_fill_the_report() {
