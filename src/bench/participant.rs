@@ -50,8 +50,11 @@ pub(super) enum Role {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Life {
+    /// It has never been up.
     Opening,
     Up,
+    /// It was up, has left, and comes back.
+    Returning,
     Ended,
 }
 
@@ -72,18 +75,21 @@ impl Participant {
         }
     }
 
-    /// Its handshake is asked for now.
-    pub(super) fn opens(&mut self, now: Instant) {
+    /// It has left, and the handshake of its next session is asked for now.
+    pub(super) fn returns(&mut self, now: Instant) {
         self.since = now;
-        self.life = Life::Opening;
+        self.life = Life::Returning;
         if let Role::Client(subscriber) = &mut self.role {
-            subscriber.opens();
+            subscriber.returns();
         }
     }
 
     /// Whether it is up or never will be.
     pub(super) fn is_settled(&self) -> bool {
-        self.life != Life::Opening
+        match self.life {
+            Life::Opening | Life::Returning => false,
+            Life::Up | Life::Ended => true,
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -192,8 +198,9 @@ impl Participant {
             Event::Connected => {
                 let since = self.confirmed.take().unwrap_or(self.since);
                 recorder.latency.connect.record(now - since);
-                if self.life == Life::Opening {
-                    self.life = Life::Up;
+                match self.life {
+                    Life::Opening | Life::Returning => self.life = Life::Up,
+                    Life::Up | Life::Ended => {}
                 }
             }
             Event::Reconnecting { failure, .. } => {
@@ -233,7 +240,10 @@ impl Participant {
     }
 
     fn ended(&mut self, now: Instant, end: &End, board: &Board, recorder: &mut Recorder) {
-        let was_up = self.life == Life::Up;
+        let was_up = match self.life {
+            Life::Up | Life::Returning => true,
+            Life::Opening | Life::Ended => false,
+        };
         self.life = Life::Ended;
         if matches!(end, End::Disconnected) {
             return;
@@ -266,5 +276,40 @@ impl Participant {
                 recorder.messages.unsent += publisher.n_unsent(clock);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::RunId;
+    use super::super::plan::tests::plan;
+    use super::*;
+    use crate::session::Permanence;
+
+    fn unreachable() -> Event {
+        Event::Ended(End::Unreachable(crate::session::Failure {
+            stage: crate::session::Stage::Unsent,
+            permanence: Permanence::Permanent,
+            retry_after: None,
+            is_gateway_timeout: false,
+            cause: std::sync::Arc::new(std::io::Error::other("gone")),
+        }))
+    }
+
+    #[test]
+    fn a_client_that_does_not_come_back_has_ended() {
+        let now = Instant::now();
+        let board = Board::new(plan(), RunId::new(1), now);
+        let mut recorder = Recorder::new(now);
+        let mut client = Participant::new(Who::Client(0), &board, now);
+        client.handle(now, Event::Connected, &board, &mut recorder);
+        client.returns(now);
+        assert!(!client.is_up());
+        client.handle(now, unreachable(), &board, &mut recorder);
+        assert_eq!(recorder.sessions.ended, 1);
+
+        let mut other = Participant::new(Who::Client(1), &board, now);
+        other.handle(now, unreachable(), &board, &mut recorder);
+        assert_eq!(recorder.sessions.ended, 1, "it never came up");
     }
 }

@@ -40,8 +40,8 @@ impl Subscriber {
         }
     }
 
-    /// Its handshake is asked for, the first one or that of another session.
-    pub(super) fn opens(&mut self) {
+    /// It has left, and comes back as another session.
+    pub(super) fn returns(&mut self) {
         self.has_left = false;
         self.is_without_session = false;
     }

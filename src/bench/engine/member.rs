@@ -45,7 +45,7 @@ impl Member {
 
     /// Comes back, as a new session.
     pub(super) fn open_again(&mut self, settings: &Settings, board: &Board, now: Instant) {
-        self.participant.opens(now);
+        self.participant.returns(now);
         self.session = session(settings, board, &self.participant);
         self.link = Link::new(settings.connection_type);
         self.is_leaving = false;

@@ -198,7 +198,7 @@ impl Occupant<'_> {
         let Some(participant) = inner.participant.as_mut().filter(|_| is_wanted) else {
             return false;
         };
-        participant.opens(now);
+        participant.returns(now);
         inner.wish = Wish::Stay;
         self.common.ledger(now).recorder.sessions.churned += 1;
         true
