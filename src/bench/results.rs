@@ -1,12 +1,14 @@
 //! The results of a run, put together from what the conductor and the threads measured.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::plan::{Rate, Stop};
 use super::recorder::Recorder;
 use super::run::{ClientUse, Config, Interval, Run, Shortfall};
 use super::settings::{Engine, Settings};
 use super::system::{Usage, descriptor_limit, n_cores};
+use crate::protocol::member;
+use crate::session::extension::{Outgoing, members};
 
 /// What only the conductor knows.
 pub(super) struct Measured {
@@ -124,9 +126,14 @@ fn config(settings: &Settings, n_threads: usize) -> Config {
             Stop::Count(count) => Some(count),
         },
         drain_s: seconds(plan.drain),
-        ack: (settings.extensions)()
-            .iter()
-            .any(|it| format!("{it:?}").starts_with("Ack")),
+        ack: asks_for_ack(settings),
         seed: settings.seed,
     }
+}
+
+/// Whether the handshakes offer the ack extension.
+fn asks_for_ack(settings: &Settings) -> bool {
+    let mut extensions = (settings.extensions)();
+    let ext = members(&mut extensions, Instant::now(), Outgoing::Handshake).to_json();
+    ext.is_some_and(|it| member(it.as_str(), "ack") == Some("true"))
 }

@@ -14,6 +14,7 @@ use super::*;
 use crate::client::Settings as ClientSettings;
 use crate::protocol::ConnectionType;
 use crate::server::{Server, Settings as ServerSettings};
+use crate::session::extension::Ack;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -162,4 +163,16 @@ fn a_run_ends_while_some_of_many_clients_are_on_their_way_out_already() {
     let run = run(&settings(&server, plan));
     assert!(run.sessions.churned > 10, "{:?}", run.sessions);
     assert_eq!(server.n_sessions(), 0, "all have left");
+}
+
+#[test]
+fn the_results_say_whether_the_ack_extension_was_asked_for() {
+    let server = server();
+    let plain = settings(&server, short());
+    let acknowledging = Settings {
+        extensions: Arc::new(|| vec![Box::new(Ack::new())]),
+        ..plain.clone()
+    };
+    assert!(!run(&plain).config.ack);
+    assert!(run(&acknowledging).config.ack);
 }
