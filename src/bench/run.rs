@@ -150,9 +150,10 @@ pub struct LostBy {
 /// What went over the wire.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Traffic {
-    /// Bytes sent, heads and frames included, TLS and TCP not.
+    /// Bytes sent, those of heads, frames and TLS included, those of TCP not. With a thread for
+    /// each session those of unencrypted long polling alone are known.
     pub bytes_out: u64,
-    /// Bytes received.
+    /// Bytes received, counted in the same way.
     pub bytes_in: u64,
     /// Requests, or frames over a websocket, sent.
     pub requests: u64,
@@ -239,7 +240,7 @@ pub struct ClientUse {
     pub cores: u64,
     /// How much later than asked for the engine was woken.
     pub lag: Distribution,
-    /// Open files at the most, and how many may be.
+    /// Open files when publishing ended.
     pub descriptors: u64,
     /// How many may be open.
     pub descriptor_limit: u64,

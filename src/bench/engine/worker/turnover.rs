@@ -17,10 +17,9 @@ impl Worker {
     /// Whether there is a session to be opened, and room for it.
     pub(super) fn may_open(&self) -> bool {
         let most = (MOST_OPENING / self.n_threads).max(1);
-        let pilots = &self.board.progress;
         // The very first session goes alone: if it cannot come up, no other needs to try.
         let is_pilot = self.members.is_empty() && self.has_pilot();
-        let is_led = pilots.n_up.load(Ordering::Relaxed) > 0;
+        let is_led = self.board.progress.n_up.load(Ordering::Relaxed) > 0;
         !self.todo.is_empty() && self.n_opening < most && (is_pilot || is_led)
     }
 
