@@ -65,7 +65,7 @@ impl Payload {
 
     /// The data of one message.
     pub fn data(&self, stamp: &Stamp) -> Json {
-        let mut text = String::with_capacity(self.len());
+        let mut text = String::with_capacity(self.size());
         text.push_str(OPENING);
         stamp.write(&mut text);
         match self {
@@ -85,16 +85,11 @@ impl Payload {
     }
 
     /// About how many bytes the data of a message has.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         match self {
             Self::Size(size) => *size,
             Self::Json(json) => SMALLEST + json.as_str().len(),
         }
-    }
-
-    /// Never: there is always a stamp.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 }
 
@@ -230,6 +225,21 @@ mod tests {
         assert_eq!(Stamp::read(data), Some(stamp(1, 2, 3, 4)));
         let json = Payload::Json("[1]".parse().unwrap()).data(&stamp(1, 2, 3, 4));
         assert_eq!(json.as_str(), r#"{"bench":"2r.1.2.3.4.","payload":[1]}"#);
+    }
+
+    #[test]
+    fn any_payload_that_is_json_can_be_sent() {
+        for depth in [1, 126, 127, 128, 1000] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            if let Ok(json) = text.parse() {
+                let data = Payload::Json(json).data(&stamp(1, 2, 3, 4));
+                assert_eq!(
+                    Stamp::read(data.as_str()),
+                    Some(stamp(1, 2, 3, 4)),
+                    "{depth}"
+                );
+            }
+        }
     }
 
     #[test]

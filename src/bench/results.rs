@@ -113,7 +113,7 @@ fn config(settings: &Settings, n_threads: usize) -> Config {
             Rate::Max => None,
         },
         batch: plan.batch as u64,
-        size: plan.payload.len() as u64,
+        size: plan.payload.size() as u64,
         ramp: plan.ramp,
         churn: plan.churn,
         warmup_s: seconds(plan.warmup),
