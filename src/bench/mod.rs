@@ -57,10 +57,8 @@ pub use conductor::run;
 pub use distribution::{Distribution, NotAHistogram, PERCENTILES};
 pub use expectation::{Bound, Expectation, ExpectationError, Outcome};
 pub use metric::{METRICS, Metric, Unit};
-pub use pacer::{Due, Pacer, Phase, Turn};
 pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
 pub use plan::{Plan, PlanError, Rate, Stop};
-pub use reception::{Arrival, Balance, Reception};
 pub use run::{
     ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Run, Sessions, Shortfall,
     Slowest, Traffic,

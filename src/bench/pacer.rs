@@ -8,7 +8,7 @@ use super::plan::{Plan, Rate, Stop};
 /// The turns of one publisher. All times are on the run's clock, which starts with the first
 /// message.
 #[derive(Clone, Debug)]
-pub struct Pacer {
+pub(super) struct Pacer {
     rule: Rule,
     warmup: Duration,
     batch: u64,
@@ -32,7 +32,7 @@ enum Rule {
 
 /// What is due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Due {
+pub(super) enum Due {
     /// A turn at this time, which may have passed.
     At(Duration),
     /// As soon as the publisher is ready.
@@ -43,18 +43,18 @@ pub enum Due {
 
 /// One request's worth of messages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Turn {
+pub(super) struct Turn {
     /// When they were to be sent.
-    pub intended: Duration,
+    pub(super) intended: Duration,
     /// How many.
-    pub n_messages: u64,
+    pub(super) n_messages: u64,
     /// Whether they count.
-    pub phase: Phase,
+    pub(super) phase: Phase,
 }
 
 /// Whether a message counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// It does not.
     Warmup,
     /// It does.
@@ -63,7 +63,7 @@ pub enum Phase {
 
 impl Phase {
     /// The phase in which a message is to be sent at this time.
-    pub fn at(intended: Duration, warmup: Duration) -> Self {
+    pub(super) fn at(intended: Duration, warmup: Duration) -> Self {
         match intended < warmup {
             true => Self::Warmup,
             false => Self::Measured,
@@ -73,7 +73,7 @@ impl Phase {
 
 impl Pacer {
     /// The turns of one of the plan's publishers.
-    pub fn new(plan: &Plan, publisher: usize) -> Self {
+    pub(super) fn new(plan: &Plan, publisher: usize) -> Self {
         let (publisher, n_publishers) = (publisher as u64, plan.n_publishers as u64);
         let batch = plan.batch as u64;
         let end = match plan.stop {
@@ -115,7 +115,7 @@ impl Pacer {
     }
 
     /// What is due next.
-    pub fn due(&self) -> Due {
+    pub(super) fn due(&self) -> Due {
         if self.n_left == 0 {
             return Due::Never;
         }
@@ -134,7 +134,7 @@ impl Pacer {
     }
 
     /// Takes the turn that is due; nothing if its time has not come, or there is none.
-    pub fn take(&mut self, now: Duration) -> Option<Turn> {
+    pub(super) fn take(&mut self, now: Duration) -> Option<Turn> {
         let (due, warmup) = (self.due(), self.warmup);
         let intended = match (due, &mut self.rule) {
             (
@@ -166,7 +166,7 @@ impl Pacer {
 
     /// Messages that count, were due by now and are not taken. Without a schedule nothing is ever
     /// late but what was counted.
-    pub fn n_unsent(&self, now: Duration) -> u64 {
+    pub(super) fn n_unsent(&self, now: Duration) -> u64 {
         match (&self.rule, self.n_left) {
             (Rule::Ready { .. }, u64::MAX) => 0,
             (Rule::Ready { .. }, n_left) => n_left,
@@ -191,7 +191,7 @@ impl Pacer {
     }
 
     /// Whether there will be no turn any more.
-    pub fn is_over(&self, now: Duration) -> bool {
+    pub(super) fn is_over(&self, now: Duration) -> bool {
         match (self.due(), &self.rule) {
             (Due::Never, _) => true,
             (Due::WhenReady, Rule::Ready { end: Some(end) }) => now >= *end,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// One client's receipts from one publisher on one channel.
 #[derive(Clone, Debug, Default)]
-pub struct Reception {
+pub(super) struct Reception {
     /// What was published before the client subscribed.
     first: u64,
     /// One more than the highest that arrived.
@@ -24,7 +24,7 @@ struct Odd {
 
 /// What an arrival is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Arrival {
+pub(super) enum Arrival {
     /// The next one, or one after it.
     InOrder,
     /// Not seen before, and behind a later one.
@@ -37,20 +37,20 @@ pub enum Arrival {
 
 /// What came of all that was published.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Balance {
+pub(super) struct Balance {
     /// Those that the client was to receive.
-    pub n_expected: u64,
+    pub(super) n_expected: u64,
     /// Those that it did not.
-    pub n_lost: u64,
+    pub(super) n_lost: u64,
     /// Those of the lost ones that were published while it had no session.
-    pub n_lost_without_session: u64,
+    pub(super) n_lost_without_session: u64,
     /// Those of the other lost ones of which nobody knows whether they reached the server.
-    pub n_lost_unacknowledged: u64,
+    pub(super) n_lost_unacknowledged: u64,
 }
 
 impl Reception {
     /// Of a client whose subscription was confirmed when so many had been published.
-    pub fn since(n_published: u64) -> Self {
+    pub(super) fn since(n_published: u64) -> Self {
         Self {
             first: n_published,
             next: n_published,
@@ -59,7 +59,7 @@ impl Reception {
     }
 
     /// Takes an arrival.
-    pub fn arrived(&mut self, sequence: u64) -> Arrival {
+    pub(super) fn arrived(&mut self, sequence: u64) -> Arrival {
         if sequence >= self.next {
             if sequence > self.next {
                 let gap = self.next..sequence;
@@ -78,7 +78,7 @@ impl Reception {
     }
 
     /// The client has a session again after it had none, and so many have been published.
-    pub fn renewed(&mut self, n_published: u64) {
+    pub(super) fn renewed(&mut self, n_published: u64) {
         if n_published <= self.next {
             return;
         }
@@ -91,27 +91,27 @@ impl Reception {
     }
 
     /// How many may still be on their way.
-    pub fn n_on_their_way(&self, n_published: u64) -> u64 {
+    pub(super) fn n_on_their_way(&self, n_published: u64) -> u64 {
         n_published.saturating_sub(self.next)
     }
 
     /// One more than the highest number that arrived.
-    pub fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.next
     }
 
     /// Whether nothing is missing below the highest that arrived.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.odd.as_ref().is_none_or(|it| it.gaps.is_empty())
     }
 
     /// How many arrived of what was expected, if nothing is missing below the highest.
-    pub fn n_arrived(&self) -> u64 {
+    pub(super) fn n_arrived(&self) -> u64 {
         self.next - self.first
     }
 
     /// Nothing arrives any more, and so many have been published: the rest is missing.
-    pub fn ends_at(&mut self, n_published: u64) {
+    pub(super) fn ends_at(&mut self, n_published: u64) {
         if n_published > self.next {
             let rest = self.next..n_published;
             self.odd.get_or_insert_default().gaps.push(rest);
@@ -121,7 +121,12 @@ impl Reception {
 
     /// The sum, when so many have been published. `rejected` were not carried out, and
     /// `unacknowledged` perhaps not; both are in order.
-    pub fn balance(&self, n_published: u64, rejected: &[u64], unacknowledged: &[u64]) -> Balance {
+    pub(super) fn balance(
+        &self,
+        n_published: u64,
+        rejected: &[u64],
+        unacknowledged: &[u64],
+    ) -> Balance {
         let len = |it: &Range<u64>| (it.end - it.start) - n_within(it, rejected);
         let end = n_published.max(self.next);
         let tail = self.next..end;
