@@ -329,8 +329,7 @@ impl Worker {
         };
         self.is_publishing = true;
         self.recorder.measure_from(from);
-        let rate = self.board.plan.churn / self.n_threads as f64;
-        self.next_churn = (rate > 0.0).then(|| now + Duration::from_secs_f64(1.0 / rate));
+        self.next_churn = self.between_churns().map(|it| now + it);
         for at in 0..self.members.len() {
             if matches!(self.members[at].participant.role, Role::Publisher(_)) {
                 self.drive(now, at);

@@ -41,11 +41,13 @@ impl Worker {
 
     /// Lets clients disconnect, one after the other; they come back as soon as they have.
     pub(super) fn churn(&mut self, now: Instant) {
-        let Some(due) = self.next_churn.filter(|it| *it <= now) else {
+        let (Some(due), Some(between)) = (self.next_churn, self.between_churns()) else {
             return;
         };
-        let rate = self.board.plan.churn / self.n_threads as f64;
-        self.next_churn = Some(due + Duration::from_secs_f64(1.0 / rate));
+        if due > now {
+            return;
+        }
+        self.next_churn = Some(due + between);
         for _ in 0..self.members.len() {
             self.churn_place = (self.churn_place + 1) % self.members.len();
             let member = &mut self.members[self.churn_place];
@@ -86,6 +88,12 @@ impl Worker {
                 .filter(|it| it.session.is_ended())
                 .count();
         }
+    }
+
+    /// How long after a client of this thread the next one leaves.
+    pub(super) fn between_churns(&self) -> Option<Duration> {
+        let rate = self.board.plan.churn / self.n_threads as f64;
+        (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate))
     }
 
     fn has_pilot(&self) -> bool {
