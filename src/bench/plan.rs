@@ -203,7 +203,7 @@ impl Plan {
 
     /// The most messages that a publisher sends in one request when it is behind its schedule.
     pub(super) fn most_at_once(&self) -> usize {
-        let n_fitting = LARGEST_CATCH_UP / (self.payload.len() + ENVELOPE);
+        let n_fitting = LARGEST_CATCH_UP / (self.payload.size() + ENVELOPE);
         self.batch.max(n_fitting)
     }
 
