@@ -1,5 +1,6 @@
 //! The supervisor: opens the sessions, lets clients come and go, and does the accounting.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -227,6 +228,14 @@ impl Supervisor {
         let until = Instant::now() + LONGEST_END;
         while n_gone(&self.handles) < self.handles.len() && Instant::now() < until {
             thread::park_timeout(BETWEEN_LOOKS);
+        }
+        // A thread that panicked has not told all that happened to its session.
+        for handle in self.handles {
+            if handle.is_finished()
+                && let Err(panic) = handle.join()
+            {
+                resume_unwind(panic);
+            }
         }
     }
 }
