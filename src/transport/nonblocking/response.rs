@@ -240,7 +240,11 @@ impl Scan {
         let head_at = self.at..self.at + length;
         self.at = head_at.end;
         if matches!(head.status, 100 | 102..200) {
-            // Not the response yet (RFC 9110, 15.2).
+            // Not the response yet (RFC 9110, 15.2). All of them are kept until it has come, and
+            // a server may send them for ever.
+            if self.at > MAX_HEAD {
+                return Err(TransportError::HeadTooLarge { limit: MAX_HEAD });
+            }
             return Ok(());
         }
         self.head = head;

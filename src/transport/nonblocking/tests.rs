@@ -126,6 +126,12 @@ fn interim_responses_are_passed_over() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
     let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
     reads(&format!("{interim}{response}"), 200, "a", true);
+    // Nobody keeps those of a server that never comes to its response.
+    let error = refused(&"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000));
+    assert!(
+        matches!(error, TransportError::HeadTooLarge { .. }),
+        "{error}"
+    );
     reads("HTTP/1.1 204 No Content\r\n\r\n", 204, "", true);
 }
 
