@@ -49,11 +49,6 @@ impl Distribution {
         added.expect("a histogram that resizes takes any other");
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.0.reset();
-    }
-
     /// How many samples there are.
     pub fn count(&self) -> u64 {
         self.0.len()
