@@ -80,6 +80,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Stop {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "is there such a folder?",
         io::ErrorKind::IsADirectory => "that is a folder: name a file in it",
+        io::ErrorKind::InvalidInput => "name a file: `cat FILE` passes it on",
         io::ErrorKind::StorageFull => "the disk is full",
         _ => "is it a place where you may write?",
     };
@@ -97,6 +98,11 @@ impl Beside {
         let existing = fs::metadata(&report.path).ok();
         if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
+        }
+        // The report would take the place of a device, for everybody on this machine.
+        if existing.as_ref().is_some_and(|it| !it.is_file()) {
+            let what = "that is a device, a pipe or a socket, and not a file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let mut name = report.path.clone().into_os_string();
         name.push(format!(".{}-{n}.new", std::process::id()));
@@ -179,6 +185,29 @@ mod tests {
             assert_eq!(stop.exit, Exit::Local, "{wrong}");
         }
         assert_eq!(names(&folder), ["folder.csv"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// A report that took the place of /dev/full or of a pipe would do so for everybody.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_left_alone() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        use std::os::unix::net::UnixListener;
+
+        let folder = folder("special");
+        let socket = folder.join("socket.json");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        symlink(&socket, folder.join("link.json")).unwrap();
+        for name in ["socket.json", "link.json"] {
+            let file: ReportFile = folder.join(name).to_str().unwrap().parse().unwrap();
+            let stop = Pending::open(&[file]).unwrap_err();
+            assert_eq!(stop.exit, Exit::Local, "{name}");
+            let cause = stop.report.unwrap().cause.unwrap();
+            assert!(cause.ends_with("and not a file"), "{cause}");
+        }
+        assert!(fs::metadata(&socket).unwrap().file_type().is_socket());
+        assert_eq!(names(&folder), ["link.json", "socket.json"]);
         fs::remove_dir_all(folder).unwrap();
     }
 }
