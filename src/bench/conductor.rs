@@ -10,7 +10,6 @@ use super::crew::Crew;
 use super::engine;
 use super::intervals::Intervals;
 use super::payload::RunId;
-use super::plan::{Rate, Stop};
 use super::results::Measured;
 use super::run::Run;
 use super::settings::{BenchError, Engine, Interrupt, Progress, Settings, Stage};
@@ -106,13 +105,7 @@ impl Conductor<'_> {
             interrupt.is_interrupted()
         });
         let (from, time, before) = (Instant::now(), SystemTime::now(), Usage::now());
-        let end = match (plan.stop, plan.rate) {
-            (Stop::After(duration), _) => Some(duration),
-            (Stop::Count(count), Rate::Fixed(rate)) => {
-                Some(Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX))
-            }
-            (Stop::Count(_), Rate::Max) => None,
-        };
+        let end = plan.measured_time();
         let mut standstill = Standstill::new(from);
         self.wait(Stage::Measuring, end, from, |board| {
             // With a schedule the time is what was asked for; without one the messages are.

@@ -87,12 +87,12 @@ pub static METRICS: [Metric; 39] = {
         metric(
             "publish_rate",
             PerSecond,
-            Other(|it| it.a_second(it.messages.published)),
+            Other(|it| it.a_second(it.messages.published_in_time())),
         ),
         metric(
             "delivery_rate",
             PerSecond,
-            Other(|it| it.a_second(it.messages.delivered)),
+            Other(|it| it.a_second(it.messages.delivered_in_time())),
         ),
         metric("cpu_percent", Percent, Other(Run::cpu_percent)),
         metric("cpu_per_delivery", Micros, Other(Run::cpu_per_delivery)),

@@ -207,6 +207,17 @@ impl Plan {
         self.batch.max(n_fitting)
     }
 
+    /// How long messages are published that count, unless that is up to the server.
+    pub fn measured_time(&self) -> Option<Duration> {
+        match (self.stop, self.rate) {
+            (Stop::After(duration), _) => Some(duration),
+            (Stop::Count(count), Rate::Fixed(rate)) => {
+                Some(Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX))
+            }
+            (Stop::Count(_), Rate::Max) => None,
+        }
+    }
+
     /// The channels that a client subscribes to: neighbours, so that all are equally full.
     pub fn channels_of(&self, client: usize) -> impl Iterator<Item = usize> + use<> {
         let n_channels = self.n_channels;

@@ -67,7 +67,7 @@ impl Publisher {
             let Some(turn) = self.pacer.take(clock) else {
                 break;
             };
-            self.take_turn(turn, clock, board, recorder, &mut publish);
+            self.take_turn(now, turn, board, recorder, &mut publish);
             n_published += turn.n_messages;
             if n_published + board.plan.batch as u64 > most {
                 break;
@@ -78,12 +78,13 @@ impl Publisher {
 
     fn take_turn(
         &mut self,
+        now: Instant,
         turn: Turn,
-        clock: Duration,
         board: &Board,
         recorder: &mut Recorder,
         publish: &mut impl FnMut(Channel, Json) -> PublishId,
     ) {
+        let clock = board.clock(now);
         for _ in 0..turn.n_messages {
             let channel = board.plan.channel_of(self.number, self.n_messages);
             self.n_messages += 1;
@@ -112,7 +113,7 @@ impl Publisher {
             self.outstanding.push_back((id, outstanding));
         }
         if turn.phase == Phase::Measured {
-            recorder.published(turn.n_messages);
+            recorder.published(now, turn.n_messages);
         }
     }
 

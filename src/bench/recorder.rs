@@ -21,6 +21,8 @@ pub(super) struct Recorder {
     begun: Instant,
     /// Since when messages count, once that is known.
     measured_from: Option<Instant>,
+    /// Until when they count for a rate, if that is known.
+    measured_until: Option<Instant>,
     pub(super) sessions: Sessions,
     pub(super) messages: Messages,
     pub(super) traffic: Traffic,
@@ -49,6 +51,7 @@ impl Recorder {
         Self {
             begun,
             measured_from: None,
+            measured_until: None,
             sessions: Sessions::default(),
             messages: Messages::default(),
             traffic: Traffic::default(),
@@ -61,9 +64,10 @@ impl Recorder {
         }
     }
 
-    /// From this time on messages count.
-    pub(super) fn measure_from(&mut self, at: Instant) {
-        self.measured_from = Some(at);
+    /// From this time on messages count, and for so long, if that is known, for a rate as well.
+    pub(super) fn measure(&mut self, from: Instant, time: Option<Duration>) {
+        self.measured_from = Some(from);
+        self.measured_until = time.and_then(|it| from.checked_add(it));
     }
 
     /// Counts something that went wrong.
@@ -102,8 +106,11 @@ impl Recorder {
     }
 
     /// Counts messages that were published.
-    pub(super) fn published(&mut self, n_messages: u64) {
+    pub(super) fn published(&mut self, now: Instant, n_messages: u64) {
         self.messages.published += n_messages;
+        if self.is_late(now) {
+            self.messages.published_late += n_messages;
+        }
         self.interval.published += n_messages;
     }
 
@@ -117,6 +124,7 @@ impl Recorder {
     /// Counts a delivery.
     pub(super) fn delivered(&mut self, now: Instant, delivered: Delivered) {
         self.messages.delivered += 1;
+        self.messages.delivered_late += u64::from(self.is_late(now));
         self.interval.delivered += 1;
         self.interval.delivery.record(delivered.latency);
         self.latency.delivery.record(delivered.latency);
@@ -156,6 +164,11 @@ impl Recorder {
         let mut interval = std::mem::take(&mut self.interval);
         interval.start_s = self.second as f64;
         (self.second, interval)
+    }
+
+    /// Whether the measured time is over.
+    fn is_late(&self, now: Instant) -> bool {
+        self.measured_until.is_some_and(|it| now >= it)
     }
 
     /// What was measured.
@@ -200,7 +213,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut recorder = Recorder::new(now);
         recorder.error(now, "refused", &"while it opened");
-        recorder.measure_from(now + second);
+        recorder.measure(now + second, None);
         recorder.error(now, "refused", &"in the warm-up");
         recorder.error(now + second, "refused", &"in the first second");
         assert_eq!(recorder.last_interval().1.errors, 1);

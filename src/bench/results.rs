@@ -65,14 +65,8 @@ const NEARLY: f64 = 0.99;
 fn shortfall(run: &Run, n_threads: usize) -> Option<Shortfall> {
     let messages = &run.messages;
     let seconds = run.client.seconds;
-    let n_in_time: u64 = run
-        .intervals
-        .iter()
-        .filter(|it| it.start_s < seconds)
-        .map(|it| it.published)
-        .sum();
     run.config.rate?;
-    if n_in_time as f64 >= messages.intended as f64 * NEARLY {
+    if messages.published_in_time() as f64 >= messages.intended as f64 * NEARLY {
         return None;
     }
     let n_usable = (n_threads as f64).min(run.client.cores as f64);

@@ -109,6 +109,8 @@ pub struct Messages {
     pub intended: u64,
     /// Those that were handed to the server, whatever came of it.
     pub published: u64,
+    /// Those of them that were sent after the measured time, in the drain: no rate counts them.
+    pub published_late: u64,
     /// Those that the server acknowledged.
     pub acknowledged: u64,
     /// Those that the server rejected.
@@ -122,6 +124,8 @@ pub struct Messages {
     pub expected: u64,
     /// Those that came.
     pub delivered: u64,
+    /// Those of them that came after the measured time, in the drain: no rate counts them.
+    pub delivered_late: u64,
     /// Those that did not.
     pub lost: u64,
     /// Why, as far as is known.
@@ -286,5 +290,17 @@ impl Run {
         values
             .filter_map(|it| Some((it.name, it.value(self)?)))
             .collect()
+    }
+}
+
+impl Messages {
+    /// Messages published in the measured time.
+    pub fn published_in_time(&self) -> u64 {
+        self.published.saturating_sub(self.published_late)
+    }
+
+    /// Deliveries in the measured time.
+    pub fn delivered_in_time(&self) -> u64 {
+        self.delivered.saturating_sub(self.delivered_late)
     }
 }

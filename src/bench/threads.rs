@@ -88,7 +88,8 @@ impl Common {
     fn ledger(&self, now: Instant) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(from) = self.board.measured_from() {
-            ledger.recorder.measure_from(from);
+            let time = self.board.plan.measured_time();
+            ledger.recorder.measure(from, time);
         }
         if let Some(interval) = ledger.recorder.take_interval(now) {
             ledger.hand_over(interval);

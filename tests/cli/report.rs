@@ -299,7 +299,7 @@ fn what_is_no_result_is_told_apart() {
     cause: its schema is 2, and this version reads 1
     hint: bayeux bench --report FILE.json writes one
     error: ./part.json is not the result of a load test
-    cause: missing field `traffic` at line 348 column 1
+    cause: missing field `traffic` at line 350 column 1
     hint: bayeux bench --report FILE.json writes one
     ");
 }

@@ -328,7 +328,8 @@ impl Worker {
             return;
         };
         self.is_publishing = true;
-        self.recorder.measure_from(from);
+        let time = self.board.plan.measured_time();
+        self.recorder.measure(from, time);
         self.next_churn = self.between_churns().map(|it| now + it);
         for at in 0..self.members.len() {
             if matches!(self.members[at].participant.role, Role::Publisher(_)) {

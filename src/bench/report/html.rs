@@ -194,12 +194,14 @@ fn columns(page: &mut String, run: &Run) {
         &[
             ("intended", count(messages.intended)),
             ("published", count(messages.published)),
+            ("… in the drain", count(messages.published_late)),
             ("acknowledged", count(messages.acknowledged)),
             ("rejected", count(messages.rejected)),
             ("outcome unknown", count(messages.unacknowledged)),
             ("not sent", count(messages.unsent)),
             ("deliveries expected", count(messages.expected)),
             ("delivered", count(messages.delivered)),
+            ("… in the drain", count(messages.delivered_late)),
             ("lost", count(messages.lost)),
             ("… without a session", count(messages.lost_by.no_session)),
             (

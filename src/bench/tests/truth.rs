@@ -143,6 +143,29 @@ fn what_a_slow_server_did_not_let_out_is_unsent() {
     }
 }
 
+/// What comes in the drain comes too late to have been a rate.
+#[test]
+fn what_a_slow_server_lets_out_in_the_drain_is_in_no_rate() {
+    let plan = Plan {
+        n_publishers: 2,
+        rate: Rate::Fixed(100.0),
+        stop: Stop::After(1000 * MS),
+        drain: 10_000 * MS,
+        ..exact(1)
+    };
+    // Each of the two gets twenty through in a second.
+    let run = published(plan, |_| Published::AcknowledgeLate(50 * MS));
+    let messages = &run.messages;
+    assert_eq!((messages.published, messages.unsent), (100, 0));
+    assert!(messages.published_late > 50, "{messages:?}");
+    assert_eq!(messages.delivered, 3 * 100);
+    assert!(messages.delivered_late > 3 * 50, "{messages:?}");
+    let summary = run.summary();
+    assert!(summary["publish_rate"] < 50.0, "{summary:?}");
+    assert!(summary["delivery_rate"] < 3.0 * 50.0, "{summary:?}");
+    assert!(run.client.shortfall.is_some());
+}
+
 #[test]
 fn a_publisher_that_had_to_wait_sends_at_once_what_has_become_due() {
     let plan = Plan {

@@ -104,7 +104,11 @@ fn messages(lines: &mut Lines<'_>, run: &Run) {
         ("outcome unknown", messages.unacknowledged),
         ("not sent", messages.unsent),
     ];
-    notes(lines, &faults, &[]);
+    notes(
+        lines,
+        &faults,
+        &[("sent in the drain", messages.published_late)],
+    );
 
     let (delivered, expected) = (messages.delivered, messages.expected);
     let counts = format!(
@@ -127,7 +131,13 @@ fn messages(lines: &mut Lines<'_>, run: &Run) {
         ),
         ("lost unexplained", lost_by.unexplained),
     ];
+    // The last few always come a moment later.
+    let is_much = messages.delivered_late * 100 > delivered;
     let others = [
+        (
+            "delivered in the drain",
+            if is_much { messages.delivered_late } else { 0 },
+        ),
         ("undecided", messages.undecided),
         ("of others", messages.foreign),
     ];
