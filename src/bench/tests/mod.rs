@@ -5,6 +5,7 @@ mod faults;
 mod scripted;
 mod threads;
 mod truth;
+mod web_socket;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
