@@ -31,12 +31,14 @@ pub(super) fn failed(error: BenchError, endpoint: &Endpoint, age: Duration) -> S
 /// and the server rejected nothing.
 pub(super) fn carried_out(run: &Run) -> Result<(), Stop> {
     let sessions = &run.sessions;
-    let stop = |exit: Exit, n: u64, all: u64, what: &str| {
+    let stop = |exit: Exit, n: u64, all: u64, what: &str, kind: &str| {
         let stop = Stop::new(
             exit,
             format!("{} of {} {what}", words::grouped(n), words::grouped(all)),
         );
-        match run.errors.first() {
+        // What tells of this, and not just what came first.
+        let telling = run.errors.iter().find(|it| it.kind.starts_with(kind));
+        match telling.or(run.errors.first()) {
             Some(error) => stop.cause(&error.first),
             None => stop,
         }
@@ -45,20 +47,32 @@ pub(super) fn carried_out(run: &Run) -> Result<(), Stop> {
     let n_rejected = run.messages.rejected;
     if n_missing > 0 {
         let what = "sessions never came up";
-        return Err(stop(Exit::Refused, n_missing, sessions.wanted, what)
-            .hint("a limit of the server? fewer --clients, or a slower --ramp, tell"));
+        return Err(
+            stop(Exit::Refused, n_missing, sessions.wanted, what, "handshake")
+                .hint("a limit of the server? fewer --clients, or a slower --ramp, tell"),
+        );
     }
     if n_rejected > 0 {
         let what = "publishes were rejected";
-        return Err(
-            stop(Exit::Refused, n_rejected, run.messages.published, what)
-                .hint("the server has to allow clients to publish to this channel"),
-        );
+        return Err(stop(
+            Exit::Refused,
+            n_rejected,
+            run.messages.published,
+            what,
+            "publish rejected",
+        )
+        .hint("the server has to allow clients to publish to this channel"));
     }
     if sessions.ended > 0 {
         let what = "sessions were lost for good";
-        return Err(stop(Exit::Lost, sessions.ended, sessions.wanted, what)
-            .hint("the server's log may tell why"));
+        return Err(stop(
+            Exit::Lost,
+            sessions.ended,
+            sessions.wanted,
+            what,
+            "unreachable",
+        )
+        .hint("the server's log may tell why"));
     }
     Ok(())
 }
@@ -134,6 +148,21 @@ mod tests {
             of(|it| it.sessions.ended = 2),
             stop(8, "2 of 11 sessions were lost for good")
         );
+    }
+
+    #[test]
+    fn the_cause_is_that_of_the_outcome_and_not_the_first_error() {
+        let run = run(|it| {
+            it.messages.rejected = 1;
+            it.errors.push(ErrorCount {
+                kind: "publish rejected: 403 create_denied".to_owned(),
+                count: 1,
+                first: "403::create_denied".to_owned(),
+                first_at_s: 1.0,
+            });
+        });
+        let report = carried_out(&run).unwrap_err().report.unwrap();
+        assert_eq!(report.cause.as_deref(), Some("403::create_denied"));
     }
 
     #[test]
