@@ -266,7 +266,7 @@ pub enum Shortfall {
     GeneratorCpu,
     /// Its threads were woken too late: the machine is busy with something else.
     SchedulerLag,
-    /// Publishers waited for the server's acknowledgements.
+    /// Publishers waited for the server: for its acknowledgements, or for it to be there again.
     ServerBackPressure,
     /// Publishers had no session.
     NoSession,

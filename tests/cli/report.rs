@@ -28,7 +28,7 @@ fn the_report_has_everything_that_matters() {
     ----- stdout -----
     bayeux bench  http://127.0.0.1:[port]/cometd  long-polling
     1 000 msg/s asked, 1 publisher -> 100 clients on 10 channels, 64 B, 3 s (+2 s warm-up)
-    the rate was not reached: publishers waited for the server's acknowledgements
+    the rate was not reached: publishers waited for the server
 
     sessions    101/101 up in [duration]      handshake  p50 4.50 ms   p99 -
                 renewed 1

@@ -58,7 +58,7 @@ pub fn caveats(run: &Run) -> Vec<String> {
             Shortfall::SchedulerLag => {
                 "this process was woken too late: the machine is busy with something else"
             }
-            Shortfall::ServerBackPressure => "publishers waited for the server's acknowledgements",
+            Shortfall::ServerBackPressure => "publishers waited for the server",
             Shortfall::NoSession => "publishers had no session",
         };
         caveats.push(format!("the rate was not reached: {why}"));
