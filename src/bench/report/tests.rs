@@ -482,6 +482,19 @@ fn a_run_after_another_continues_it() {
     assert_eq!(both.errors[0].count, 6);
 }
 
+/// Of its last second, that of the drain, a run may have needed a moment only.
+#[test]
+fn a_run_that_follows_at_once_is_not_taken_for_one_at_the_same_time() {
+    let (first, _) = fixture();
+    let mut second = first.clone();
+    second.started = first.started.map(|it| it + Duration::from_millis(3200));
+    let mut both = first.clone();
+    both.add(&second);
+    assert_eq!(both.config, first.config);
+    assert_eq!(both.intervals[4].start_s, 3.2);
+    assert_eq!(both.client.cores, first.client.cores);
+}
+
 #[test]
 fn a_run_at_the_same_time_adds_to_it() {
     let (first, _) = fixture();

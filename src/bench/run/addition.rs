@@ -68,7 +68,8 @@ impl Run {
     /// How long after this run another one began, if it began after this one's end.
     fn seconds_before(&self, other: &Self) -> Option<f64> {
         let offset = other.started?.duration_since(self.started?).ok()?;
-        let last = self.intervals.last().map_or(0.0, |it| it.start_s + 1.0);
+        // How much of its last second a run needed, nobody knows: perhaps a moment.
+        let last = self.intervals.last().map_or(0.0, |it| it.start_s);
         let end = last.max(self.client.seconds);
         let offset = offset.as_secs_f64();
         (end > 0.0 && offset >= end).then_some(offset)
