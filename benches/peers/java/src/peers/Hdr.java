@@ -12,15 +12,23 @@ import org.HdrHistogram.EncodableHistogram;
 import org.HdrHistogram.Histogram;
 import org.HdrHistogram.HistogramLogReader;
 
-/** Reads a .hlog with HdrHistogram's own reader, or the lines of a .hgrm: count, percentiles and maximum. */
+/**
+ * Reads a .hlog with HdrHistogram's own reader, or the lines of a .hgrm: count, percentiles and maximum. With
+ * --percentiles it prints the .hgrm that the library itself makes of a .hlog, microseconds as milliseconds.
+ */
 public final class Hdr {
     public static void main(String[] args) {
-        Path file = Path.of(args[0]);
+        Path file = Path.of(args[args.length - 1]);
         try {
-            if (file.toString().endsWith(".hgrm")) {
+            if (args[0].equals("--percentiles")) {
+                for (Histogram all : merged(file).values()) {
+                    all.outputPercentileDistribution(System.out, 5, 1000.0);
+                }
+            } else if (file.toString().endsWith(".hgrm")) {
                 distribution(file);
             } else {
-                log(file);
+                merged(file).forEach((tag, all) -> System.out.printf("%scount %d  p50 %d  p99 %d  max %d%n", tag,
+                    all.getTotalCount(), all.getValueAtPercentile(50), all.getValueAtPercentile(99), all.getMaxValue()));
             }
         } catch (IOException failure) {
             System.err.println("hdr: " + failure.getMessage());
@@ -28,8 +36,8 @@ public final class Hdr {
         }
     }
 
-    /** All intervals together, a line for each tag. */
-    private static void log(Path file) throws IOException {
+    /** All intervals together, a histogram for each tag. */
+    private static Map<String, Histogram> merged(Path file) throws IOException {
         Map<String, Histogram> histograms = new TreeMap<>();
         try (HistogramLogReader reader = new HistogramLogReader(file.toFile())) {
             for (EncodableHistogram it = reader.nextIntervalHistogram(); it != null; it = reader.nextIntervalHistogram()) {
@@ -45,8 +53,7 @@ public final class Hdr {
         if (histograms.isEmpty()) {
             throw new IOException("no interval in " + file);
         }
-        histograms.forEach((tag, all) -> System.out.printf("%scount %d  p50 %d  p99 %d  max %d%n", tag,
-            all.getTotalCount(), all.getValueAtPercentile(50), all.getValueAtPercentile(99), all.getMaxValue()));
+        return histograms;
     }
 
     /** The library has no reader for these: value, percentile, count and 1/(1-percentile) on each line, then a summary. */
