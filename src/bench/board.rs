@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::payload::RunId;
 use super::plan::Plan;
 use super::progress::Counters;
-use crate::protocol::{Channel, ChannelPattern};
+use crate::protocol::{Channel, ChannelPattern, ConnectionType};
 use crate::session::{End, Failure};
 
 /// What the threads of a run share.
@@ -18,6 +18,8 @@ pub(super) struct Board {
     pub(super) channels: Vec<Channel>,
     pub(super) patterns: Vec<ChannelPattern>,
     pub(super) run: RunId,
+    /// The most messages that a publisher sends in one request when it is behind its schedule.
+    pub(super) most_at_once: usize,
     /// Since when sessions are being opened.
     pub(super) begun: Instant,
     /// When the first message is due.
@@ -61,10 +63,16 @@ pub(super) struct Unpublished {
 }
 
 impl Board {
-    pub(super) fn new(plan: Plan, run: RunId, begun: Instant) -> Self {
+    pub(super) fn new(
+        plan: Plan,
+        connection_type: ConnectionType,
+        run: RunId,
+        begun: Instant,
+    ) -> Self {
         let n_streams = plan.n_publishers * plan.n_channels;
         let n_channels = plan.n_channels;
         Self {
+            most_at_once: plan.most_at_once(connection_type),
             channels: plan.channels(),
             patterns: plan.patterns(),
             plan,

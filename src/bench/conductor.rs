@@ -47,7 +47,12 @@ pub fn run(
     settings.sources = settings.sources();
     let settings = Arc::new(settings);
     let run_id = RunId::new(settings.seed ^ u64::from(std::process::id()));
-    let board = Board::new(settings.plan.clone(), run_id, Instant::now());
+    let board = Board::new(
+        settings.plan.clone(),
+        settings.connection_type,
+        run_id,
+        Instant::now(),
+    );
     let board = Arc::new(board);
     let (sender, intervals) = channel();
     let n_threads = match settings.engine {

@@ -118,7 +118,7 @@ impl Participant {
             credentials: Credentials::Fixed,
             first_handshake: FIRST_HANDSHAKE,
             network_timeout: settings.transport.network_timeout,
-            max_batch: board.plan.most_at_once(),
+            max_batch: board.most_at_once,
             max_encoded: None,
             extensions: (settings.extensions)(),
             seed: settings.seed.wrapping_add(number as u64),
@@ -284,6 +284,7 @@ mod tests {
     use super::super::payload::RunId;
     use super::super::plan::tests::plan;
     use super::*;
+    use crate::protocol::ConnectionType;
     use crate::session::Permanence;
 
     fn unreachable() -> Event {
@@ -299,7 +300,7 @@ mod tests {
     #[test]
     fn a_client_that_does_not_come_back_has_ended() {
         let now = Instant::now();
-        let board = Board::new(plan(), RunId::new(1), now);
+        let board = Board::new(plan(), ConnectionType::LongPolling, RunId::new(1), now);
         let mut recorder = Recorder::new(now);
         let mut client = Participant::new(Who::Client(0), &board, now);
         client.handle(now, Event::Connected, &board, &mut recorder);

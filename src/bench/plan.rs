@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::protocol::{Channel, ChannelPattern};
+use crate::protocol::{Channel, ChannelPattern, ConnectionType};
 
 use super::payload::Payload;
 
@@ -117,8 +117,10 @@ const SLOWEST: f64 = 0.001;
 const MOST_A_SECOND: usize = 1_000_000;
 /// A year in seconds: no sum of times overflows.
 const LONGEST: usize = 365 * 24 * 3600;
-/// Bytes of a request that catches up: CometD takes 64 KiB in a websocket's message.
-const LARGEST_CATCH_UP: usize = 32 * 1024;
+/// Bytes of a websocket's message that catches up: CometD 9 takes 64 KiB by default.
+const LARGEST_FRAME: usize = 32 * 1024;
+/// Bytes of a request that catches up: some servers take 1 MiB, or 10 MB, and CometD any.
+const LARGEST_REQUEST: usize = 256 * 1024;
 /// About how many bytes a message has beside its data: channel, id and client id.
 const ENVELOPE: usize = 150;
 /// More messages a second than any server takes.
@@ -202,8 +204,12 @@ impl Plan {
     }
 
     /// The most messages that a publisher sends in one request when it is behind its schedule.
-    pub(super) fn most_at_once(&self) -> usize {
-        let n_fitting = LARGEST_CATCH_UP / (self.payload.size() + ENVELOPE);
+    pub(super) fn most_at_once(&self, connection_type: ConnectionType) -> usize {
+        let size = match connection_type {
+            ConnectionType::WebSocket => LARGEST_FRAME,
+            ConnectionType::LongPolling | ConnectionType::CallbackPolling => LARGEST_REQUEST,
+        };
+        let n_fitting = size / (self.payload.size() + ENVELOPE);
         self.batch.max(n_fitting)
     }
 

@@ -57,7 +57,7 @@ impl Publisher {
             return false;
         }
         let clock = board.clock(now);
-        let most = board.plan.most_at_once() as u64;
+        let most = board.most_at_once as u64;
         let mut n_published = 0;
         loop {
             // Without a schedule the next turn waits for the last one's acknowledgements.

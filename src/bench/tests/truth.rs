@@ -123,7 +123,7 @@ fn what_a_slow_server_did_not_let_out_is_unsent() {
         stop: Stop::After(1000 * MS),
         drain: 50 * MS,
         // Two of these are too many for one request that catches up.
-        payload: Payload::of_size(20_000).unwrap(),
+        payload: Payload::of_size(150_000).unwrap(),
         ..exact(1)
     };
     // Each of the two gets twenty through in a second.

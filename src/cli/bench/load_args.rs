@@ -58,7 +58,7 @@ pub(crate) struct LoadArgs {
     payload: Option<String>,
 
     /// Messages that a publisher sends in one request; one that is behind its schedule sends all that
-    /// is due, up to 32 KiB.
+    /// is due, up to 256 KiB, or 32 KiB over a websocket.
     #[arg(long, value_name = "N", value_parser = values::number, default_value = "1")]
     batch: usize,
 
