@@ -65,7 +65,7 @@ Register-ArgumentCompleter -Native -CommandName 'bayeux' -ScriptBlock {
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Bytes of the data of a message, at least 48: it begins with what the accounting needs')
             [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Bytes of the data of a message, at least 48: it begins with what the accounting needs')
             [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'Send this JSON, or that in a file, @FILE, with each message instead')
-            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Messages that a publisher sends in one request')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Messages that a publisher sends in one request; one that is behind its schedule sends all that is due, up to 256 KiB, or 32 KiB over a websocket')
             [CompletionResult]::new('--ramp', '--ramp', [CompletionResultType]::ParameterName, 'Handshakes a second at the start')
             [CompletionResult]::new('--churn', '--churn', [CompletionResultType]::ParameterName, 'Clients a second that disconnect and come back')
             [CompletionResult]::new('--engine', '--engine', [CompletionResultType]::ParameterName, 'Who drives the sessions: loop, a few threads with thousands of sessions each, or threads, one for each session, as the other commands have them')

@@ -61,7 +61,7 @@ set edit:completion:arg-completer[bayeux] = {|@words|
             cand -s 'Bytes of the data of a message, at least 48: it begins with what the accounting needs'
             cand --size 'Bytes of the data of a message, at least 48: it begins with what the accounting needs'
             cand --payload 'Send this JSON, or that in a file, @FILE, with each message instead'
-            cand --batch 'Messages that a publisher sends in one request'
+            cand --batch 'Messages that a publisher sends in one request; one that is behind its schedule sends all that is due, up to 256 KiB, or 32 KiB over a websocket'
             cand --ramp 'Handshakes a second at the start'
             cand --churn 'Clients a second that disconnect and come back'
             cand --engine 'Who drives the sessions: loop, a few threads with thousands of sessions each, or threads, one for each session, as the other commands have them'

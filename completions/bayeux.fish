@@ -60,7 +60,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l warmup -d 'How l
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l drain -d 'How long to wait for missing deliveries at the end' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s s -l size -d 'Bytes of the data of a message, at least 48: it begins with what the accounting needs' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l payload -d 'Send this JSON, or that in a file, @FILE, with each message instead' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l batch -d 'Messages that a publisher sends in one request' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l batch -d 'Messages that a publisher sends in one request; one that is behind its schedule sends all that is due, up to 256 KiB, or 32 KiB over a websocket' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l ramp -d 'Handshakes a second at the start' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l churn -d 'Clients a second that disconnect and come back' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l engine -d 'Who drives the sessions: loop, a few threads with thousands of sessions each, or threads, one for each session, as the other commands have them' -r -f -a "loop\t'Poll loops'
