@@ -76,7 +76,10 @@ pub fn run(
     let outcome = conductor.conduct();
     board.give(Order::Leave);
     crew.wake();
-    let outcome = outcome.map(|(measured, intervals)| (measured, intervals.finish()));
+    let outcome = outcome.map(|(measured, intervals)| {
+        let intervals = intervals.finish(measured.seconds);
+        (measured, intervals)
+    });
     let recorders = crew.join();
     let (measured, intervals) = outcome?;
     Ok(measured.into_run(&settings, n_threads, recorders, intervals))

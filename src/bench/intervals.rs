@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use super::distribution::Distribution;
 use super::run::Interval;
@@ -30,12 +31,17 @@ impl Intervals {
         }
     }
 
-    /// Waits for the last seconds of all threads. Those in which nothing happened are there.
-    pub(super) fn finish(mut self) -> Vec<Interval> {
+    /// Waits for the last seconds of all threads. Those of the measured time are all there, those of
+    /// the drain up to the last one in which anything happened.
+    pub(super) fn finish(mut self, measured: Duration) -> Vec<Interval> {
         while let Ok((second, interval)) = self.receiver.recv() {
             self.add(second, &interval);
         }
-        let n_seconds = self.seconds.keys().next_back().map_or(0, |it| it + 1);
+        self.seconds.retain(|_, it| !it.is_empty());
+        let last = self.seconds.keys().next_back();
+        // A measured time lasts a little longer than was asked for.
+        let n_measured = measured.as_secs_f64().round() as u64;
+        let n_seconds = last.map_or(0, |it| it + 1).max(n_measured);
         (0..n_seconds)
             .map(|second| {
                 let nothing = Interval {

@@ -293,6 +293,13 @@ impl Run {
     }
 }
 
+impl Interval {
+    /// Whether nothing happened in it.
+    pub fn is_empty(&self) -> bool {
+        self.published + self.acknowledged + self.delivered + self.errors == 0
+    }
+}
+
 impl Messages {
     /// Messages published in the measured time.
     pub fn published_in_time(&self) -> u64 {
