@@ -110,6 +110,7 @@ pub struct Messages {
     /// Those that were handed to the server, whatever came of it.
     pub published: u64,
     /// Those of them that were sent after the measured time, in the drain: no rate counts them.
+    #[serde(default)]
     pub published_late: u64,
     /// Those that the server acknowledged.
     pub acknowledged: u64,
@@ -125,6 +126,7 @@ pub struct Messages {
     /// Those that came.
     pub delivered: u64,
     /// Those of them that came after the measured time, in the drain: no rate counts them.
+    #[serde(default)]
     pub delivered_late: u64,
     /// Those that did not.
     pub lost: u64,
