@@ -130,7 +130,7 @@ impl Serve {
     }
 }
 
-/// What the server's threads tell the one that owns the printer.
+/// What the server's thread tells the one that owns the printer.
 enum Told {
     Messages(SystemTime, Direction, ConnectionType, Vec<Message>),
     Note(String),
@@ -185,6 +185,9 @@ impl Observer for Reporter {
             )),
             Event::Posted { peer, path, status } => {
                 Told::Note(format!("{peer} got HTTP {status}: POST {path}"))
+            }
+            Event::Dropped { peer, reason } => {
+                Told::Note(format!("the connection of {peer} was closed: {reason}"))
             }
             Event::AcceptFailed { error } => Told::Note(format!("cannot accept: {error}")),
             _ => return,

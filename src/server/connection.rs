@@ -1,223 +1,372 @@
-//! One accepted socket: it is read by its own thread, and written to by that thread or by
-//! whichever thread answers the connect that is held on it. Of a websocket only its own thread
-//! reads and writes.
+//! One accepted connection: what is done with its bytes, and until when.
+//!
+//! ```text
+//!   Http ---> WebSocket
+//!     |           |
+//!     +-----+-----+---> Lingering: the last that we say is on its way, what still comes is
+//!           |               |      not looked at
+//!           +---> Over <----+
+//! ```
 
-use std::io::{self, Read, Write};
+mod exchanges;
+mod pipe;
+mod web_socket;
+mod wire;
+
+use std::io::{self, ErrorKind, Read};
 use std::mem;
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::response::Persistence;
-use super::waker::Waker;
+use mio::Token;
+use mio::net::TcpStream;
 
-/// How long a client may take for a response, beyond the time that it takes at
-/// [`MIN_BYTES_PER_SECOND`].
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+use self::exchanges::{Exchanges, Step};
+use self::pipe::Pipe;
+use self::web_socket::{Conversation, Ending, Progress};
+use self::wire::Wire;
+use super::alarms::Alarm;
+use super::broker::{Answer, HoldId};
+use super::hub::Hub;
+use super::{Event, Settings};
 
-/// A client that reads more slowly than this is no longer worth a thread.
-const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
+/// How long an idle connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Stack of a thread that only writes.
-const WRITER_STACK: usize = 128 * 1024;
+/// How long we wait for the end of a client to which all was said.
+const LINGER: Duration = Duration::from_secs(2);
 
-#[derive(Debug)]
+/// Requests that are carried out, and pieces that are read, before others have their turn.
+const MOST_AT_ONCE: u32 = 32;
+
+/// Responses to requests that came together leave together, up to these many bytes.
+const MOST_TOGETHER: usize = 64 * 1024;
+
 pub(super) struct Connection {
-    pub(super) peer: SocketAddr,
-    socket: TcpStream,
-    owed: Mutex<Owed>,
-    paid: Condvar,
-    /// Wakes the thread of a websocket.
-    waker: OnceLock<Waker>,
+    stage: Stage,
+    pub(super) alarm: Alarm,
 }
 
-/// Whether a response is still to be written by another thread than the connection's own.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Owed {
-    Nothing,
-    Response,
-    /// And the connection's thread sleeps until it is written.
-    AwaitedResponse,
+/// Whose connection it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    pub(super) token: Token,
+    pub(super) peer: SocketAddr,
+}
+
+/// What a connection needs after its turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Turn {
+    /// An event, or its deadline.
+    Waits,
+    /// Another turn soon: there is more to do, and others come first.
+    Unfinished,
+    /// Nothing any more.
+    Over,
+}
+
+enum Stage {
+    Http(Http),
+    WebSocket(Box<Conversation>),
+    Lingering(Lingering),
+    Over,
+}
+
+struct Http {
+    pipe: Pipe,
+    exchanges: Exchanges,
+    /// When the present request began; without one, when something happened last.
+    since: Instant,
+}
+
+struct Lingering {
+    pipe: Pipe,
+    /// Since everything was said.
+    until: Option<Instant>,
 }
 
 impl Connection {
-    pub(super) fn new(socket: TcpStream, peer: SocketAddr) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        Ok(Self {
-            peer,
-            socket,
-            owed: Mutex::new(Owed::Nothing),
-            paid: Condvar::new(),
-            waker: OnceLock::new(),
-        })
-    }
-
-    /// Announces a response that some thread will [`send`](Self::send).
-    pub(super) fn owe(&self) {
-        *self.lock() = Owed::Response;
-    }
-
-    /// Writes the response that was owed, from whatever thread, without waiting for the
-    /// client: what its socket does not take at once is left to a thread of its own.
-    pub(super) fn send(self: &Arc<Self>, response: Vec<u8>, persistence: Persistence) {
-        let sent = match self.write_without_waiting(&response) {
-            Ok(sent) => sent,
-            Err(_) => return self.shut_down(),
+    pub(super) fn new(socket: TcpStream, caller: Caller, hub: &Hub) -> Self {
+        let http = Http {
+            pipe: Pipe::new(Wire::new(socket)),
+            exchanges: Exchanges::new(caller, hub),
+            since: hub.now,
         };
-        if sent == response.len() {
-            return self.finish(persistence);
+        Self {
+            stage: Stage::Http(http),
+            alarm: Alarm::default(),
         }
-        let connection = Arc::clone(self);
-        let rest = move || match connection.write(&response[sent..]) {
-            Ok(()) => connection.finish(persistence),
-            Err(_) => connection.shut_down(),
+    }
+
+    /// Notes what the system says about the socket; [`turn`](Self::turn) does what that allows.
+    pub(super) fn note(&mut self, event: &mio::event::Event) {
+        let pipe = match &mut self.stage {
+            Stage::Http(http) => &mut http.pipe,
+            Stage::WebSocket(conversation) => conversation.pipe_mut(),
+            Stage::Lingering(lingering) => &mut lingering.pipe,
+            Stage::Over => return,
         };
-        let writer = thread::Builder::new().stack_size(WRITER_STACK).spawn(rest);
-        if writer.is_err() {
-            self.shut_down();
+        pipe.wire_mut().note(event);
+    }
+
+    /// Sends and reads what can be sent and read.
+    pub(super) fn turn(&mut self, hub: &mut Hub, scratch: &mut [u8]) -> Turn {
+        loop {
+            let turned = match &mut self.stage {
+                Stage::Http(http) => match http.turn(hub, scratch) {
+                    Ok(Outcome::Turn(turn)) => turn,
+                    Ok(Outcome::Last) => {
+                        self.linger(hub);
+                        continue;
+                    }
+                    Ok(Outcome::Upgraded(start)) => {
+                        self.become_web_socket(hub, start);
+                        continue;
+                    }
+                    Err(_) => Turn::Over,
+                },
+                Stage::WebSocket(conversation) => match conversation.turn(hub) {
+                    Ok(Progress::Waits) => Turn::Waits,
+                    Ok(Progress::Unfinished) => Turn::Unfinished,
+                    Err(Ending::Gone) => Turn::Over,
+                    Err(Ending::Closed(code, reason)) => {
+                        conversation.close(hub, code, &reason);
+                        self.linger(hub);
+                        continue;
+                    }
+                },
+                Stage::Lingering(lingering) => {
+                    let turned = lingering.turn(hub.now, scratch);
+                    turned.unwrap_or(Turn::Over)
+                }
+                Stage::Over => Turn::Over,
+            };
+            return turned;
         }
     }
 
-    /// Waits until no response is owed.
-    pub(super) fn wait_until_paid(&self) {
-        let mut owed = self.lock();
-        while *owed != Owed::Nothing {
-            *owed = Owed::AwaitedResponse;
-            owed = self.paid.wait(owed).unwrap_or_else(PoisonError::into_inner);
+    /// The response to the connect that is held here has come. A turn has to follow.
+    pub(super) fn answer_held(&mut self, hub: &mut Hub, hold: HoldId, answer: Answer) {
+        let Stage::Http(http) = &mut self.stage else {
+            return;
+        };
+        let step = http
+            .exchanges
+            .answer_held(hub, &mut http.pipe, hold, answer);
+        http.since = hub.now;
+        if let Step::Last = step {
+            self.linger(hub);
         }
     }
 
-    /// Writes everything, however long the client takes within its limits.
-    pub(super) fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
-        let seconds = bytes.len() as u64 / MIN_BYTES_PER_SECOND;
-        let deadline = Instant::now() + WRITE_TIMEOUT + Duration::from_secs(seconds);
-        while !bytes.is_empty() {
-            match (&self.socket).write(bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(_) if Instant::now() > deadline => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+    /// When something has to be done, whatever happens.
+    pub(super) fn deadline(&mut self, settings: &Settings, now: Instant) -> Option<Instant> {
+        match &mut self.stage {
+            Stage::Http(http) => http.deadline(settings, now),
+            Stage::WebSocket(conversation) => conversation.deadline(settings, now),
+            Stage::Lingering(lingering) => lingering.deadline(settings, now),
+            Stage::Over => None,
+        }
+    }
+
+    /// The deadline has passed. A turn has to follow.
+    pub(super) fn handle_timeout(&mut self, hub: &mut Hub) {
+        match &mut self.stage {
+            Stage::Http(http) => match http.handle_timeout(hub) {
+                Late::Told => self.linger(hub),
+                Late::Over => self.end(hub),
+            },
+            Stage::WebSocket(conversation) => match conversation.handle_timeout(hub) {
+                Ok(()) => {}
+                Err(Ending::Gone) => self.end(hub),
+                Err(Ending::Closed(code, reason)) => {
+                    conversation.close(hub, code, &reason);
+                    self.linger(hub);
+                }
+            },
+            Stage::Lingering(_) | Stage::Over => self.end(hub),
+        }
+    }
+
+    /// The server stops.
+    pub(super) fn stop(mut self) {
+        let pipe = match &mut self.stage {
+            Stage::Http(http) => &mut http.pipe,
+            Stage::WebSocket(conversation) => {
+                conversation.stop();
+                conversation.pipe_mut()
+            }
+            Stage::Lingering(lingering) => &mut lingering.pipe,
+            Stage::Over => return,
+        };
+        pipe.shut_down(Shutdown::Both);
+    }
+
+    /// The connection is gone: whoever counted on it is told.
+    pub(super) fn end(&mut self, hub: &mut Hub) {
+        self.leave(hub);
+    }
+
+    /// Ends the sending direction once all is sent, and takes what the client still sends, for
+    /// a moment. If we closed with bytes unread, its side would be reset and could lose the
+    /// last that we said.
+    fn linger(&mut self, hub: &mut Hub) {
+        if let Some(pipe) = self.leave(hub) {
+            self.stage = Stage::Lingering(Lingering { pipe, until: None });
+        }
+    }
+
+    fn become_web_socket(&mut self, hub: &mut Hub, start: Start) {
+        let Start {
+            caller,
+            upgrade,
+            rest,
+        } = start;
+        if let Some(pipe) = self.leave(hub) {
+            let conversation = Conversation::new(caller, hub, pipe, *upgrade, rest);
+            self.stage = Stage::WebSocket(Box::new(conversation));
+        }
+    }
+
+    /// Ends the present stage.
+    fn leave(&mut self, hub: &mut Hub) -> Option<Pipe> {
+        match mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Http(mut http) => {
+                http.exchanges.end(hub);
+                Some(http.pipe)
+            }
+            Stage::WebSocket(mut conversation) => {
+                conversation.end(hub);
+                Some(conversation.into_pipe())
+            }
+            Stage::Lingering(lingering) => Some(lingering.pipe),
+            Stage::Over => None,
+        }
+    }
+}
+
+/// What a turn of requests and responses came to.
+enum Outcome {
+    Turn(Turn),
+    Last,
+    Upgraded(Start),
+}
+
+/// How a websocket begins.
+struct Start {
+    caller: Caller,
+    upgrade: Box<super::upgrade::Upgrade>,
+    rest: Vec<u8>,
+}
+
+/// What became of a connection that let its deadline pass.
+enum Late {
+    /// It was told so.
+    Told,
+    Over,
+}
+
+impl Http {
+    fn turn(&mut self, hub: &mut Hub, scratch: &mut [u8]) -> io::Result<Outcome> {
+        let was_idle = self.exchanges.is_idle();
+        let mut is_progress = false;
+        self.pipe.send_waiting()?;
+        let mut turn = Turn::Unfinished;
+        for _ in 0..MOST_AT_ONCE {
+            // Who takes no responses is not heard: that bounds what waits.
+            if self.pipe.is_blocked() {
+                turn = Turn::Waits;
+                break;
+            }
+            match self.exchanges.step(hub, &mut self.pipe) {
+                Step::Done => {
+                    is_progress = true;
+                    if self.pipe.n_waiting() > MOST_TOGETHER {
+                        self.pipe.send_waiting()?;
+                    }
+                }
+                Step::NeedsMore => match self.pipe.read(scratch) {
+                    Ok(0) => {
+                        self.pipe.send_waiting()?;
+                        return Ok(Outcome::Turn(Turn::Over));
+                    }
+                    Ok(n_read) => self.exchanges.push(&scratch[..n_read]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        turn = Turn::Waits;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                },
+                Step::Last => return Ok(Outcome::Last),
+                Step::Upgraded(upgrade, rest) => {
+                    return Ok(Outcome::Upgraded(Start {
+                        caller: self.exchanges.caller(),
+                        upgrade,
+                        rest,
+                    }));
+                }
+            }
+        }
+        if !self.pipe.is_blocked() {
+            self.pipe.send_waiting()?;
+        }
+        if was_idle || is_progress {
+            self.since = hub.now;
+        }
+        Ok(Outcome::Turn(turn))
+    }
+
+    fn deadline(&mut self, settings: &Settings, now: Instant) -> Option<Instant> {
+        if self.pipe.is_blocked() {
+            self.pipe.deadline(now, settings.response_timeout)
+        } else if !self.exchanges.is_idle() {
+            self.since.checked_add(settings.request_timeout)
+        } else if self.exchanges.is_held() {
+            None
+        } else {
+            self.since.checked_add(IDLE_TIMEOUT)
+        }
+    }
+
+    fn handle_timeout(&mut self, hub: &mut Hub) -> Late {
+        if self.pipe.is_blocked() {
+            hub.observe(&Event::Dropped {
+                peer: self.exchanges.caller().peer,
+                reason: "the client does not take the response that is sent to it",
+            });
+            Late::Over
+        } else if !self.exchanges.is_idle() {
+            self.exchanges.time_out(hub, &mut self.pipe);
+            Late::Told
+        } else {
+            Late::Over
+        }
+    }
+}
+
+impl Lingering {
+    fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> io::Result<Turn> {
+        self.pipe.send_waiting()?;
+        if self.pipe.is_blocked() {
+            return Ok(Turn::Waits);
+        }
+        if self.until.is_none() {
+            self.pipe.shut_down(Shutdown::Write);
+            self.until = Some(now + LINGER);
+        }
+        for _ in 0..MOST_AT_ONCE {
+            match self.pipe.read(scratch) {
+                Ok(0) => return Ok(Turn::Over),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Turn::Waits),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(Turn::Unfinished)
     }
 
-    /// Reads what there is; waits for it no longer than was last set.
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match (&self.socket).read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
-    }
-
-    pub(super) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        // The operating system takes zero for "no timeout".
-        let timeout = timeout.max(Duration::from_millis(1));
-        self.socket.set_read_timeout(Some(timeout))
-    }
-
-    /// Ends the sending direction and takes what the client still sends, for a moment. If we
-    /// closed with bytes unread, its side would be reset and could lose our last response.
-    pub(super) fn linger(&self) {
-        const TIME: Duration = Duration::from_secs(2);
-        let _ = self.socket.shutdown(Shutdown::Write);
-        let deadline = Instant::now() + TIME;
-        let mut scratch = [0; 4096];
-        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
-            if self.set_read_timeout(left).is_err() {
-                return;
-            }
-            match self.read(&mut scratch) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
-    }
-
-    /// From now on the thread of this connection is told when there is something for it.
-    pub(super) fn become_web_socket(&self) -> io::Result<&Waker> {
-        let waker = Waker::new()?;
-        Ok(self.waker.get_or_init(|| waker))
-    }
-
-    /// Tells the thread of a websocket to look for what there is to send.
-    pub(super) fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
-            waker.wake();
-        }
-    }
-
-    pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
-    }
-
-    /// Ends the connection; that of a websocket by way of its thread, which takes its leave.
-    pub(super) fn end(&self) {
-        match self.waker.get() {
-            Some(waker) => waker.wake(),
-            None => self.shut_down(),
-        }
-    }
-
-    /// Ends the connection at once. Its thread sees the end of its input.
-    pub(super) fn shut_down(&self) {
-        let _ = self.socket.shutdown(Shutdown::Both);
-        self.pay();
-    }
-
-    fn finish(&self, persistence: Persistence) {
-        match persistence {
-            Persistence::KeepAlive | Persistence::KeepAliveHttp10 => {}
-            Persistence::Close => {
-                let _ = self.socket.shutdown(Shutdown::Write);
-            }
-        }
-        self.pay();
-    }
-
-    fn pay(&self) {
-        let owed = mem::replace(&mut *self.lock(), Owed::Nothing);
-        // Telling nobody is a system call too, and nearly always there is nobody.
-        if owed == Owed::AwaitedResponse {
-            self.paid.notify_all();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Owed> {
-        // No code panics while it holds this lock, and one word cannot be half changed.
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[cfg(unix)]
-    fn write_without_waiting(&self, bytes: &[u8]) -> io::Result<usize> {
-        use rustix::net::{SendFlags, send};
-
-        // Apple's systems have no such flag; there the standard library sets it on the socket.
-        #[cfg(not(target_vendor = "apple"))]
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        #[cfg(target_vendor = "apple")]
-        let flags = SendFlags::DONTWAIT;
-        let mut sent = 0;
-        while sent < bytes.len() {
-            match send(&self.socket, &bytes[sent..], flags) {
-                Ok(more) => sent += more,
-                Err(rustix::io::Errno::AGAIN) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(sent)
-    }
-
-    /// There is no such call here that leaves the socket blocking for its reader: everything
-    /// is left to the writing thread.
-    #[cfg(not(unix))]
-    fn write_without_waiting(&self, _bytes: &[u8]) -> io::Result<usize> {
-        Ok(0)
+    fn deadline(&mut self, settings: &Settings, now: Instant) -> Option<Instant> {
+        let patience = settings.response_timeout;
+        self.until.or_else(|| self.pipe.deadline(now, patience))
     }
 }

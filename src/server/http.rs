@@ -9,6 +9,7 @@
 //! ```
 
 use std::mem;
+use std::sync::Arc;
 
 use ureq_proto::BodyMode;
 use ureq_proto::http::{self, HeaderMap, HeaderName, Method, StatusCode, Version, header};
@@ -25,7 +26,7 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Reads the requests of one connection.
 pub(super) struct Receiver {
-    limits: Limits,
+    limits: Arc<Limits>,
     input: Vec<u8>,
     /// Up to where the input was searched for the end of a head.
     searched: usize,
@@ -102,7 +103,7 @@ struct Incoming {
 }
 
 impl Receiver {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Arc<Limits>) -> Self {
         Self {
             limits,
             input: Vec::new(),
@@ -132,11 +133,6 @@ impl Receiver {
     /// Whether nothing of a next request has come.
     pub(super) fn is_idle(&self) -> bool {
         self.input.is_empty() && matches!(self.stage, Stage::Head)
-    }
-
-    /// Whether a body is being received, so that large reads pay.
-    pub(super) fn is_in_body(&self) -> bool {
-        matches!(self.stage, Stage::Body(_))
     }
 
     fn head(&mut self) -> Result<Received, Refused> {
@@ -400,12 +396,12 @@ mod tests {
     const HELLO: &str = "POST /cometd HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 
     fn receiver() -> Receiver {
-        Receiver::new(Limits {
+        Receiver::new(Arc::new(Limits {
             path: "/cometd".into(),
             connection_types: Flavor::CometD.connection_types(),
             other_path: None,
             max_body: 100,
-        })
+        }))
     }
 
     fn receive(bytes: &str) -> Received {

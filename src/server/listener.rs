@@ -2,30 +2,23 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
+use mio::Waker;
+
+use super::acceptor::Acceptor;
 use super::broker::{Broker, Now};
-use super::connection::Connection;
-use super::exchanges;
-use super::shared::Shared;
-use super::{Event, Flavor, Settings};
+use super::event_loop::{Command, EventLoop};
+use super::hub::Hub;
+use super::{Flavor, Settings};
 use crate::protocol::{Channel, Json};
 
-/// Stack of a connection's thread. Only what is touched takes memory; the depth comes from
-/// JSON in `ext` and `advice`, of which the parser follows 128 levels.
-const STACK: usize = 512 * 1024;
-
-/// How many connections may wait to be accepted.
-#[cfg(unix)]
-const BACKLOG: i32 = 4096;
-
-/// How long to wait with the next accept when one failed, most often for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// A Bayeux server on threads of its own. It stops when it is dropped.
+/// A Bayeux server on a thread of its own. It stops when it is dropped.
 ///
 /// ```
 /// use bayeux::server::{Server, Settings};
@@ -33,13 +26,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// let server = Server::bind("127.0.0.1:0", Settings::default())?;
 /// assert!(server.url().starts_with("http://127.0.0.1:"));
 /// server.publish(&"/demo".parse()?, &r#"{"text":"hello"}"#.parse()?);
-/// drop(server); // closes every connection and ends the threads
+/// drop(server); // closes every connection and ends the thread
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
     address: SocketAddr,
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    settings: Arc<Settings>,
+    n_sessions: Arc<AtomicUsize>,
+    commands: Sender<Command>,
+    waker: Arc<Waker>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Why a server did not start.
@@ -67,43 +63,46 @@ impl Server {
         if !settings.path.starts_with('/') {
             return Err(ServerError::Path(settings.path));
         }
-        let listener = listen(address).map_err(ServerError::Listen)?;
-        let address = listener.local_addr().map_err(ServerError::Listen)?;
+        let acceptor = Acceptor::bind(address).map_err(ServerError::Listen)?;
+        let address = acceptor.address().map_err(ServerError::Listen)?;
         let settings = Arc::new(settings);
-        let client_ids = match settings.flavor {
-            Flavor::CometD => client_id,
-            Flavor::Salesforce => salesforce_client_id,
-        };
-        let started = Now {
-            instant: Instant::now(),
-            wall: SystemTime::now(),
-        };
-        let broker = Broker::new(Arc::clone(&settings), Box::new(client_ids), started);
-        let mut server = Self {
+        let n_sessions = Arc::new(AtomicUsize::new(0));
+        let (commands, receiver) = mpsc::channel();
+        let hub = hub(&settings, &n_sessions);
+        let (event_loop, waker) =
+            EventLoop::new(acceptor, receiver, hub).map_err(ServerError::Listen)?;
+        let thread = thread::Builder::new()
+            .name("bayeux-server".to_owned())
+            .spawn(|| event_loop.run())
+            .map_err(ServerError::Thread)?;
+        Ok(Self {
             address,
-            shared: Arc::new(Shared::new(settings, broker)),
-            threads: Vec::new(),
-        };
-        // If the second one fails, dropping the server ends the first.
-        server.start("bayeux-timer", |shared| shared.run_timer())?;
-        server.start("bayeux-accept", move |shared| accept(&listener, shared))?;
-        Ok(server)
+            settings,
+            n_sessions,
+            commands,
+            waker,
+            thread: Some(thread),
+        })
     }
 
     /// Publishes as the server itself. Subscribers get it like any other message; `deny` does
     /// not apply. Nothing happens on `/meta/` and `/service/` channels, which are nobody's to
     /// subscribe to.
+    ///
+    /// It has happened when this returns, unless an [`Observer`](super::Observer) calls it:
+    /// then it happens once that has returned.
     pub fn publish(&self, channel: &Channel, data: &Json) {
-        self.shared.publish(channel, data);
+        let (channel, data) = (channel.clone(), data.clone());
+        self.change(move |hub| hub.publish(&channel, &data));
     }
 
     /// Forgets all sessions, as a restart would: held connects are answered
     /// `402::session_unknown` with the advice to handshake, and so is whatever comes next.
     pub fn forget_sessions(&self) {
-        self.shared.forget_sessions();
+        self.change(Hub::forget_sessions);
     }
 
-    /// Stops listening, ends all connections and waits until their threads have ended.
+    /// Stops listening, ends all connections and waits until the thread has ended.
     pub fn stop(self) {
         drop(self);
     }
@@ -118,8 +117,8 @@ impl Server {
     /// version of its API.
     pub fn url(&self) -> String {
         let address = reachable(self.address);
-        let path = &self.shared.settings.path;
-        match self.shared.settings.flavor {
+        let path = &self.settings.path;
+        match self.settings.flavor {
             Flavor::CometD => format!("http://{address}{path}"),
             Flavor::Salesforce => {
                 format!("http://{address}{}/65.0", path.trim_end_matches('/'))
@@ -129,30 +128,38 @@ impl Server {
 
     /// How many sessions there are.
     pub fn n_sessions(&self) -> usize {
-        self.shared.n_sessions()
+        self.n_sessions.load(Ordering::Acquire)
     }
 
-    fn start(
-        &mut self,
-        name: &str,
-        run: impl FnOnce(&Arc<Shared>) + Send + 'static,
-    ) -> Result<(), ServerError> {
-        let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || run(&shared))
-            .map_err(ServerError::Thread)?;
-        self.threads.push(thread);
-        Ok(())
+    /// Has the thread do something, and waits until it is done and was sent to all whom it
+    /// concerns. The thread itself, in the observer, cannot wait for itself.
+    fn change(&self, change: impl FnOnce(&mut Hub) + Send + 'static) {
+        let (done, is_done) = mpsc::channel();
+        let change = Box::new(change);
+        self.tell(Command::Change { change, done });
+        if !self.is_own_thread() {
+            // It ends with an error either way: when it was done, or when nobody will do it.
+            let _ = is_done.recv();
+        }
+    }
+
+    /// Tells the thread. If it has ended, nothing is left to be told.
+    fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
+        let _ = self.waker.wake();
+    }
+
+    fn is_own_thread(&self) -> bool {
+        let thread = self.thread.as_ref();
+        thread.is_some_and(|it| it.thread().id() == thread::current().id())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.stop();
-        // An accept that waits is ended by a connection, the one way that works everywhere.
-        let _ = TcpStream::connect_timeout(&reachable(self.address), Duration::from_secs(1));
-        for thread in self.threads.drain(..) {
+        self.tell(Command::Stop);
+        let is_own_thread = self.is_own_thread();
+        if let Some(thread) = self.thread.take().filter(|_| !is_own_thread) {
             // A thread that panicked has said so itself.
             let _ = thread.join();
         }
@@ -167,49 +174,22 @@ impl fmt::Debug for Server {
     }
 }
 
-fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    // The standard library lets 128 connections wait to be accepted. Of thousands that come at
-    // once the rest would try again after 1, 3 and 7 s. The system has a limit of its own.
-    #[cfg(unix)]
-    rustix::net::listen(&listener, BACKLOG)?;
-    Ok(listener)
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    while !shared.is_stopped() {
-        let served = listener
-            .accept()
-            .and_then(|(socket, peer)| serve(socket, peer, shared));
-        if let Err(error) = served {
-            shared.observe(&Event::AcceptFailed { error: &error });
-            thread::sleep(ACCEPT_PAUSE);
-        }
-    }
-}
-
-fn serve(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> io::Result<()> {
-    // Nobody but this thread adds one.
-    let n_connections = shared.n_connections();
-    if n_connections >= shared.settings.max_connections {
-        let reason = format!("{n_connections} connections are open, and no more are taken");
-        return Err(io::Error::other(reason));
-    }
-    // A client that is gone already is its own affair.
-    let Ok(connection) = Connection::new(socket, peer).map(Arc::new) else {
-        return Ok(());
+fn hub(settings: &Arc<Settings>, n_sessions: &Arc<AtomicUsize>) -> Hub {
+    let client_ids = match settings.flavor {
+        Flavor::CometD => client_id,
+        Flavor::Salesforce => salesforce_client_id,
     };
-    let Some(id) = shared.register(&connection) else {
-        return Ok(());
+    let started = Now {
+        instant: Instant::now(),
+        wall: SystemTime::now(),
     };
-    let own = Arc::clone(shared);
-    let run = move || {
-        exchanges::serve(&own, &connection);
-        drop(connection);
-        own.unregister(id);
-    };
-    let thread = thread::Builder::new().stack_size(STACK).spawn(run);
-    thread.map(drop).inspect_err(|_| shared.unregister(id))
+    let broker = Broker::new(Arc::clone(settings), Box::new(client_ids), started);
+    Hub::new(
+        Arc::clone(settings),
+        broker,
+        Arc::clone(n_sessions),
+        started.instant,
+    )
 }
 
 /// 128 bits from the operating system as 32 letters and digits (Bayeux 1.0, "Client ID").

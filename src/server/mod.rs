@@ -2,39 +2,43 @@
 //! callback-polling and websocket.
 //!
 //! ```text
-//!   accept thread --> a thread for each connection: http -> broker -> http
-//!                                                    |
-//!   timer thread ------ holds, expiry -------------> broker --> responses to held connects
-//!
-//!   a thread of a websocket: frames -> broker -> what is to be pushed, taken as the socket allows
+//!   other threads --- commands ---+       one thread, one loop
+//!                                 v
+//!   sockets <--> connections <--> hub: broker, who waits for it, observer
+//!                (HTTP, frames)
 //! ```
 //!
-//! The broker decides everything and does no input or output. A held connect
-//! costs no wake-up: its thread is blocked reading, and whoever publishes writes the response.
-//! It is not meant for the open internet: there is no TLS and no limit to connections.
+//! The broker decides everything and does no input or output. The loop gives each connection
+//! its turn when its socket, the time or another connection has something for it; a held
+//! connect costs some memory and nothing else. No client makes another one wait: what its
+//! socket does not take is kept for it, within limits.
+//!
+//! It is not meant for the open internet: there is no TLS.
 //!
 //! Callback-polling is made to get around the same-origin rule: any page in a browser that
 //! reaches the server can publish to it and read from it, as with CometD and Faye. That is a
 //! reason to stay on loopback, and to ask for a token where the messages matter.
 
+mod acceptor;
+mod alarms;
 mod broker;
 mod connection;
-mod exchanges;
+mod event_loop;
 mod fault;
 mod flavor;
+mod frames;
 mod http;
+mod hub;
 mod listener;
 mod observer;
 mod query;
 mod readable;
 mod response;
 mod settings;
-mod shared;
+mod slab;
 #[cfg(test)]
 mod tests;
 mod upgrade;
-mod waker;
-mod web_socket;
 
 pub use fault::{Fault, FaultError};
 pub use flavor::{Flavor, UnknownFlavor};

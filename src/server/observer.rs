@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::protocol::{ConnectionType, Message};
 
-/// Is told what a server does. It is called on the server's threads, never under one of its
-/// locks; while it runs, the exchange that it is told about waits.
+/// Is told what a server does, on the server's thread and after it has happened. While it runs,
+/// the server waits: it should hand on what takes long.
 ///
 /// ```
 /// use std::sync::{Arc, mpsc};
@@ -103,9 +103,17 @@ pub enum Event<'a> {
         /// The HTTP status.
         status: u16,
     },
-    /// A connection could not be accepted or served, most often for want of file
-    /// descriptors or threads, or because of
-    /// [`Settings::max_connections`](super::Settings::max_connections). The server goes on.
+    /// A connection was closed because its client did not take the response that it was sent.
+    /// Its session has the time for a new connect that any session has.
+    Dropped {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// Why, in one line.
+        reason: &'a str,
+    },
+    /// A connection was refused, most often for want of file descriptors, or because of
+    /// [`Settings::max_connections`](super::Settings::max_connections). The server goes on. Of
+    /// many at a time not each one is told.
     AcceptFailed {
         /// What the operating system said, or that there are too many.
         error: &'a io::Error,

@@ -53,6 +53,10 @@ pub struct Settings {
     /// How long a request may take to arrive, from its first byte to its last; a slower one
     /// is answered with HTTP 408. Default 30 s.
     pub request_timeout: Duration,
+    /// How long a client may take none of what it is sent, once its socket is full. One that
+    /// takes more than nothing, but less than 64 KiB/s, is waited for as long beyond the time
+    /// that it would take at that rate; then its connection is closed. Default 30 s.
+    pub response_timeout: Duration,
     /// Longest request body, or message of a websocket, in bytes; a longer one is answered
     /// with HTTP 413, or close code 1009. Default 16 MiB.
     pub max_body: usize,
@@ -60,9 +64,8 @@ pub struct Settings {
     /// their websocket without. Default none, as with CometD and Faye.
     pub web_socket_protocol: Option<String>,
     /// Most connections at a time; beyond it they are closed as soon as they are accepted. Each
-    /// has a thread, which takes four of the mappings that Linux gives a process, 65,530 unless
-    /// told otherwise; where there are none left a thread does not start but ends the process.
-    /// Default 15,000.
+    /// takes a file descriptor, of which there are often fewer: then those that find none are
+    /// closed. Default 100,000.
     pub max_connections: usize,
     /// Most sessions at a time; beyond it handshakes are refused. Default 100,000.
     pub max_sessions: usize,
@@ -108,9 +111,10 @@ impl Default for Settings {
             require_token: None,
             unconnected_publish: UnconnectedPublish::Refused,
             request_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,
             web_socket_protocol: None,
-            max_connections: 15_000,
+            max_connections: 100_000,
             max_sessions: 100_000,
             max_subscriptions: 10_000,
             max_queue_messages: 100_000,

@@ -134,6 +134,7 @@ fn observed(settings: Settings) -> (Server, mpsc::Receiver<String>) {
                 Event::Refused { status, reason, .. } => format!("refused {status}: {reason}"),
                 Event::WebSocketClosed { code, reason, .. } => format!("closed {code}: {reason}"),
                 Event::Posted { path, status, .. } => format!("posted {status}: {path}"),
+                Event::Dropped { reason, .. } => format!("dropped: {reason}"),
                 Event::AcceptFailed { error } => format!("accept failed: {error}"),
             };
             let _ = self.0.lock().unwrap().send(line);

@@ -1,0 +1,264 @@
+//! The requests and responses of one connection, without its socket: bytes of requests go in,
+//! those of responses come out, in the order of the requests.
+//!
+//! At most one connect is held. Its response comes when the broker releases it, or when the
+//! client sends on: then it is released at once, since nothing may overtake it.
+
+use std::sync::Arc;
+
+use ureq_proto::http::StatusCode;
+
+use super::Caller;
+use super::pipe::Pipe;
+use crate::protocol::{Message, encode};
+use crate::server::broker::{self, Answer, Handled, HoldId, rest};
+use crate::server::http::{Head, Received, Receiver, Refused, Request};
+use crate::server::hub::Hub;
+use crate::server::readable::readable;
+use crate::server::response::{self, Form, Persistence};
+use crate::server::upgrade::Upgrade;
+use crate::server::{Event, Flavor};
+
+pub(super) struct Exchanges {
+    caller: Caller,
+    receiver: Receiver,
+    held: Option<Held>,
+}
+
+/// A connect whose response is to come.
+struct Held {
+    hold: HoldId,
+    persistence: Persistence,
+    form: Form,
+}
+
+/// What a step came to.
+pub(super) enum Step {
+    /// Nothing more can be done with what was pushed.
+    NeedsMore,
+    /// The client was sent something, or its connect is held.
+    Done,
+    /// Once everything was sent, the connection is of no further use.
+    Last,
+    /// The connection goes on as a websocket, with these bytes, which came already.
+    Upgraded(Box<Upgrade>, Vec<u8>),
+}
+
+impl Exchanges {
+    pub(super) fn new(caller: Caller, hub: &Hub) -> Self {
+        Self {
+            caller,
+            receiver: Receiver::new(Arc::clone(&hub.limits)),
+            held: None,
+        }
+    }
+
+    /// Takes bytes from the client.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        // What comes after a request that said it is the last is nobody's to carry out
+        // (RFC 9112, 9.6).
+        if !self.is_last_held() {
+            self.receiver.push(bytes);
+        }
+    }
+
+    /// Carries out the next request, if it is there.
+    pub(super) fn step(&mut self, hub: &mut Hub, pipe: &mut Pipe) -> Step {
+        if self.is_last_held() {
+            return Step::NeedsMore;
+        }
+        match self.receiver.poll() {
+            Received::NeedsMore => Step::NeedsMore,
+            Received::Continue(line) => {
+                self.settle(hub, pipe);
+                pipe.push(line);
+                Step::Done
+            }
+            Received::Refused(refused) => {
+                self.refuse(hub, pipe, &refused);
+                Step::Last
+            }
+            Received::Upgrade(upgrade, rest) => {
+                self.settle(hub, pipe);
+                Step::Upgraded(Box::new(upgrade), rest)
+            }
+            Received::Request(request) => {
+                self.settle(hub, pipe);
+                let persistence = request.head.persistence;
+                self.answer(hub, pipe, request);
+                self.after(persistence)
+            }
+        }
+    }
+
+    /// The response to the connect that is held has come.
+    pub(super) fn answer_held(
+        &mut self,
+        hub: &Hub,
+        pipe: &mut Pipe,
+        hold: HoldId,
+        answer: Answer,
+    ) -> Step {
+        match self.held.take_if(|held| held.hold == hold) {
+            Some(held) => {
+                self.respond(hub, pipe, &held.form, held.persistence, &answer);
+                self.after(held.persistence)
+            }
+            None => Step::NeedsMore,
+        }
+    }
+
+    /// The present request took too long.
+    pub(super) fn time_out(&mut self, hub: &mut Hub, pipe: &mut Pipe) {
+        self.refuse(hub, pipe, &Refused::timed_out());
+    }
+
+    /// The connection is gone, or no longer for requests.
+    pub(super) fn end(&mut self, hub: &mut Hub) {
+        if let Some(held) = self.held.take() {
+            hub.hold_gone(held.hold);
+        }
+    }
+
+    /// Whether nothing of a next request has come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.receiver.is_idle()
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    pub(super) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether a connect is held after which the connection ends.
+    fn is_last_held(&self) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|it| it.persistence == Persistence::Close)
+    }
+
+    fn after(&self, persistence: Persistence) -> Step {
+        match persistence {
+            Persistence::Close if !self.is_held() => Step::Last,
+            _ => Step::Done,
+        }
+    }
+
+    fn answer(&mut self, hub: &mut Hub, pipe: &mut Pipe, request: Request) {
+        let Request { head, body } = request;
+        let Caller { peer, token } = self.caller;
+        let settings = Arc::clone(&hub.settings);
+        if settings.flavor == Flavor::Salesforce && head.path.starts_with(rest::PATH) {
+            return self.answer_post(hub, pipe, &head, &body);
+        }
+        let path = settings.path.trim_end_matches('/');
+        let below = head.path.strip_prefix(path).unwrap_or_default();
+        let body = match readable(&body) {
+            Ok(body) => body,
+            Err(reason) => {
+                hub.observe(&Event::Refused {
+                    peer,
+                    status: 400,
+                    reason: &reason,
+                });
+                let status = StatusCode::BAD_REQUEST;
+                return pipe.push(response::text(status, &reason, head.persistence));
+            }
+        };
+        let messages: &[Message] = &body.messages;
+        let connection_type = head.form.connection_type();
+        hub.observe(&Event::Received {
+            peer,
+            connection_type,
+            messages,
+        });
+        let request = broker::Request {
+            messages,
+            n_unreadable: body.findings.len(),
+            connection_type,
+            bearer: head.bearer.as_deref(),
+            below,
+            cookies: &head.cookies,
+        };
+        match hub.handle(request, token) {
+            Handled::Answer(answer) => {
+                self.respond(hub, pipe, &head.form, head.persistence, &answer);
+            }
+            Handled::Unauthorised(reason) => {
+                hub.observe(&Event::Refused {
+                    peer,
+                    status: 401,
+                    reason,
+                });
+                let status = StatusCode::UNAUTHORIZED;
+                pipe.push(response::text(status, reason, head.persistence));
+            }
+            Handled::Held(hold) => {
+                self.held = Some(Held {
+                    hold,
+                    persistence: head.persistence,
+                    form: head.form,
+                });
+            }
+        }
+    }
+
+    /// A request to the other path that takes one.
+    fn answer_post(&self, hub: &mut Hub, pipe: &mut Pipe, head: &Head, body: &[u8]) {
+        let below = head.path.strip_prefix(rest::PATH).unwrap_or_default();
+        let posted = hub.post(head.bearer.as_deref(), below, body);
+        hub.observe(&Event::Posted {
+            peer: self.caller.peer,
+            path: &head.path,
+            status: posted.status,
+        });
+        let status =
+            StatusCode::from_u16(posted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        pipe.push(response::json(status, &posted.body, head.persistence));
+    }
+
+    fn respond(
+        &self,
+        hub: &Hub,
+        pipe: &mut Pipe,
+        form: &Form,
+        persistence: Persistence,
+        answer: &Answer,
+    ) {
+        let messages: &[Arc<Message>] = &answer.messages;
+        hub.observe(&Event::Sent {
+            peer: self.caller.peer,
+            connection_type: form.connection_type(),
+            messages,
+        });
+        let text = encode(messages.iter().map(Arc::as_ref));
+        pipe.push(response::messages(
+            &text,
+            form,
+            &answer.set_cookies,
+            persistence,
+        ));
+    }
+
+    /// Before anything else is answered: the client sends on while its connect is held, which
+    /// is answered now.
+    fn settle(&mut self, hub: &mut Hub, pipe: &mut Pipe) {
+        if let Some(held) = self.held.take()
+            && let Some(answer) = hub.release(held.hold)
+        {
+            self.respond(hub, pipe, &held.form, held.persistence, &answer);
+        }
+    }
+
+    fn refuse(&mut self, hub: &mut Hub, pipe: &mut Pipe, refused: &Refused) {
+        self.settle(hub, pipe);
+        hub.observe(&Event::Refused {
+            peer: self.caller.peer,
+            status: refused.status.as_u16(),
+            reason: &refused.reason,
+        });
+        pipe.push(refused.response());
+    }
+}

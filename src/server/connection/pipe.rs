@@ -1,0 +1,151 @@
+//! The bytes of one connection: its wire, and what that did not take yet.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use super::wire::Wire;
+
+/// A client that reads more slowly than this keeps memory for too long.
+const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
+
+/// A wire with a buffer, which is there only while something waits to be sent.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    wire: Wire,
+    waiting: Vec<u8>,
+    /// How much of what waits has left.
+    n_sent: usize,
+    /// Whether the wire takes nothing more for now.
+    is_blocked: bool,
+    /// Since when something waits that the wire did not take.
+    blocked_since: Option<Instant>,
+    /// How much it took since.
+    n_taken: u64,
+}
+
+impl Pipe {
+    pub(super) fn new(wire: Wire) -> Self {
+        Self {
+            wire,
+            waiting: Vec::new(),
+            n_sent: 0,
+            is_blocked: false,
+            blocked_since: None,
+            n_taken: 0,
+        }
+    }
+
+    pub(super) fn wire_mut(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// Takes bytes for the next [`send_waiting`](Self::send_waiting).
+    pub(super) fn push(&mut self, bytes: Vec<u8>) {
+        match self.waiting.is_empty() {
+            true => self.waiting = bytes,
+            false => self.waiting.extend_from_slice(&bytes),
+        }
+    }
+
+    /// Sends bytes; what the wire does not take waits.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let n_sent = match self.waiting.is_empty() {
+            true => write(&mut self.wire, bytes)?,
+            false => 0,
+        };
+        if n_sent < bytes.len() {
+            self.waiting.extend_from_slice(&bytes[n_sent..]);
+            self.is_blocked = true;
+        }
+        Ok(())
+    }
+
+    /// Sends what waits, as far as the wire takes it.
+    pub(super) fn send_waiting(&mut self) -> io::Result<()> {
+        let n_taken = write(&mut self.wire, &self.waiting[self.n_sent..])?;
+        self.n_sent += n_taken;
+        self.n_taken += n_taken as u64;
+        self.is_blocked = self.n_waiting() > 0;
+        if !self.is_blocked {
+            // Thousands of connections should not keep the buffer of their last response.
+            self.waiting = Vec::new();
+            self.n_sent = 0;
+            self.blocked_since = None;
+            self.n_taken = 0;
+        }
+        Ok(())
+    }
+
+    pub(super) fn n_waiting(&self) -> usize {
+        self.waiting.len() - self.n_sent
+    }
+
+    /// Whether the wire takes nothing more for now.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
+    /// Until when a wire that is blocked has to take more. Each byte that it takes gives it
+    /// the time of a byte more, so that no client is waited for without end.
+    pub(super) fn deadline(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
+        if !self.is_blocked {
+            return None;
+        }
+        if self.blocked_since.is_none() {
+            // What it had room for says nothing about how fast it is read.
+            self.n_taken = 0;
+        }
+        let since = *self.blocked_since.get_or_insert(now);
+        let earned = Duration::from_millis(self.n_taken * 1000 / MIN_BYTES_PER_SECOND);
+        since.checked_add(patience.saturating_add(earned))
+    }
+
+    pub(super) fn shut_down(&self, how: Shutdown) {
+        // Of a socket that is gone already nothing is wanted.
+        let _ = self.wire.shut_down(how);
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.wire.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Takes all or nothing: so whoever writes needs no buffer of their own.
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.flush()?;
+        self.send(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_waiting()?;
+        match self.is_blocked {
+            true => Err(ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Writes as much as can be written at once.
+fn write(wire: &mut Wire, bytes: &[u8]) -> io::Result<usize> {
+    let mut n_sent = 0;
+    while n_sent < bytes.len() {
+        match wire.write(&bytes[n_sent..]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(more) => n_sent += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n_sent)
+}

@@ -1,0 +1,203 @@
+//! What the connections of a server meet at: the broker, who waits for it, and the observer.
+//! It has no socket; a connection is known by its token here.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use mio::Token;
+
+use super::broker::rest::{self, Posted};
+use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, Released, SessionEvent};
+use super::frames::Frames;
+use super::http::Limits;
+use super::{Event, Flavor, Settings};
+use crate::protocol::{Channel, Json, Message};
+
+pub(super) struct Hub {
+    pub(super) settings: Arc<Settings>,
+    /// What every connection accepts.
+    pub(super) limits: Arc<Limits>,
+    /// The present, as far as the connection that is served is concerned.
+    pub(super) now: Instant,
+    pub(super) frames: Frames,
+    broker: Broker,
+    /// Where the responses to held connects go.
+    parked: HashMap<HoldId, Token>,
+    links: HashMap<LinkId, Token>,
+    released: VecDeque<Released>,
+    n_sessions: Arc<AtomicUsize>,
+}
+
+/// Something for a connection that is not the one just served.
+pub(super) enum Due {
+    /// The response to the connect that is held on it.
+    Response(HoldId, Answer),
+    /// Its link has something to take.
+    Messages,
+}
+
+impl Hub {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        broker: Broker,
+        n_sessions: Arc<AtomicUsize>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            limits: Arc::new(limits(&settings)),
+            settings,
+            now,
+            frames: Frames::default(),
+            broker,
+            parked: HashMap::new(),
+            links: HashMap::new(),
+            released: VecDeque::new(),
+            n_sessions,
+        }
+    }
+
+    /// Hands a request to the broker; if it is held, its response is [due](Self::next_due)
+    /// to this connection later.
+    pub(super) fn handle(&mut self, request: broker::Request<'_>, token: Token) -> Handled {
+        let handled = self.broker.handle(self.now, request);
+        if let Handled::Held(hold) = handled {
+            self.parked.insert(hold, token);
+        }
+        self.tell_sessions();
+        handled
+    }
+
+    /// Hands what was posted by REST to the broker.
+    pub(super) fn post(&mut self, bearer: Option<&str>, below: &str, body: &[u8]) -> Posted {
+        let posted = self.broker.post(self.now, bearer, below, body);
+        self.tell_sessions();
+        posted
+    }
+
+    pub(super) fn publish(&mut self, channel: &Channel, data: &Json) {
+        self.broker.publish(self.now, channel, data);
+        self.tell_sessions();
+    }
+
+    pub(super) fn forget_sessions(&mut self) {
+        self.broker.forget_all();
+        self.tell_sessions();
+    }
+
+    /// Answers a held connect before its time.
+    pub(super) fn release(&mut self, hold: HoldId) -> Option<Answer> {
+        self.broker.release(self.now, hold);
+        self.tell_sessions();
+        self.gather_released();
+        self.parked.remove(&hold);
+        let at = self.released.iter().position(|it| it.hold == hold)?;
+        self.released.remove(at).map(|it| it.answer)
+    }
+
+    /// The connection on which a connect was held is gone.
+    pub(super) fn hold_gone(&mut self, hold: HoldId) {
+        self.parked.remove(&hold);
+        self.broker.hold_gone(self.now, hold);
+        self.tell_sessions();
+    }
+
+    /// Lists a connection that became a websocket.
+    pub(super) fn open_link(&mut self, token: Token) -> LinkId {
+        let link = self.broker.open_link();
+        self.links.insert(link, token);
+        link
+    }
+
+    /// Hands a request that came over a link to the broker; what there is to say to it is to
+    /// be [taken](Self::take).
+    pub(super) fn handle_on_link(&mut self, link: LinkId, request: broker::Request<'_>) {
+        self.broker.handle_on_link(self.now, link, request);
+        self.tell_sessions();
+    }
+
+    /// What is to be said over a link next.
+    pub(super) fn take(&mut self, link: LinkId) -> Option<Vec<Arc<Message>>> {
+        self.broker.take(link)
+    }
+
+    pub(super) fn link_gone(&mut self, link: LinkId) {
+        self.links.remove(&link);
+        self.broker.link_gone(self.now, link);
+        self.tell_sessions();
+    }
+
+    /// Answers the connects and expires the sessions whose time has come.
+    pub(super) fn handle_timeout(&mut self) {
+        self.broker.handle_timeout(self.now);
+        self.tell_sessions();
+    }
+
+    /// What is due to which connection. To be asked until there is nothing more.
+    pub(super) fn next_due(&mut self) -> Option<(Token, Due)> {
+        self.gather_released();
+        while let Some(Released { hold, answer }) = self.released.pop_front() {
+            if let Some(token) = self.parked.remove(&hold) {
+                return Some((token, Due::Response(hold, answer)));
+            }
+        }
+        while let Some(link) = self.broker.poll_ready() {
+            if let Some(&token) = self.links.get(&link) {
+                return Some((token, Due::Messages));
+            }
+        }
+        None
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.broker.poll_timeout()
+    }
+
+    /// Whether a session made its last connect over this link.
+    pub(super) fn is_in_use(&self, link: LinkId) -> bool {
+        self.broker.is_in_use(link)
+    }
+
+    pub(super) fn observe(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.settings.observer {
+            observer.observe(event);
+        }
+    }
+
+    fn gather_released(&mut self) {
+        while let Some(released) = self.broker.poll_released() {
+            self.released.push_back(released);
+        }
+    }
+
+    fn tell_sessions(&mut self) {
+        // First: whoever is told of a session may ask how many there are.
+        let n_sessions = self.broker.n_sessions();
+        self.n_sessions.store(n_sessions, Ordering::Release);
+        while let Some(event) = self.broker.poll_event() {
+            match &event {
+                SessionEvent::Opened(client_id) => {
+                    self.observe(&Event::SessionOpened { client_id });
+                }
+                SessionEvent::Closed(client_id, reason) => self.observe(&Event::SessionClosed {
+                    client_id,
+                    reason: *reason,
+                }),
+            }
+        }
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        path: settings.path.trim_end_matches('/').to_owned(),
+        connection_types: settings.flavor.connection_types(),
+        other_path: match settings.flavor {
+            Flavor::CometD => None,
+            Flavor::Salesforce => Some(rest::PATH),
+        },
+        max_body: settings.max_body,
+    }
+}
