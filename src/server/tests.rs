@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+mod limits;
 mod web_socket;
 
 /// No test waits this long unless it fails.

@@ -2,11 +2,16 @@
 
 #![cfg(unix)]
 
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::program::{Running, bayeux, shell, snapshot};
+
+/// No test waits this long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn serve(options: &[&str]) -> (Running, String) {
     let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
@@ -162,4 +167,30 @@ fn a_soft_limit_of_descriptors_is_raised() {
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
     assert_eq!(bayeux(["hs", &url]).run().code(), Some(0));
+}
+
+#[test]
+fn connections_beyond_the_limit_of_descriptors_are_refused_until_there_are_some() {
+    let program = env!("CARGO_BIN_EXE_bayeux");
+    let script = format!("ulimit -n 48; exec '{program}' serve --listen 127.0.0.1:0");
+    let mut serve = shell(&script).start();
+    let url = serve.first_line();
+    let address = url.split('/').nth(2).unwrap();
+    let connections: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    serve.told("cannot accept: Too many open files");
+    // The last one did not come in: it is at its end, or was reset.
+    let mut last = connections.last().unwrap();
+    last.set_read_timeout(Some(PATIENCE)).unwrap();
+    match last.read(&mut [0]) {
+        Ok(length) => assert_eq!(length, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    drop(connections);
+    // It may not have seen yet that they are gone.
+    let outcome = bayeux(["hs", &url, "--retry", "20s", "-q"]).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    serve.signal(Signal::TERM);
+    assert_eq!(serve.end().code(), Some(0));
 }

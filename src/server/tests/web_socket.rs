@@ -15,7 +15,7 @@ const UPGRADE: &str = "GET /cometd HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// One websocket. `'` stands for `"`.
-struct Socket(WebSocket<TcpStream>);
+pub(super) struct Socket(WebSocket<TcpStream>);
 
 impl Socket {
     fn open(server: &Server) -> Self {
@@ -42,7 +42,7 @@ impl Socket {
     }
 
     /// The same, subscribed, with a connect that is held.
-    fn held(server: &Server, subscription: &str) -> (Self, String) {
+    pub(super) fn held(server: &Server, subscription: &str) -> (Self, String) {
         let (mut socket, client_id) = Self::connected(server);
         let reply = socket.exchange(&subscribe(&client_id, subscription));
         assert!(reply.contains("true"), "{reply}");
