@@ -17,11 +17,14 @@
 //!                           +-- in time: gone --+          (unless something waits)
 //! ```
 
+mod browsers;
 mod dialect;
+mod extension;
 mod links;
 mod reply;
 mod requests;
 mod salesforce;
+mod services;
 mod sessions;
 mod subscriptions;
 #[cfg(test)]
@@ -32,7 +35,9 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::browsers::Browsers;
 use self::dialect::Dialect;
+use self::extension::{Carriers, Reply, Retained, Style};
 pub(super) use self::links::LinkId;
 use self::links::Links;
 use self::reply::Refusal;
@@ -69,6 +74,17 @@ pub(super) struct Request<'a> {
 pub(super) struct Now {
     pub(super) instant: Instant,
     pub(super) wall: SystemTime,
+}
+
+impl Now {
+    /// What the calendar says at another instant.
+    fn at(self, instant: Instant) -> Self {
+        let since = instant.saturating_duration_since(self.instant);
+        Self {
+            instant,
+            wall: self.wall + since,
+        }
+    }
 }
 
 /// What becomes of a request.
@@ -109,10 +125,13 @@ pub(super) type ClientIds = Box<dyn FnMut() -> Option<String> + Send>;
 
 pub(super) struct Broker {
     settings: Arc<Settings>,
+    started: Now,
     dialect: Dialect,
     client_ids: ClientIds,
     sessions: Sessions,
     subscriptions: Subscriptions,
+    retained: Retained,
+    browsers: Browsers,
     links: Links,
     holds: HashMap<HoldId, SessionKey>,
     last_hold: u64,
@@ -144,6 +163,7 @@ impl Broker {
             _ => None,
         });
         Self {
+            started,
             dialect: Dialect::new(&settings, started),
             expiry,
             n_to_forget: 0,
@@ -151,6 +171,8 @@ impl Broker {
             client_ids,
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
+            retained: Retained::default(),
+            browsers: Browsers::default(),
             links: Links::default(),
             holds: HashMap::new(),
             last_hold: 0,
@@ -209,10 +231,12 @@ impl Broker {
                         return Handled::Held(hold);
                     }
                 },
-                _ => self
-                    .carry_out(now, &mut turn, message)
-                    .unwrap_or_else(|refusal| self.dialect.refused(message, &refusal))
-                    .into(),
+                _ => {
+                    let reply = self.carry_out(now, &mut turn, message);
+                    let reply =
+                        reply.unwrap_or_else(|refusal| self.dialect.refused(message, &refusal));
+                    self.extended(now, message, reply).into()
+                }
             };
             replies.push(reply);
         }
@@ -220,6 +244,10 @@ impl Broker {
         replies.extend(unreadable);
         let sender = turn.sender.filter(|_| self.dialect.delivers_with(&request));
         let sender = sender.and_then(|key| self.sessions.get_mut(key));
+        // What is pushed over another link must not overtake what waits there already.
+        let sender = sender.filter(|it| {
+            it.extensions.carriers() == Carriers::All && (it.link.is_none() || it.link == link)
+        });
         let mut answer = turn.deliveries;
         answer.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
         answer.append(&mut replies);
@@ -281,7 +309,9 @@ impl Broker {
         let response = self.links.pop(link);
         response.or_else(|| {
             self.links.sessions(link).find_map(|key| {
-                let queue = &mut self.sessions.get_mut(key)?.queue;
+                let session = self.sessions.get_mut(key)?;
+                session.pushes_to()?;
+                let queue = &mut session.queue;
                 (!queue.is_empty()).then(|| queue.take())
             })
         })
@@ -340,12 +370,29 @@ impl Broker {
             return self.publish_event(now, channel, data);
         }
         let subscribers = self.subscriptions.of(channel);
-        if !subscribers.is_empty() {
-            let delivery = Arc::new(reply::delivery(channel, None, data));
-            for key in subscribers {
-                self.enqueue(key, &delivery);
+        let retain = self.settings.retain.as_ref();
+        if subscribers.is_empty() && retain.is_none() {
+            return;
+        }
+        let delivery = Arc::new(reply::delivery(channel, None, data));
+        let kept = retain.map(|it| self.retained.keep(now, it, &delivery));
+        // Written once for all who want it so.
+        let mut numbered = None;
+        for key in subscribers {
+            match &kept {
+                Some(kept) if self.style(key) == Style::Numbered => {
+                    let numbered = numbered.get_or_insert_with(|| kept.numbered());
+                    self.enqueue(key, &Arc::clone(numbered));
+                }
+                Some(_) | None => self.enqueue(key, &delivery),
             }
         }
+    }
+
+    /// How a session's deliveries are written.
+    fn style(&self, key: SessionKey) -> Style {
+        let session = self.sessions.get(key);
+        session.map_or(Style::Plain, |it| it.extensions.style())
     }
 
     fn enqueue(&mut self, key: SessionKey, delivery: &Arc<Message>) {
@@ -353,14 +400,33 @@ impl Broker {
             return;
         };
         session.queue.push(delivery);
-        let settings = &self.settings;
-        if session
-            .queue
-            .is_over(settings.max_queue_messages, settings.max_queue_bytes)
+        let (settings, size) = (&self.settings, session.size());
+        if size.n_messages > settings.max_queue_messages || size.n_bytes > settings.max_queue_bytes
         {
             self.close(key, CloseReason::QueueOverflow);
         } else {
             self.woken.insert(key);
+        }
+    }
+
+    /// The reply to a message that is no connect, with what its session's extensions add.
+    fn extended(&mut self, now: Instant, message: &Message, reply: Message) -> Message {
+        if !message.channel().starts_with("/meta/") {
+            return reply;
+        }
+        // The reply to a handshake has the client id of the new session.
+        let client_id = match message.channel() {
+            meta::HANDSHAKE => reply.client_id(),
+            _ => message.client_id(),
+        };
+        let client_id = client_id.unwrap_or("");
+        let key = self.sessions.find(client_id);
+        match key.and_then(|key| self.sessions.get_mut(key)) {
+            Some(session) => {
+                let (now, to) = (self.started.at(now), Reply::Other(message));
+                session.extensions.extended(now, reply, to)
+            }
+            None => reply,
         }
     }
 
@@ -370,7 +436,7 @@ impl Broker {
     fn wake(&mut self, now: Instant) {
         for key in mem::take(&mut self.woken) {
             match self.sessions.get_mut(key) {
-                Some(session) if !session.queue.is_empty() => match session.link {
+                Some(session) if !session.queue.is_empty() => match session.pushes_to() {
                     Some(link) => self.links.mark_ready(link),
                     None => {
                         self.release_held(now, key);
@@ -397,6 +463,9 @@ impl Broker {
             true => denial::connect_of_expired_token(&client_id, id),
             false => self.dialect.connected(&client_id, id, held.advice),
         };
+        let at = self.started.at(now);
+        let to = Reply::Connect(&messages);
+        let reply = session.extensions.extended(at, reply, to);
         messages.push(Arc::new(reply));
         self.answer_held(link, held.hold, messages);
         self.expect_connect(now, key);
@@ -413,6 +482,9 @@ impl Broker {
         if let Some(link) = session.link {
             self.links.detach(link, key);
         }
+        if let Some(browser) = session.browser.take() {
+            self.browsers.leave(&browser, key);
+        }
         if let Some(held) = session.held.take() {
             let reply = match reason {
                 CloseReason::Disconnected => {
@@ -421,6 +493,7 @@ impl Broker {
                 CloseReason::Expired
                 | CloseReason::Fault
                 | CloseReason::Forgotten
+                | CloseReason::Inactive
                 | CloseReason::QueueOverflow => {
                     self.dialect.connect_of_unknown_session(held.id.as_ref())
                 }
@@ -459,7 +532,7 @@ impl Broker {
 
     fn with_cookies(&mut self, had: &str, messages: Vec<Arc<Message>>) -> Answer {
         let set_cookies = match &self.dialect {
-            Dialect::CometD { .. } => Vec::new(),
+            Dialect::CometD { .. } => self.browser_cookie(had, &messages),
             Dialect::Salesforce(_) => {
                 cookies::set(had, &messages, &self.settings.path, &mut self.client_ids)
             }

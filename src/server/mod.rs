@@ -44,4 +44,4 @@ pub use fault::{Fault, FaultError};
 pub use flavor::{Flavor, UnknownFlavor};
 pub use listener::{Server, ServerError};
 pub use observer::{CloseReason, Event, Observer};
-pub use settings::{Settings, Token, UnconnectedPublish};
+pub use settings::{ChannelGrammar, Retention, Settings, Token, UnconnectedPublish};

@@ -134,6 +134,9 @@ pub enum CloseReason {
     Forgotten,
     /// A [`Fault`](super::Fault) ended it.
     Fault,
+    /// Its client sent nothing but connects for longer than
+    /// [`Settings::max_inactivity`](super::Settings::max_inactivity).
+    Inactive,
 }
 
 impl fmt::Display for CloseReason {
@@ -144,6 +147,7 @@ impl fmt::Display for CloseReason {
             Self::QueueOverflow => "too many messages waited",
             Self::Forgotten => "forgotten",
             Self::Fault => "a fault that was asked for",
+            Self::Inactive => "inactive: nothing but connects came",
         })
     }
 }

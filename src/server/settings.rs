@@ -74,9 +74,23 @@ pub struct Settings {
     /// Most messages that wait for one session. When there are more, the session is closed:
     /// its client has to learn that it missed something. Default 100,000.
     pub max_queue_messages: usize,
-    /// Most bytes of messages that wait for one session, with the same consequence.
+    /// Most bytes of messages that wait for one session, with the same consequence. Where the
+    /// client uses the ack extension, messages wait until they are acknowledged.
     /// Default 64 MiB.
     pub max_queue_bytes: usize,
+    /// How long a client may send nothing but connects before its session is ended, as CometD's
+    /// activity extension does. Default for ever.
+    pub max_inactivity: Option<Duration>,
+    /// What is kept of what was published, for subscribes that ask for it by `ext.replay`.
+    /// [`Flavor::Salesforce`] keeps its events whatever is said here. Default nothing.
+    pub retain: Option<Retention>,
+    /// Which channels may be published and subscribed to. Default lenient.
+    pub channel_grammar: ChannelGrammar,
+    /// Most connects that are held for one browser, told by the cookie `BAYEUX_BROWSER`, which
+    /// clients are then given. The connects of its further sessions are answered at once, with
+    /// the advice `multiple-clients` and an interval of 2 s. CometD says 1. Default any number,
+    /// and no cookie.
+    pub max_held_per_browser: Option<usize>,
     /// Is told what happens. Default none.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -119,6 +133,10 @@ impl Default for Settings {
             max_subscriptions: 10_000,
             max_queue_messages: 100_000,
             max_queue_bytes: 64 * 1024 * 1024,
+            max_inactivity: None,
+            retain: None,
+            channel_grammar: ChannelGrammar::Lenient,
+            max_held_per_browser: None,
             observer: None,
         }
     }
@@ -132,6 +150,49 @@ pub enum UnconnectedPublish {
     Refused,
     /// It is delivered like any other.
     Accepted,
+}
+
+/// Which channels clients may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ChannelGrammar {
+    /// Those that [`Channel`](crate::protocol::Channel) takes, which is more than the
+    /// specification does.
+    Lenient,
+    /// Only those of the grammar of Bayeux 1.0; others are refused. [`Flavor::Salesforce`]
+    /// has rules of its own.
+    Strict,
+}
+
+/// How much a server keeps of what was published, on all channels together. The oldest
+/// messages go first.
+///
+/// ```
+/// use bayeux::server::{Retention, Settings};
+///
+/// let settings = Settings {
+///     retain: Some(Retention { max_messages: 100, ..Retention::default() }),
+///     ..Settings::default()
+/// };
+/// # let _ = settings;
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// Most messages. Default 1,000.
+    pub max_messages: usize,
+    /// Most bytes of them. Default 64 MiB.
+    pub max_bytes: usize,
+    /// The age at which a message is forgotten. Default never.
+    pub max_age: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            max_messages: 1000,
+            max_bytes: 64 * 1024 * 1024,
+            max_age: Duration::MAX,
+        }
+    }
 }
 
 /// A credential that a handshake has to show. `Debug` of it shows nothing.

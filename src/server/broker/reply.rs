@@ -144,6 +144,20 @@ pub(super) fn retry_advice(settings: &Settings) -> Json {
     ))
 }
 
+/// Tells a client that the server ended its session.
+pub(super) fn ended_by_server() -> Message {
+    reply(meta::DISCONNECT, None, true).build()
+}
+
+/// The reply to the connect with which the server ended a session: CometD 9.0.0 lets the
+/// client stop, where one that finds its session gone begins another.
+pub(super) fn connect_of_ended_session(id: Option<&Json>) -> Message {
+    reply(meta::CONNECT, id, false)
+        .string("error", &Refusal::SessionUnknown.error())
+        .json("advice", &stop_advice())
+        .build()
+}
+
 /// Tells the client of a session that it ended itself to stop (CometD 8.0.10 does so too).
 pub(super) fn stop_advice() -> Json {
     advice("none", 0)

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::dialect::Dialect;
+use super::extension::{Carriers, Extensions, Reply, Standing};
 use super::reply::{self, Refusal};
-use super::salesforce;
 use super::sessions::{AdviceWanted, Held, SessionKey};
 use super::{Broker, HoldId, LinkId, SessionEvent, Turn, later};
-use crate::protocol::{Advice, Channel, ChannelPattern, ConnectionType, Json, Message, meta};
-use crate::server::{CloseReason, UnconnectedPublish};
+use super::{salesforce, services};
+use crate::protocol::{
+    Advice, Channel, ChannelPattern, ConnectionType, GrammarNote, Json, Message, meta,
+};
+use crate::server::{ChannelGrammar, CloseReason, UnconnectedPublish};
 
 /// What becomes of a connect.
 pub(super) enum Connected {
@@ -40,6 +43,9 @@ impl Broker {
             meta::DISCONNECT => self.disconnect(now, turn, message),
             name => {
                 let channel: Channel = name.parse().map_err(|_| Refusal::ChannelInvalid)?;
+                if self.is_outside_grammar(channel.grammar_note()) {
+                    return Err(Refusal::ChannelInvalid);
+                }
                 if channel.is_meta() {
                     return Err(Refusal::MetaChannel(name.into()));
                 }
@@ -73,9 +79,10 @@ impl Broker {
         let deadline = self.connect_deadline(now);
         let client_id: Arc<str> = (self.client_ids)().ok_or(Refusal::TooManySessions)?.into();
         let ends = self.expiry.map(|it| later(now, it));
+        let extensions = Extensions::agreed(&self.settings, self.started.at(now), message);
         let key = self
             .sessions
-            .open(Arc::clone(&client_id), deadline, ends)
+            .open(Arc::clone(&client_id), extensions, deadline, ends)
             .ok_or(Refusal::TooManySessions)?;
         let reply = self.dialect.handshaken(message, &client_id);
         self.events.push_back(SessionEvent::Opened(client_id));
@@ -104,34 +111,46 @@ impl Broker {
         turn.sender.get_or_insert(key);
         let timeout = self.hold_timeout(turn.request.connection_type, message);
         let wants_advice = message.advice().is_some();
+        let id = reply::message_id(message);
+        let at = self.started.at(now);
         let Some(session) = self.sessions.get_mut(key) else {
             return self.unknown(message);
         };
+        let standing = session.extensions.received(at, message, &mut session.queue);
+        if standing == Standing::Inactive {
+            self.close(key, CloseReason::Inactive);
+            turn.deliveries.push(Arc::new(reply::ended_by_server()));
+            return Connected::Reply(Arc::new(reply::connect_of_ended_session(id.as_ref())));
+        }
         let is_first = !mem::replace(&mut session.has_connected, true);
         let advice = match is_first || (wants_advice && self.dialect.repeats_advice()) {
             true => AdviceWanted::Wanted,
             false => AdviceWanted::Unchanged,
         };
-        let id = reply::message_id(message);
         let is_alone = turn.request.messages.len() + turn.request.n_unreadable == 1;
         // The dojox client sends nothing else before its first connect succeeded: that one
         // is answered at once (CometD does, Faye 1.4.3 and cometd-nodejs-server 1.2.1 hold
         // it). Nor do the replies of a batch wait for the connect among them.
         // What waits for a link leaves by itself.
-        let has_something = session.link.is_none() && !session.queue.is_empty();
+        let has_something = session.pushes_to().is_none() && !session.queue.is_empty();
         if is_alone && !is_first && !timeout.is_zero() && !has_something {
+            if self.shares_browser(key, &turn.request) {
+                return self.crowded(now, key, id.as_ref());
+            }
             self.last_hold += 1;
             let hold = HoldId(self.last_hold);
             let is_authorised_until = match &mut self.dialect {
                 Dialect::CometD { .. } => None,
                 Dialect::Salesforce(it) => it.token_ends(now, turn.request.bearer),
             };
-            session.held = Some(Held {
-                hold,
-                id,
-                advice,
-                is_authorised_until,
-            });
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.held = Some(Held {
+                    hold,
+                    id,
+                    advice,
+                    is_authorised_until,
+                });
+            }
             self.holds.insert(hold, key);
             let until = later(now, timeout);
             let until = is_authorised_until.map_or(until, |it| it.min(until));
@@ -140,6 +159,18 @@ impl Broker {
         }
         self.expect_connect(now, key);
         let reply = self.dialect.connected(client_id, id.as_ref(), advice);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Connected::Reply(Arc::new(reply));
+        };
+        let mut deliveries = match session.extensions.carriers() {
+            // They go with whatever the response answers.
+            Carriers::All => Vec::new(),
+            Carriers::Connects if turn.sender == Some(key) => session.queue.take(),
+            Carriers::Connects => Vec::new(),
+        };
+        let to = Reply::Connect(&deliveries);
+        let reply = session.extensions.extended(at, reply, to);
+        turn.deliveries.append(&mut deliveries);
         Connected::Reply(Arc::new(reply))
     }
 
@@ -171,6 +202,10 @@ impl Broker {
     ) -> Result<Message, Refusal> {
         let key = self.sender(now, turn, message)?;
         let patterns = patterns(message)?;
+        let notes = patterns.iter().filter_map(ChannelPattern::grammar_note);
+        if self.is_outside_grammar(notes.into_iter().next()) {
+            return Err(Refusal::SubscriptionInvalid);
+        }
         // All of an array or nothing of it: the reply has only one `successful`. CometD, Faye
         // and cometd-nodejs-server keep what stands before the one that failed.
         for pattern in &patterns {
@@ -182,6 +217,7 @@ impl Broker {
                 return Err(Refusal::SubscribeDenied);
             }
         }
+        let replayed = self.replayed(now, message, &patterns)?;
         let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
         if session.subscriptions.len() + patterns.len() > self.settings.max_subscriptions {
             return Err(Refusal::TooManySubscriptions);
@@ -195,6 +231,9 @@ impl Broker {
         for name in recorded {
             session.subscriptions.insert(name.into());
             self.subscriptions.add(name, key);
+        }
+        for kept in replayed {
+            self.enqueue_kept(key, &kept);
         }
         Ok(reply::subscribed(message))
     }
@@ -227,6 +266,7 @@ impl Broker {
     ) -> Result<Message, Refusal> {
         let key = self.sender(now, turn, message)?;
         if let Some(session) = self.close(key, CloseReason::Disconnected)
+            && session.extensions.carriers() == Carriers::All
             && turn.sender == Some(key)
         {
             let mut queue = session.queue;
@@ -260,12 +300,12 @@ impl Broker {
         }
         if !channel.is_service() {
             self.broadcast(now, channel.as_str(), &data);
-        } else if channel.as_str() == "/service/echo"
-            && let Some(key) = sender
+        } else if let Some(key) = sender
+            && let Some(answer) = services::answer(channel.as_str(), &data, self.started.at(now))
         {
             let id = reply::message_id(message);
-            let echo = reply::delivery(channel.as_str(), id.as_ref(), &data);
-            self.enqueue(key, &Arc::new(echo));
+            let answer = reply::delivery(channel.as_str(), id.as_ref(), &answer);
+            self.enqueue(key, &Arc::new(answer));
         }
         Ok(reply::reply_to(message, true).build())
     }
@@ -286,6 +326,11 @@ impl Broker {
         turn.sender.get_or_insert(key);
         self.sessions
             .extend(key, later(now, self.settings.max_interval));
+        let at = self.started.at(now);
+        if let Some(session) = self.sessions.get_mut(key) {
+            // Only connects are looked at for whether the session goes on.
+            let _ = session.extensions.received(at, message, &mut session.queue);
+        }
         Ok(key)
     }
 
@@ -300,6 +345,13 @@ impl Broker {
         match asked {
             Some(asked) => asked.min(configured.saturating_mul(2)),
             None => configured,
+        }
+    }
+
+    fn is_outside_grammar(&self, note: Option<GrammarNote>) -> bool {
+        match self.settings.channel_grammar {
+            ChannelGrammar::Lenient => false,
+            ChannelGrammar::Strict => note.is_some(),
         }
     }
 

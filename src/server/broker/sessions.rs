@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::time::Instant;
 use std::{mem, sync::Arc};
 
+use super::extension::{Carriers, Extensions, Size};
 use super::{HoldId, LinkId};
 use crate::protocol::{Json, Message};
 
@@ -17,6 +18,9 @@ pub(super) struct SessionKey(u64);
 pub(super) struct Session {
     pub(super) client_id: Arc<str>,
     pub(super) queue: Queue,
+    pub(super) extensions: Extensions,
+    /// The browser that made its last connect, where that is looked at.
+    pub(super) browser: Option<Box<str>>,
     pub(super) subscriptions: BTreeSet<Box<str>>,
     /// The link over which it made its last connect, if that was over one.
     pub(super) link: Option<LinkId>,
@@ -32,6 +36,17 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// What is kept for its client: what waits, and what was not acknowledged yet.
+    pub(super) fn size(&self) -> Size {
+        self.queue.size() + self.extensions.kept()
+    }
+
+    /// Whether deliveries are pushed over its link; else they wait for its connect.
+    pub(super) fn pushes_to(&self) -> Option<LinkId> {
+        let carriers = self.extensions.carriers();
+        self.link.filter(|_| carriers == Carriers::All)
+    }
+
     /// The subscriptions that begin with this name: all to this channel are among them.
     pub(super) fn subscriptions_to(&self, channel: &str) -> impl Iterator<Item = &str> {
         let from = (Bound::Included(channel), Bound::Unbounded);
@@ -85,7 +100,7 @@ impl Queue {
         }
         let rest = self.messages.split_off(MOST_IN_A_RESPONSE);
         let taken = mem::replace(&mut self.messages, rest);
-        self.n_bytes -= taken.iter().map(|it| it.raw().len()).sum::<usize>();
+        self.n_bytes -= Size::of(&taken).n_bytes;
         taken
     }
 
@@ -97,8 +112,17 @@ impl Queue {
         self.messages.is_empty()
     }
 
-    pub(super) fn is_over(&self, max_messages: usize, max_bytes: usize) -> bool {
-        self.messages.len() > max_messages || self.n_bytes > max_bytes
+    /// Puts messages before all others that wait: they have to leave once more.
+    pub(super) fn put_back(&mut self, messages: Vec<Arc<Message>>) {
+        self.n_bytes += Size::of(&messages).n_bytes;
+        self.messages.splice(0..0, messages);
+    }
+
+    pub(super) fn size(&self) -> Size {
+        Size {
+            n_messages: self.messages.len(),
+            n_bytes: self.n_bytes,
+        }
     }
 }
 
@@ -115,6 +139,7 @@ impl Sessions {
     pub(super) fn open(
         &mut self,
         client_id: Arc<str>,
+        extensions: Extensions,
         deadline: Instant,
         ends: Option<Instant>,
     ) -> Option<SessionKey> {
@@ -127,6 +152,8 @@ impl Sessions {
         let session = Session {
             client_id: Arc::clone(&client_id),
             queue: Queue::default(),
+            extensions,
+            browser: None,
             subscriptions: BTreeSet::new(),
             link: None,
             held: None,

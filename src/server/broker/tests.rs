@@ -1,6 +1,8 @@
 //! Conversations with a broker in simulated time.
 
+mod extensions;
 mod salesforce;
+mod semantics;
 
 use proptest::prelude::*;
 

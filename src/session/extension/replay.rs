@@ -4,8 +4,8 @@
 //! The handshake offers `replay`. A subscribe carries a map with the subscribed channel, without
 //! its query string, and where to start: -1 for what comes from now on, -2 for all that the
 //! server has kept, or the id of the last event that is known. The id is `data.event.replayId` of
-//! a delivery, opaque, and sent back as it was written. After a loss each subscription goes on
-//! behind the last event that was handed out.
+//! a delivery, or `ext.replay` where the server is ours; opaque, and sent back as it was written.
+//! After a loss each subscription goes on behind the last event that was handed out.
 
 use std::fmt;
 use std::str::FromStr;
@@ -202,9 +202,11 @@ pub fn replay_id(message: &Message) -> Option<ReplayId> {
     Some(ReplayId(raw_replay_id(message)?.to_owned()))
 }
 
+/// `bayeux serve --retain` cannot write into the `data` of others.
 fn raw_replay_id(message: &Message) -> Option<&str> {
-    let event = member(message.data()?, "event")?;
-    member(event, "replayId").filter(|it| is_id(it))
+    let in_event = || member(member(message.data()?, "event")?, "replayId");
+    let id = ext_member(message, NAME).or_else(in_event);
+    id.filter(|it| is_id(it))
 }
 
 fn is_id(json: &str) -> bool {
