@@ -1,6 +1,7 @@
 //! `bayeux serve`: an embedded Bayeux server for development and tests.
 
 use std::io::ErrorKind;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -8,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
 use bayeux::recording::Direction;
-use bayeux::server::{Event, Fault, Flavor, Observer, Server, ServerError, Settings, Token};
+use bayeux::server::{
+    ChannelGrammar, Event, Fault, Flavor, Observer, Retention, Server, ServerError, Settings, Token,
+};
 use bayeux::transport::Secret;
 
 use super::conversation::record;
@@ -29,6 +32,7 @@ Examples:
   bayeux serve --listen 127.0.0.1:0 --path /faye --deny '/admin/**'
   bayeux serve --timeout 5s --interval 100ms --max-interval 2s
   bayeux serve --require-token s3cret
+  bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
@@ -76,6 +80,58 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     require_token: Option<Secret>,
+
+    /// Refuse channels that the grammar of Bayeux 1.0 does not know, with dots or spaces for
+    /// instance.
+    #[arg(long)]
+    strict: bool,
+
+    /// Most messages (10k) or bytes of them (8MiB) that wait for one session, which ends when
+    /// there are more; 100k,64MiB if left out. May be repeated.
+    #[arg(long, value_name = "COUNT|SIZE", value_delimiter = ',')]
+    max_queue: Vec<QueueLimit>,
+
+    /// Keep the last messages of all channels together, for subscribes with `ext.replay`.
+    #[arg(long, value_name = "COUNT", value_parser = values::count)]
+    retain: Option<u64>,
+
+    /// Forget what is older; without it the number alone counts.
+    #[arg(long, value_name = "DUR", value_parser = values::patience)]
+    retain_age: Option<Duration>,
+
+    /// End sessions whose clients send nothing but connects for so long, as CometD's activity
+    /// extension does.
+    #[arg(long, value_name = "DUR", value_parser = values::patience)]
+    max_inactivity: Option<Duration>,
+
+    /// Hold connects for so many sessions of one browser, told by its cookie, and advise the
+    /// others to poll (`multiple-clients`). CometD says 1.
+    #[arg(long, value_name = "COUNT", value_parser = values::count)]
+    max_per_browser: Option<u64>,
+}
+
+/// As far as this machine can count.
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// One limit of a session's queue.
+#[derive(Clone, Copy, Debug)]
+enum QueueLimit {
+    Messages(usize),
+    Bytes(usize),
+}
+
+impl FromStr for QueueLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.ends_with('B') {
+            true => values::size(text).map(|it| Self::Bytes(whole(it))),
+            false => values::count(text).map(|it| Self::Messages(whole(it))),
+        }
+        .map_err(|_| "a limit is a number of messages or a size: 10k, 8MiB".to_owned())
+    }
 }
 
 impl Serve {
@@ -86,13 +142,47 @@ impl Serve {
             let error = format!("--fault {fault}: {} does not show it", self.flavor);
             return Err(Stop::usage(error).hint("--flavor salesforce does"));
         }
+        let of_cometd = [
+            ("--strict", self.strict),
+            ("--retain", self.retain.is_some()),
+            ("--max-inactivity", self.max_inactivity.is_some()),
+            ("--max-per-browser", self.max_per_browser.is_some()),
+        ];
+        if let Some((option, _)) = of_cometd.iter().find(|(_, is_given)| *is_given)
+            && self.flavor != Flavor::CometD
+        {
+            let error = format!("{option}: {} has rules of its own", self.flavor);
+            return Err(Stop::usage(error).hint("leave it out, or take --flavor cometd"));
+        }
+        if self.retain_age.is_some() && self.retain.is_none() {
+            let error = "--retain-age: nothing is kept";
+            return Err(Stop::usage(error).hint("--retain says how many messages are"));
+        }
         descriptors::raise_limit();
         let (sender, receiver) = sync_channel(MOST_UNTOLD);
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
-        let defaults = Settings::of(self.flavor);
+        let mut defaults = Settings::of(self.flavor);
+        for limit in self.max_queue {
+            match limit {
+                QueueLimit::Messages(most) => defaults.max_queue_messages = most,
+                QueueLimit::Bytes(most) => defaults.max_queue_bytes = most,
+            }
+        }
+        let retain = self.retain.map(|most| Retention {
+            max_messages: whole(most),
+            max_age: self.retain_age.unwrap_or(Duration::MAX),
+            ..Retention::default()
+        });
         let settings = Settings {
+            retain,
+            max_inactivity: self.max_inactivity,
+            max_held_per_browser: self.max_per_browser.map(whole),
+            channel_grammar: match self.strict {
+                true => ChannelGrammar::Strict,
+                false => ChannelGrammar::Lenient,
+            },
             faults: self.fault,
             path: self.path,
             timeout: self.timeout.unwrap_or(defaults.timeout),

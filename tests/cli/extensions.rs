@@ -79,9 +79,9 @@ fn duplicates_are_in_the_traffic() {
 
 #[test]
 fn a_server_without_the_extensions_is_told() {
-    let server = server();
+    let peer = Hostile::conversation(good);
     snapshot!(
-        bayeux(["hs", &server.url(), "--ack", "--timesync", "-o", "pretty", "--jq", ".successful"]).run(),
+        bayeux(["hs", &peer.url(), "--ack", "--timesync", "-o", "pretty", "--jq", ".successful"]).run(),
         @"
     exit: 0
     ----- stdout -----
@@ -91,6 +91,18 @@ fn a_server_without_the_extensions_is_told() {
     warning: the server does not know the timesync extension
     "
     );
+}
+
+#[test]
+fn our_own_server_has_them_for_those_who_ask() {
+    let server = server();
+    let outcome = bayeux(["hs", &server.url(), "--ack", "--timesync", "-o", "pretty"]).run();
+    let stdout = outcome.stdout();
+    assert!(outcome.stderr().is_empty(), "{outcome}");
+    assert!(stdout.contains("its clock   "), "{outcome}");
+    assert!(stdout.contains(r#""ack": true"#), "{outcome}");
+    let outcome = bayeux(["hs", &server.url(), "-o", "json"]).run();
+    assert!(!outcome.stdout().contains("ext"), "{outcome}");
 }
 
 #[test]

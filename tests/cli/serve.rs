@@ -194,3 +194,138 @@ fn connections_beyond_the_limit_of_descriptors_are_refused_until_there_are_some(
     serve.signal(Signal::TERM);
     assert_eq!(serve.end().code(), Some(0));
 }
+
+#[test]
+fn a_channel_outside_the_grammar_is_refused_with_strict() {
+    let (_serve, url) = serve(&["--strict"]);
+    snapshot!(bayeux(["pub", &url, "/de.mo", "1"]).run(), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    warning: '.' is outside the channel grammar of Bayeux 1.0; Faye refuses it, CometD may accept it
+    error: publish to /de.mo rejected: 405::channel_invalid
+    hint: the server takes no such channel; letters, digits and -_!~()$@ are legal everywhere
+    ");
+    snapshot!(bayeux(["sub", &url, "/de.mo/*", "-n", "1"]).run(), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    warning: '.' is outside the channel grammar of Bayeux 1.0; Faye refuses it, CometD may accept it
+    error: subscribe to /de.mo/* refused: 403::subscription_invalid
+    hint: the server takes no such channel or pattern: `*` and `**` are a last segment, and nothing else
+    ");
+}
+
+#[test]
+fn a_session_for_which_too_much_waits_is_ended_and_the_reason_told() {
+    for limits in [["--max-queue", "2,8MiB"], ["--max-queue", "1k,100B"]] {
+        let (mut serve, url) = serve(&limits);
+        // It subscribes and makes no connect.
+        let (mut socket, _) = tungstenite::connect(url.replace("http", "ws")).unwrap();
+        let mut request = |message: serde_json::Value| {
+            socket.send(message.to_string().into()).unwrap();
+            let reply = socket.read().unwrap();
+            serde_json::from_str::<serde_json::Value>(reply.to_text().unwrap()).unwrap()
+        };
+        let reply = request(serde_json::json!([{"channel": "/meta/handshake"}]));
+        let client_id = &reply[0]["clientId"];
+        request(serde_json::json!([
+            {"channel": "/meta/subscribe", "clientId": client_id, "subscription": "/demo"}
+        ]));
+        let publish = bayeux(["pub", &url, "/demo", "--lines", "-q"]).stdin("1\n2\n3\n4\n");
+        assert_eq!(publish.run().code(), Some(0));
+        serve.told("ended: too many messages waited");
+    }
+}
+
+#[test]
+fn what_is_kept_is_replayed() {
+    let (_serve, url) = serve(&["--retain", "2", "--retain-age", "1h"]);
+    let publish = bayeux(["pub", &url, "/demo", "--lines", "-q"]).stdin("1\n2\n3\n");
+    assert_eq!(publish.run().code(), Some(0));
+    snapshot!(
+        bayeux(["sub", &url, "/demo", "--replay", "all", "-n", "2", "-o", "data"]).run(),
+        @"
+    exit: 0
+    ----- stdout -----
+    2
+    3
+    ----- stderr -----
+    ~ subscribed to /demo
+    "
+    );
+    snapshot!(
+        bayeux(["sub", &url, "/demo", "--replay", "2", "-n", "1", "-o", "json"]).run(),
+        @r#"
+    exit: 0
+    ----- stdout -----
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","data":3,"ext":{"replay":3}}}
+    ----- stderr -----
+    ~ subscribed to /demo
+    "#
+    );
+    snapshot!(
+        bayeux(["sub", &url, "/demo", "--replay", "9", "-n", "1", "-o", "data"]).run(),
+        @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: subscribe to /demo refused: 400::The replayId {9} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to replay only new events.
+    hint: the server has forgotten that event: --replay-fallback new or all goes on without it
+    "
+    );
+}
+
+#[test]
+fn the_services_answer_a_call() {
+    let (_serve, url) = serve(&[]);
+    let outcome = bayeux(["call", &url, "/service/echo", r#"{"n":1}"#]).run();
+    assert_eq!(outcome.stdout().trim(), r#"{"n":1}"#, "{outcome}");
+    let outcome = bayeux(["call", &url, "/service/time", "{}", "--jq", ".data | keys"]).run();
+    assert_eq!(
+        outcome.stdout().trim(),
+        r#"["milliseconds","time"]"#,
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_client_that_sends_nothing_but_connects_is_told_to_stop() {
+    let (_serve, url) = serve(&["--max-inactivity", "100ms", "--timeout", "200ms"]);
+    snapshot!(bayeux(["sub", &url, "/demo"]).run(), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    ~ subscribed to /demo
+    warning: a reply to nothing that was asked: /meta/disconnect id none
+    ~ 0 messages received in [duration]
+    error: session lost after [duration]: the server advises not to reconnect
+    cause: 402::session_unknown
+    hint: its code or an operator removed the session, see its log; a new run is a new session
+    ");
+}
+
+#[test]
+fn options_that_go_with_nothing_are_refused() {
+    snapshot!(bayeux(["serve", "--retain-age", "1h"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --retain-age: nothing is kept
+    hint: --retain says how many messages are
+    ");
+    snapshot!(bayeux(["serve", "--flavor", "salesforce", "--strict"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --strict: salesforce has rules of its own
+    hint: leave it out, or take --flavor cometd
+    ");
+    snapshot!(bayeux(["serve", "--max-queue", "8Mib"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value '8Mib' for '--max-queue <COUNT|SIZE>': a limit is a number of messages or a size: 10k, 8MiB
+    hint: bayeux serve -h lists its options
+    ");
+}
