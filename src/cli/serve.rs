@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
 use bayeux::recording::Direction;
 use bayeux::server::{
-    ChannelGrammar, Event, Fault, Flavor, Observer, Retention, Server, ServerError, Settings, Token,
+    AllowedOrigin, ChannelGrammar, Event, Fault, Flavor, Observer, Retention, Server, ServerError,
+    Settings, Token,
 };
 use bayeux::transport::Secret;
 
@@ -33,6 +34,7 @@ Examples:
   bayeux serve --timeout 5s --interval 100ms --max-interval 2s
   bayeux serve --require-token s3cret
   bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
+  bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
@@ -70,6 +72,11 @@ pub(crate) struct Serve {
     /// Refuse to subscribe and to publish here; may be repeated.
     #[arg(long, value_name = "PATTERN")]
     deny: Vec<ChannelPattern>,
+
+    /// Let pages of this origin use the server, beside those on loopback; `*` for all, without
+    /// credentials. May be repeated.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<AllowedOrigin>,
 
     /// Refuse handshakes without this bearer token (or `ext.token`); salesforce refuses every
     /// request without it.
@@ -189,6 +196,7 @@ impl Serve {
             interval: self.interval,
             max_interval: self.max_interval.unwrap_or(defaults.max_interval),
             deny: self.deny,
+            allow_origins: self.allow_origin,
             require_token: self.require_token.map(|it| Token::new(it.expose())),
             observer: (!output.is_quiet()).then(|| Reporter::shared(sender)),
             ..defaults
@@ -269,7 +277,13 @@ impl Observer for Reporter {
                 peer,
                 status,
                 reason,
-            } => Told::Note(format!("{peer} got HTTP {status}: {reason}")),
+            } => {
+                let hint = match status {
+                    403 => "; --allow-origin lets them",
+                    _ => "",
+                };
+                Told::Note(format!("{peer} got HTTP {status}: {reason}{hint}"))
+            }
             Event::WebSocketClosed { peer, code, reason } => Told::Note(format!(
                 "the websocket of {peer} was closed with {code}: {reason}"
             )),

@@ -2,10 +2,10 @@
 //! ureq-proto's.
 //!
 //! ```text
-//!   bytes -> push() -> poll() -> NeedsMore | Continue | Request | Refused | Upgrade
-//!                        ^                        |          |         |
-//!                        +-------- next request --+          |         +-- no more HTTP
-//!                                                            +-- the connection ends
+//!   bytes -> push() -> poll() -> NeedsMore | Continue | Answered | Request | Refused | Upgrade
+//!                        ^                        |          |         |         |
+//!                        +-------- next request --+----------+         |         +-- no more HTTP
+//!                                                                      +-- the connection ends
 //! ```
 
 use std::mem;
@@ -16,6 +16,8 @@ use ureq_proto::http::{self, HeaderMap, HeaderName, Method, StatusCode, Version,
 use ureq_proto::server::state::{RecvBody, RecvRequest};
 use ureq_proto::server::{RecvRequestResult, Reply};
 
+use super::AllowedOrigin;
+use super::origin::{self, Access};
 use super::query::Query;
 use super::response::{self, Form, Persistence};
 use super::upgrade::Upgrade;
@@ -44,6 +46,8 @@ pub(super) struct Limits {
     pub(super) other_path: Option<&'static str>,
     /// Longest body in bytes.
     pub(super) max_body: usize,
+    /// Whose pages may send anything, beside those on loopback.
+    pub(super) allow_origins: Vec<AllowedOrigin>,
 }
 
 /// What a receiver made of its input.
@@ -55,6 +59,8 @@ pub(super) enum Received {
     Continue(Vec<u8>),
     /// One whole request.
     Request(Request),
+    /// What is to be said to the request, which asked for nothing but that.
+    Answered(Vec<u8>, Persistence),
     /// The connection is of no further use once this was answered.
     Refused(Refused),
     /// The connection is to go on as a websocket, with these bytes, which came already.
@@ -88,6 +94,7 @@ pub(super) struct Refused {
     /// One line of text for a human.
     pub(super) reason: String,
     method: Method,
+    access: Access,
 }
 
 enum Stage {
@@ -121,7 +128,11 @@ impl Receiver {
     pub(super) fn poll(&mut self) -> Received {
         let polled = match mem::replace(&mut self.stage, Stage::Head) {
             Stage::Head => self.head(),
-            Stage::Body(incoming) => self.body(incoming),
+            Stage::Body(incoming) => {
+                let access = incoming.head.form.access.clone();
+                self.body(incoming)
+                    .map_err(|error| error.to(&Method::POST, &access))
+            }
         };
         if self.input.is_empty() {
             // Thousands of idle connections should not keep the buffer of their last request.
@@ -150,26 +161,50 @@ impl Receiver {
         };
         self.input.drain(..used);
         self.searched = 0;
-        let method = request.method();
-        self.check_path(&request)
-            .map_err(|error| error.to(method))?;
-        if self
-            .limits
-            .connection_types
-            .contains(&ConnectionType::WebSocket)
+        let access = self.access(&request)?;
+        let method = request.method().clone();
+        self.begin(reply, request, &access)
+            .map_err(|error| error.to(&method, &access))
+    }
+
+    /// Whether there is something at the path for the page that sends this, if a page does.
+    fn access(&self, request: &http::Request<()>) -> Result<Access, Refused> {
+        self.check_path(request)
+            .and_then(|()| Access::of(request, &self.limits.allow_origins))
+            .map_err(|error| error.to(request.method(), &Access::default()))
+    }
+
+    /// Goes on with a request whose head is there.
+    fn begin(
+        &mut self,
+        reply: Reply<RecvRequest>,
+        request: http::Request<()>,
+        access: &Access,
+    ) -> Result<Received, Refused> {
+        let web_socket = ConnectionType::WebSocket;
+        if self.limits.connection_types.contains(&web_socket)
             && let Some(upgrade) = Upgrade::asked_for(&request)
         {
             return upgrade.map(|it| Received::Upgrade(it, mem::take(&mut self.input)));
         }
-        check(&request).map_err(|error| error.to(method))?;
-        let (form, body) = match self.query(&request)? {
-            Some(Query { callback, messages }) => (Form::Call(callback), messages),
-            None => (Form::Json, Vec::new()),
+        check(&request)?;
+        let persistence = persistence(&request);
+        if request.method() == Method::OPTIONS {
+            check_no_body(&request)?;
+            let lines = origin::preflight_lines(request.headers());
+            let response = response::options(&lines, access, persistence);
+            return Ok(Received::Answered(response, persistence));
+        }
+        let query = self.query(&request)?;
+        let (callback, body) = match query {
+            Some(Query { callback, messages }) => (Some(callback), messages),
+            None => (None, Vec::new()),
         };
+        let access = access.clone();
         let head = Head {
-            persistence: persistence(&request),
+            persistence,
             path: request.uri().path().to_owned(),
-            form,
+            form: Form { callback, access },
             bearer: bearer(request.headers()),
             cookies: cookies(request.headers()),
         };
@@ -208,7 +243,8 @@ impl Receiver {
             rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
         };
         let other_path = self.limits.other_path;
-        let other_path = other_path.filter(|_| request.method() == Method::POST);
+        let is_for_it = matches!(*request.method(), Method::POST | Method::OPTIONS);
+        let other_path = other_path.filter(|_| is_for_it);
         if is_below(&self.limits.path) || other_path.is_some_and(is_below) {
             return Ok(());
         }
@@ -221,12 +257,7 @@ impl Receiver {
         if request.method() != Method::GET {
             return Ok(None);
         }
-        let length = request.headers().get(header::CONTENT_LENGTH);
-        let has_body = length.is_some_and(|it| it != "0")
-            || request.headers().contains_key(header::TRANSFER_ENCODING);
-        if has_body {
-            return Err(refused(StatusCode::BAD_REQUEST, "a GET has no body here"));
-        }
+        check_no_body(request)?;
         let query = Query::parse(request.uri().query().unwrap_or_default())
             .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))?;
         if query.messages.len() > self.limits.max_body {
@@ -288,14 +319,18 @@ impl Refused {
         )
     }
 
-    fn to(self, method: &Method) -> Self {
-        let method = method.clone();
-        Self { method, ..self }
+    fn to(self, method: &Method, access: &Access) -> Self {
+        let (method, access) = (method.clone(), access.clone());
+        Self {
+            method,
+            access,
+            ..self
+        }
     }
 
     /// The response to it, after which the connection is closed.
     pub(super) fn response(&self) -> Vec<u8> {
-        let response = response::text(self.status, &self.reason, Persistence::Close);
+        let response = response::text(self.status, &self.reason, &self.access, Persistence::Close);
         match self.method {
             // A response to HEAD has no body (RFC 9110, 9.3.2).
             Method::HEAD => response::without_body(response),
@@ -306,7 +341,8 @@ impl Refused {
 
 fn check(request: &http::Request<()>) -> Result<(), Refused> {
     let headers = request.headers();
-    if !matches!(*request.method(), Method::GET | Method::POST) {
+    let known = [Method::GET, Method::POST, Method::OPTIONS];
+    if !known.contains(request.method()) {
         let reason = "GET and POST are known here";
         return Err(refused(StatusCode::METHOD_NOT_ALLOWED, reason));
     }
@@ -321,6 +357,16 @@ fn check(request: &http::Request<()>) -> Result<(), Refused> {
         return Err(refused(StatusCode::LENGTH_REQUIRED, reason));
     }
     Ok(())
+}
+
+fn check_no_body(request: &http::Request<()>) -> Result<(), Refused> {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH);
+    if length.is_none_or(|it| it == "0") && !headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    let reason = format!("a {} has no body here", request.method());
+    Err(refused(StatusCode::BAD_REQUEST, &reason))
 }
 
 /// A body whose end two headers tell differently is how requests are smuggled past a proxy
@@ -385,6 +431,7 @@ pub(super) fn refused(status: StatusCode, reason: &str) -> Refused {
         status,
         reason: reason.to_owned(),
         method: Method::POST,
+        access: Access::default(),
     }
 }
 
@@ -401,6 +448,7 @@ mod tests {
             connection_types: Flavor::CometD.connection_types(),
             other_path: None,
             max_body: 100,
+            allow_origins: Vec::new(),
         }))
     }
 
@@ -480,9 +528,79 @@ mod tests {
                 receiver.push(&bytes.as_bytes()[cut..]);
                 let Request { head, body } = request(receiver.poll());
                 assert_eq!(body, b"[1]");
-                assert_eq!(head.form, Form::Call("cb".parse().unwrap()));
+                assert_eq!(head.form.callback, Some("cb".parse().unwrap()));
                 assert!(receiver.is_idle());
             }
+        }
+    }
+
+    #[test]
+    fn a_preflight_is_answered_and_the_connection_goes_on() {
+        let ask = "OPTIONS /cometd/handshake HTTP/1.1\r\nHost: localhost:8080\r\n\
+                   Origin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n\
+                   Access-Control-Request-Headers: content-type\r\n\r\n";
+        let mut receiver = receiver();
+        receiver.push((ask.to_owned() + HELLO).as_bytes());
+        let Received::Answered(response, Persistence::KeepAlive) = receiver.poll() else {
+            panic!("no answer");
+        };
+        let response = String::from_utf8(response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 204 No Content\r\n"));
+        assert!(response.ends_with("\r\n\r\n"));
+        for line in [
+            "Access-Control-Allow-Origin: http://localhost:3000\r\n",
+            "Access-Control-Allow-Credentials: true\r\n",
+            "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n",
+            "Access-Control-Max-Age: 600\r\n",
+            "Vary: Origin\r\n",
+        ] {
+            assert!(response.contains(line), "{response}");
+        }
+        assert!(!response.contains("Content-Length"), "{response}");
+        assert_eq!(request(receiver.poll()).body, b"hello");
+    }
+
+    #[test]
+    fn a_page_that_may_not_use_it_is_refused_and_one_that_may_reads_why_it_is() {
+        let refusal = |bytes: &str| match receive(bytes) {
+            Received::Refused(refused) => String::from_utf8(refused.response()).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let evil = "Host: localhost\r\nOrigin: http://evil.example";
+        for bytes in [
+            HELLO.replace("Host: a", evil),
+            HELLO.replace("Host: a", evil).replace("POST", "OPTIONS"),
+            HELLO.replace("Host: a", evil).replace("POST", "PUT"),
+            format!("GET /cometd?message=[] HTTP/1.1\r\n{evil}\r\n\r\n"),
+            format!("GET /cometd HTTP/1.1\r\n{evil}\r\nUpgrade: websocket\r\n\r\n"),
+        ] {
+            let response = refusal(&bytes);
+            assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+            assert!(response.contains("http://evil.example may not use"));
+            assert!(!response.contains("Access-Control"), "{response}");
+        }
+        let friend = "Host: localhost\r\nOrigin: http://localhost:3000";
+        for (bytes, status) in [
+            (HELLO.replace("Host: a", friend).replace("POST", "PUT"), 405),
+            (
+                format!("OPTIONS /cometd HTTP/1.1\r\n{friend}\r\nContent-Length: 1\r\n\r\n"),
+                400,
+            ),
+            (format!("POST /cometd HTTP/1.1\r\n{friend}\r\n\r\n"), 411),
+            (
+                HELLO.replace("Host: a", friend).replace(": 5", ": 500"),
+                413,
+            ),
+        ] {
+            let response = refusal(&bytes);
+            assert!(
+                response.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{response}"
+            );
+            assert!(
+                response.contains("Allow-Origin: http://localhost:3000\r\n"),
+                "{response}"
+            );
         }
     }
 

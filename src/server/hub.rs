@@ -199,5 +199,6 @@ fn limits(settings: &Settings) -> Limits {
             Flavor::Salesforce => Some(rest::PATH),
         },
         max_body: settings.max_body,
+        allow_origins: settings.allow_origins.clone(),
     }
 }

@@ -15,9 +15,9 @@
 //!
 //! It is not meant for the open internet: there is no TLS.
 //!
-//! Callback-polling is made to get around the same-origin rule: any page in a browser that
-//! reaches the server can publish to it and read from it, as with CometD and Faye. That is a
-//! reason to stay on loopback, and to ask for a token where the messages matter.
+//! Pages in a browser may use it if they come from loopback or their [`AllowedOrigin`] is named
+//! in the settings. A request of any other is refused before its messages are read, on every
+//! transport: also by callback-polling, which is made to get around the same-origin rule.
 
 mod acceptor;
 mod alarms;
@@ -31,6 +31,7 @@ mod http;
 mod hub;
 mod listener;
 mod observer;
+mod origin;
 mod query;
 mod readable;
 mod response;
@@ -44,4 +45,5 @@ pub use fault::{Fault, FaultError};
 pub use flavor::{Flavor, UnknownFlavor};
 pub use listener::{Server, ServerError};
 pub use observer::{CloseReason, Event, Observer};
+pub use origin::{AllowedOrigin, InvalidOrigin};
 pub use settings::{ChannelGrammar, Retention, Settings, Token, UnconnectedPublish};

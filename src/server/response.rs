@@ -2,6 +2,7 @@
 
 use ureq_proto::http::StatusCode;
 
+use super::origin::Access;
 use crate::protocol::{Callback, ConnectionType};
 
 /// What happens to a connection after a response (RFC 9112, 9.3).
@@ -16,25 +17,28 @@ pub(super) enum Persistence {
 }
 
 /// What a response with messages looks like.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Form {
-    /// JSON, for long-polling.
-    Json,
-    /// A script that calls this function, for callback-polling.
-    Call(Callback),
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Form {
+    /// The function that a script calls, for callback-polling; without it JSON, for
+    /// long-polling.
+    pub(super) callback: Option<Callback>,
+    /// What is said to the page that sent the request.
+    pub(super) access: Access,
 }
 
 impl Form {
     /// The transport that has this form.
     pub(super) fn connection_type(&self) -> ConnectionType {
-        match self {
-            Self::Json => ConnectionType::LongPolling,
-            Self::Call(_) => ConnectionType::CallbackPolling,
+        match self.callback {
+            None => ConnectionType::LongPolling,
+            Some(_) => ConnectionType::CallbackPolling,
         }
     }
 }
 
 const JSON: &str = "application/json;charset=UTF-8";
+
+const ALLOW: &str = "Allow: GET, POST, OPTIONS\r\n";
 
 /// How the server names itself.
 pub(super) const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
@@ -47,14 +51,17 @@ pub(super) fn messages(
     set_cookies: &[String],
     persistence: Persistence,
 ) -> Vec<u8> {
-    match form {
-        Form::Json => response(StatusCode::OK, JSON, set_cookies, array, persistence),
-        Form::Call(callback) => {
+    let Form { callback, access } = form;
+    let status = StatusCode::OK;
+    match callback {
+        None => response(status, JSON, access, set_cookies, array, persistence),
+        Some(callback) => {
             let content_type = "text/javascript;charset=UTF-8";
             let script = callback.call(array);
             response(
-                StatusCode::OK,
+                status,
                 content_type,
+                access,
                 set_cookies,
                 &script,
                 persistence,
@@ -64,14 +71,33 @@ pub(super) fn messages(
 }
 
 /// A response with other JSON.
-pub(super) fn json(status: StatusCode, json: &str, persistence: Persistence) -> Vec<u8> {
-    response(status, JSON, &[], json, persistence)
+pub(super) fn json(
+    status: StatusCode,
+    json: &str,
+    access: &Access,
+    persistence: Persistence,
+) -> Vec<u8> {
+    response(status, JSON, access, &[], json, persistence)
 }
 
 /// A response with one line for a human.
-pub(super) fn text(status: StatusCode, line: &str, persistence: Persistence) -> Vec<u8> {
+pub(super) fn text(
+    status: StatusCode,
+    line: &str,
+    access: &Access,
+    persistence: Persistence,
+) -> Vec<u8> {
     let content_type = "text/plain;charset=UTF-8";
-    response(status, content_type, &[], &format!("{line}\n"), persistence)
+    let body = format!("{line}\n");
+    response(status, content_type, access, &[], &body, persistence)
+}
+
+/// The response to OPTIONS; `lines` are what it has to say in its head.
+pub(super) fn options(lines: &str, access: &Access, persistence: Persistence) -> Vec<u8> {
+    let access = access.header_lines();
+    let connection = connection(persistence);
+    format!("HTTP/1.1 204 No Content\r\nServer: {SERVER}\r\n{ALLOW}{access}{lines}{connection}\r\n")
+        .into_bytes()
 }
 
 /// The head of a response alone.
@@ -84,23 +110,21 @@ pub(super) fn without_body(mut response: Vec<u8>) -> Vec<u8> {
 fn response(
     status: StatusCode,
     content_type: &str,
+    access: &Access,
     set_cookies: &[String],
     body: &str,
     persistence: Persistence,
 ) -> Vec<u8> {
     let instead = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "Allow: GET, POST\r\n",
+        StatusCode::METHOD_NOT_ALLOWED => ALLOW,
         // The header of Upgrade is a MUST (RFC 9110, 15.5.22).
         StatusCode::UPGRADE_REQUIRED => {
             "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
         }
         _ => "",
     };
-    let connection = match persistence {
-        Persistence::KeepAlive => "",
-        Persistence::KeepAliveHttp10 => "Connection: keep-alive\r\n",
-        Persistence::Close => "Connection: close\r\n",
-    };
+    let connection = connection(persistence);
+    let access = access.header_lines();
     let set_cookies: String = set_cookies
         .iter()
         .map(|it| format!("Set-Cookie: {it}\r\n"))
@@ -111,7 +135,15 @@ fn response(
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
          Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n\
-         {instead}{set_cookies}{connection}\r\n{body}"
+         {instead}{access}{set_cookies}{connection}\r\n{body}"
     )
     .into_bytes()
+}
+
+fn connection(persistence: Persistence) -> &'static str {
+    match persistence {
+        Persistence::KeepAlive => "",
+        Persistence::KeepAliveHttp10 => "Connection: keep-alive\r\n",
+        Persistence::Close => "Connection: close\r\n",
+    }
 }

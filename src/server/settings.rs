@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fault, Flavor, Observer};
+use super::{AllowedOrigin, Fault, Flavor, Observer};
 use crate::protocol::ChannelPattern;
 
 /// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 6
@@ -44,6 +44,8 @@ pub struct Settings {
     /// own text matches: `/admin/**` refuses `/admin/x` and `/admin/*` but not `/**`.
     /// Default none.
     pub deny: Vec<ChannelPattern>,
+    /// Origins whose pages may use the server, beside those on loopback. Default none.
+    pub allow_origins: Vec<AllowedOrigin>,
     /// If set, a handshake is refused unless it comes with this token, as
     /// `Authorization: Bearer TOKEN` or as `ext.token`. [`Flavor::Salesforce`] wants the
     /// header with every request, and answers one without with HTTP 401. Default none.
@@ -122,6 +124,7 @@ impl Default for Settings {
             interval: Duration::ZERO,
             max_interval: Duration::from_secs(10),
             deny: Vec::new(),
+            allow_origins: Vec::new(),
             require_token: None,
             unconnected_publish: UnconnectedPublish::Refused,
             request_timeout: Duration::from_secs(30),

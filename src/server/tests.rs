@@ -279,6 +279,55 @@ fn what_is_no_request_for_us_is_refused_and_the_server_goes_on() {
     assert_eq!(client.response().body, "[]");
 }
 
+/// dojox.cometd 1.7.12, as it was seen in tests/clients: a script, whose handshake names no
+/// transports.
+#[test]
+fn dojox_of_a_page_elsewhere_shakes_hands_without_connection_types() {
+    let server = bind(Settings::default());
+    let mut client = Client::new(&server);
+    let handshake =
+        "[{'version':'1.0','minimumVersion':'0.9','channel':'/meta/handshake','id':'0'}]";
+    let page = "Host: localhost:1\r\nReferer: http://localhost:2/\r\nSec-Fetch-Site: same-site";
+    let callback = "dojo.io.script.jsonp_dojoIoScript1._jsonpCallback";
+    client.write(&get(callback, handshake).replace("Host: a", page));
+    let response = client.response();
+    assert!(response.body.starts_with(&format!("/**/{callback}([{{")));
+    assert!(response.body.contains("'successful':true"));
+}
+
+#[test]
+fn a_page_of_a_stranger_changes_nothing_and_one_that_is_allowed_reads_every_answer() {
+    let (server, events) = observed(Settings {
+        allow_origins: vec!["https://app.example".parse().unwrap()],
+        ..Settings::default()
+    });
+    let handshake = "[{'channel':'/meta/handshake'}]";
+    for request in [post(handshake), get("cb", handshake)] {
+        let mut client = Client::new(&server);
+        let evil = "Host: localhost\r\nOrigin: http://evil.example\r\nContent-Type: text/plain";
+        client.write(&request.replace("Host: a", evil));
+        assert_eq!(client.response().status, 403);
+        wait_for(
+            &events,
+            "refused 403: pages of http://evil.example may not use this server",
+        );
+    }
+    assert_eq!(server.n_sessions(), 0);
+    let mut client = Client::new(&server);
+    for (body, status) in [(handshake, 200), ("hello", 400)] {
+        let page = "Host: localhost\r\nOrigin: https://app.example";
+        client.write(&post(body).replace("Host: a", page));
+        let response = client.response();
+        assert_eq!(response.status, status);
+        assert!(
+            response
+                .head
+                .contains("Allow-Origin: https://app.example\r\n")
+        );
+    }
+    assert_eq!(server.n_sessions(), 1);
+}
+
 #[test]
 fn what_passes_for_salesforce_speaks_long_polling_and_nothing_else() {
     let server = bind(Settings::of(Flavor::Salesforce));

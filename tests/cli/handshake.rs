@@ -160,6 +160,7 @@ fn vv_shows_the_lines_of_http() {
                     Cache-Control: no-store
                     X-Content-Type-Options: nosniff
                     Server: bayeux/[version]
+                    Vary: Origin
                     (connect [duration], first byte [duration], total [duration])
     [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
     ~ connected over long-polling
@@ -176,6 +177,7 @@ fn vv_shows_the_lines_of_http() {
                     Cache-Control: no-store
                     X-Content-Type-Options: nosniff
                     Server: bayeux/[version]
+                    Vary: Origin
                     (first byte [duration], total [duration])
     [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}
     "#);

@@ -329,3 +329,34 @@ fn options_that_go_with_nothing_are_refused() {
     hint: bayeux serve -h lists its options
     ");
 }
+
+#[test]
+fn a_page_of_a_stranger_is_refused_and_the_log_says_what_lets_it_in() {
+    let (serve, url) = serve(&["--allow-origin", "https://app.example.com"]);
+    let page = |origin: &str| format!("Origin: {origin}");
+    let known = bayeux(["hs", &url, "-H", &page("https://app.example.com"), "-q"]).run();
+    assert_eq!(known.code(), Some(0), "{known}");
+    snapshot!(bayeux(["hs", &url, "-H", &page("https://evil.example")]).run(), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: http://127.0.0.1:[port]/cometd answered HTTP 403 (text/plain;charset=UTF-8, 54 B), not Bayeux
+    cause: pages of https://evil.example may not use this server
+    hint: these credentials, or none, are not allowed here; see -H
+    ");
+    serve.signal(Signal::INT);
+    let told = serve.end().to_string();
+    let line = "got HTTP 403: pages of https://evil.example may not use this server; --allow-origin lets them";
+    assert!(told.contains(line), "{told}");
+}
+
+#[test]
+fn an_origin_with_a_path_is_refused() {
+    snapshot!(bayeux(["serve", "--allow-origin", "https://a.example/b"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'https://a.example/b' for '--allow-origin <ORIGIN>': an origin is SCHEME://HOST or SCHEME://HOST:PORT without a path, `*` or `null`
+    hint: bayeux serve -h lists its options
+    ");
+}

@@ -82,6 +82,11 @@ impl Exchanges {
                 self.settle(hub, pipe);
                 Step::Upgraded(Box::new(upgrade), rest)
             }
+            Received::Answered(response, persistence) => {
+                self.settle(hub, pipe);
+                pipe.push(response);
+                self.after(persistence)
+            }
             Received::Request(request) => {
                 self.settle(hub, pipe);
                 let persistence = request.head.persistence;
@@ -164,7 +169,12 @@ impl Exchanges {
                     reason: &reason,
                 });
                 let status = StatusCode::BAD_REQUEST;
-                return pipe.push(response::text(status, &reason, head.persistence));
+                return pipe.push(response::text(
+                    status,
+                    &reason,
+                    &head.form.access,
+                    head.persistence,
+                ));
             }
         };
         let messages: &[Message] = &body.messages;
@@ -193,7 +203,12 @@ impl Exchanges {
                     reason,
                 });
                 let status = StatusCode::UNAUTHORIZED;
-                pipe.push(response::text(status, reason, head.persistence));
+                pipe.push(response::text(
+                    status,
+                    reason,
+                    &head.form.access,
+                    head.persistence,
+                ));
             }
             Handled::Held(hold) => {
                 self.held = Some(Held {
@@ -216,7 +231,12 @@ impl Exchanges {
         });
         let status =
             StatusCode::from_u16(posted.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        pipe.push(response::json(status, &posted.body, head.persistence));
+        pipe.push(response::json(
+            status,
+            &posted.body,
+            &head.form.access,
+            head.persistence,
+        ));
     }
 
     fn respond(
