@@ -18,7 +18,7 @@ use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::AllowedOrigin;
 use super::origin::{self, Access};
-use super::query::Query;
+use super::query::{self, Query};
 use super::response::{self, Form, Persistence};
 use super::upgrade::Upgrade;
 use crate::protocol::ConnectionType;
@@ -106,7 +106,19 @@ enum Stage {
 struct Incoming {
     reply: Reply<RecvBody>,
     head: Head,
+    coding: Coding,
     body: Vec<u8>,
+}
+
+/// How the messages stand in a body.
+#[derive(Clone, Copy)]
+enum Coding {
+    /// As JSON, whatever the type is said to be: clients say `text/json`, `text/plain` or
+    /// nothing.
+    Json,
+    /// In the fields `message` of a form (Bayeux 1.0, "The long-polling transport"), as
+    /// dojox.cometd 1.7 and older clients send them.
+    Form,
 }
 
 impl Receiver {
@@ -208,16 +220,27 @@ impl Receiver {
             bearer: bearer(request.headers()),
             cookies: cookies(request.headers()),
         };
+        let coding = Coding::of(request.headers());
         match reply.proceed() {
             Some(RecvRequestResult::RecvBody(reply)) => {
                 self.check_length(reply.body_mode())?;
-                self.body(Box::new(Incoming { reply, head, body }))
+                self.body(Box::new(Incoming {
+                    reply,
+                    head,
+                    coding,
+                    body,
+                }))
             }
             Some(RecvRequestResult::Send100(reply)) => {
                 let mut line = [0; 64];
                 let (length, reply) = reply.accept(&mut line).map_err(bad_request)?;
                 self.check_length(reply.body_mode())?;
-                self.stage = Stage::Body(Box::new(Incoming { reply, head, body }));
+                self.stage = Stage::Body(Box::new(Incoming {
+                    reply,
+                    head,
+                    coding,
+                    body,
+                }));
                 // A client that did not wait for the line needs it all the same.
                 Ok(Received::Continue(line[..length].to_vec()))
             }
@@ -293,7 +316,13 @@ impl Receiver {
             }
         }
         if incoming.reply.is_ended() {
-            let Incoming { head, body, .. } = *incoming;
+            let Incoming {
+                head, coding, body, ..
+            } = *incoming;
+            let body = match coding {
+                Coding::Json => body,
+                Coding::Form => query::messages_of_form(body),
+            };
             return Ok(Received::Request(Request { head, body }));
         }
         if self.input.len() > MAX_HEAD {
@@ -383,6 +412,18 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Refused> {
         Err(refused(StatusCode::NOT_IMPLEMENTED, reason))
     } else {
         Ok(())
+    }
+}
+
+impl Coding {
+    fn of(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|it| it.to_str().ok()).unwrap_or("");
+        let essence = content_type.split(';').next().unwrap_or("").trim();
+        match essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            true => Self::Form,
+            false => Self::Json,
+        }
     }
 }
 
@@ -531,6 +572,33 @@ mod tests {
                 assert_eq!(head.form.callback, Some("cb".parse().unwrap()));
                 assert!(receiver.is_idle());
             }
+        }
+    }
+
+    #[test]
+    fn a_form_is_read_and_any_other_type_is_json() {
+        let body_of = |line: &str, body: &str| {
+            let length = body.len();
+            let head = format!("POST /cometd HTTP/1.1\r\nHost: a\r\n{line}");
+            let bytes = format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+            String::from_utf8(request(receive(&bytes)).body).unwrap()
+        };
+        let form = "message=%5b1%5d&message=2";
+        for line in [
+            "Content-Type: application/x-www-form-urlencoded",
+            "content-type: Application/X-WWW-Form-URLEncoded ; charset=UTF-8",
+        ] {
+            assert_eq!(body_of(line, form), "[1,2]");
+            assert_eq!(body_of(line, "[3]"), "[3]");
+        }
+        for line in [
+            "Content-Type: text/json;charset=UTF-8",
+            "Content-Type: text/plain",
+            "Content-Type: ",
+            "X: y",
+        ] {
+            assert_eq!(body_of(line, "[3]"), "[3]");
+            assert_eq!(body_of(line, form), form);
         }
     }
 

@@ -1,6 +1,8 @@
-//! The query of a callback-polling request: `jsonp=CALLBACK&message=MESSAGES`.
+//! Messages in the fields of a form: the query of a callback-polling request,
+//! `jsonp=CALLBACK&message=MESSAGES`, and the body of a POST, `message=MESSAGES`.
 
 use percent_encoding::percent_decode;
+use serde_json::value::RawValue;
 
 use crate::protocol::{Callback, InvalidCallback};
 
@@ -18,7 +20,7 @@ pub(super) struct Query {
 pub(super) enum QueryError {
     #[error("this is a Bayeux endpoint; it takes POST with JSON, or GET with jsonp and message")]
     NoMessage,
-    #[error("jsonp or message stands twice")]
+    #[error("jsonp stands twice")]
     Twice,
     #[error("jsonp is refused: {0}")]
     Callback(#[from] InvalidCallback),
@@ -28,19 +30,15 @@ impl Query {
     /// Reads a query; other parameters are left alone, and without `jsonp` it is the name
     /// that Faye takes.
     pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
-        let [mut callback, mut messages] = [None, None];
+        let mut callback = None;
         for parameter in query.split('&') {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let known = match name {
-                "jsonp" => &mut callback,
-                "message" => &mut messages,
-                _ => continue,
-            };
-            if known.replace(decoded(value)).is_some() {
+            if let ("jsonp", value) = name_and_value(parameter)
+                && callback.replace(decoded(value)).is_some()
+            {
                 return Err(QueryError::Twice);
             }
         }
-        let messages = messages.ok_or(QueryError::NoMessage)?;
+        let messages = messages(query).ok_or(QueryError::NoMessage)?;
         let callback = match callback {
             Some(name) => String::from_utf8(name)
                 .map_err(|_| InvalidCallback)?
@@ -49,6 +47,42 @@ impl Query {
         };
         Ok(Self { callback, messages })
     }
+}
+
+/// The messages of a form, as a body of JSON would have them. A body without the field is what
+/// it is: curl says of whatever it sends that it is a form.
+pub(super) fn messages_of_form(body: Vec<u8>) -> Vec<u8> {
+    let form = std::str::from_utf8(&body).ok();
+    form.and_then(messages).unwrap_or(body)
+}
+
+/// The values of all fields `message`, each a message or an array of them, as one array.
+fn messages(form: &str) -> Option<Vec<u8>> {
+    let parameters = form.split('&').map(name_and_value);
+    let mut values: Vec<Vec<u8>> = parameters
+        .filter(|(name, _)| *name == "message")
+        .map(|(_, value)| decoded(value))
+        .collect();
+    if values.len() < 2 {
+        return values.pop();
+    }
+    let mut elements = Vec::with_capacity(values.len());
+    for value in &values {
+        // Nothing of the request is carried out when a part of it cannot be read, and this
+        // value is what says why.
+        let Ok(json) = serde_json::from_slice::<&RawValue>(value) else {
+            return Some(value.clone());
+        };
+        let json = json.get();
+        let array = json.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        elements.push(array.unwrap_or(json));
+    }
+    elements.retain(|it| !it.trim_ascii().is_empty());
+    Some(format!("[{}]", elements.join(",")).into_bytes())
+}
+
+fn name_and_value(parameter: &str) -> (&str, &str) {
+    parameter.split_once('=').unwrap_or((parameter, ""))
 }
 
 /// As a form has it: `+` is a blank.
@@ -84,7 +118,7 @@ mod tests {
     fn what_is_no_request_says_why() {
         assert_eq!(parse(""), Err(QueryError::NoMessage));
         assert_eq!(parse("jsonp=cb"), Err(QueryError::NoMessage));
-        assert_eq!(parse("message=[]&message=[]"), Err(QueryError::Twice));
+        assert_eq!(parse("jsonp=a&jsonp=a&message=[]"), Err(QueryError::Twice));
         for name in [
             "",
             "a(b)",
@@ -99,6 +133,31 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_form_has_one_message_or_several_fields_of_messages_and_arrays() {
+        for (form, messages) in [
+            ("message=%5B%7B%22a%22:1%7D%5D", r#"[{"a":1}]"#),
+            ("message={\"a\":1}", r#"{"a":1}"#),
+            (
+                "x=1&message=[1,+2]&message={\"a\":\"],%26[\"}&message=[+]&message=+[3]+",
+                r#"[1, 2,{"a":"],&["},3]"#,
+            ),
+            ("message=[]&message=[]", "[]"),
+            // Of these the reader of bodies says what is wrong.
+            ("message=[1]&message=[2&message=3", "[2"),
+            ("message=[1],[2&message=]", "[1],[2"),
+            ("message=", ""),
+            ("[{\"channel\":\"/a\"}]", "[{\"channel\":\"/a\"}]"),
+        ] {
+            let read = messages_of_form(form.into());
+            assert_eq!(String::from_utf8(read).unwrap(), messages, "{form}");
+        }
+        assert_eq!(messages_of_form(b"message=\xff".to_vec()), b"message=\xff");
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        let read = messages_of_form(format!("message={deep}&message=1").into());
+        assert_eq!(read.len(), deep.len() + 2);
     }
 
     proptest! {

@@ -279,8 +279,30 @@ fn what_is_no_request_for_us_is_refused_and_the_server_goes_on() {
     assert_eq!(client.response().body, "[]");
 }
 
-/// dojox.cometd 1.7.12, as it was seen in tests/clients: a script, whose handshake names no
-/// transports.
+/// dojox.cometd 1.7.12, as it was seen in tests/clients: a form with ids from 0 first, then
+/// `text/json`; from a page of another origin a script, whose handshake names no transports.
+#[test]
+fn dojox_shakes_hands_with_a_form_and_goes_on_with_text_json() {
+    let server = bind(Settings::default());
+    let mut client = Client::new(&server);
+    let form = "message=%5B%7B%22version%22%3A%221.0%22%2C%22minimumVersion%22%3A%220.9%22%2C\
+                %22channel%22%3A%22%2Fmeta%2Fhandshake%22%2C%22id%22%3A%220%22%2C\
+                %22supportedConnectionTypes%22%3A%5B%22long-polling%22%2C%22callback-polling%22%5D%7D%5D";
+    let form_type = "Host: a\r\nContent-Type: application/x-www-form-urlencoded";
+    client.write(&post(form).replace("Host: a", form_type));
+    let handshake = client.response().body;
+    assert!(
+        handshake.contains("'id':'0','successful':true"),
+        "{handshake}"
+    );
+    let client_id = handshake.split("'clientId':'").nth(1).unwrap();
+    let client_id = client_id.split('\'').next().unwrap();
+    let json_type = "Host: a\r\nContent-Type: text/json;charset=UTF-8";
+    // It sends nothing else before this one is answered.
+    client.write(&post(&connect(client_id)).replace("Host: a", json_type));
+    assert!(client.response().body.contains("'successful':true"));
+}
+
 #[test]
 fn dojox_of_a_page_elsewhere_shakes_hands_without_connection_types() {
     let server = bind(Settings::default());
