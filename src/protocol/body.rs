@@ -154,6 +154,14 @@ impl Body {
                 }),
             }
         }
+        let is_told = |it: &Finding| it.kind == FindingKind::Truncated;
+        if elements.end == End::Missing && !self.findings.iter().any(is_told) {
+            // Behind a whole element, or before the first one.
+            self.findings.push(Finding {
+                offset: base + array.len(),
+                kind: FindingKind::Truncated,
+            });
+        }
         if elements.end == End::At(elements.at) && elements.at < array.len() {
             let offset = base + elements.at;
             self.findings.push(Finding {
@@ -299,6 +307,18 @@ mod tests {
                 kind: FindingKind::Truncated
             }]
         );
+    }
+
+    #[test]
+    fn an_array_without_its_bracket_is_cut_off_even_behind_a_whole_message() {
+        for raw in ["[", "[ ", r#"[{"channel":"/a"}"#, r#"[{"channel":"/a"},"#] {
+            let body = decode(raw.as_bytes()).unwrap();
+            let end = Finding {
+                offset: raw.trim_end().len(),
+                kind: FindingKind::Truncated,
+            };
+            assert_eq!(body.findings, [end], "{raw}");
+        }
     }
 
     #[test]
