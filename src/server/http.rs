@@ -253,8 +253,7 @@ impl Receiver {
 
     fn more_head(&self) -> Result<Received, Refused> {
         if self.input.len() > MAX_HEAD {
-            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return Err(refused(status, "the request head is too long"));
+            return Err(too_much_head("the request head is too long"));
         }
         Ok(Received::NeedsMore)
     }
@@ -300,20 +299,24 @@ impl Receiver {
 
     fn body(&mut self, mut incoming: Box<Incoming>) -> Result<Received, Refused> {
         let Incoming { reply, body, .. } = &mut *incoming;
+        // The framing stops after each chunk: of many small ones none may cost a look at all
+        // that has come.
+        let (mut used, mut length) = (0, body.len());
+        body.resize(length + self.input.len(), 0);
         while !reply.is_ended() {
-            let length = body.len();
-            body.resize(length + self.input.len(), 0);
-            let (used, written) = reply
-                .read(&self.input, &mut body[length..])
+            let (read, written) = reply
+                .read(&self.input[used..], &mut body[length..])
                 .map_err(bad_request)?;
-            body.truncate(length + written);
-            self.input.drain(..used);
-            if body.len() > self.limits.max_body {
-                return Err(self.body_too_long());
-            }
-            if used == 0 {
+            used += read;
+            length += written;
+            if read == 0 {
                 break;
             }
+        }
+        body.truncate(length);
+        self.input.drain(..used);
+        if length > self.limits.max_body {
+            return Err(self.body_too_long());
         }
         if incoming.reply.is_ended() {
             let Incoming {
@@ -375,7 +378,7 @@ fn check(request: &http::Request<()>) -> Result<(), Refused> {
         let reason = "GET and POST are known here";
         return Err(refused(StatusCode::METHOD_NOT_ALLOWED, reason));
     }
-    check_coding(headers)?;
+    check_coding(request)?;
     if request.method() == Method::POST
         && request.version() == Version::HTTP_11
         && !headers.contains_key(header::CONTENT_LENGTH)
@@ -400,12 +403,20 @@ fn check_no_body(request: &http::Request<()>) -> Result<(), Refused> {
 
 /// A body whose end two headers tell differently is how requests are smuggled past a proxy
 /// (RFC 9112, 6.3); a coding other than chunked cannot be read (RFC 9112, 6.1).
-fn check_coding(headers: &HeaderMap) -> Result<(), Refused> {
-    let Some(coding) = headers.get(header::TRANSFER_ENCODING) else {
+fn check_coding(request: &http::Request<()>) -> Result<(), Refused> {
+    let headers = request.headers();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
         return Ok(());
     };
     if headers.contains_key(header::CONTENT_LENGTH) {
         let reason = "both Content-Length and Transfer-Encoding are given";
+        Err(refused(StatusCode::BAD_REQUEST, reason))
+    } else if request.version() == Version::HTTP_10 {
+        let reason = "HTTP/1.0 has no Transfer-Encoding";
+        Err(refused(StatusCode::BAD_REQUEST, reason))
+    } else if codings.next().is_some() {
+        let reason = "more than one Transfer-Encoding is given";
         Err(refused(StatusCode::BAD_REQUEST, reason))
     } else if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
         let reason = "of the transfer codings only chunked is known";
@@ -464,7 +475,14 @@ fn cookies(headers: &HeaderMap) -> String {
 }
 
 fn bad_request(error: ureq_proto::Error) -> Refused {
-    refused(StatusCode::BAD_REQUEST, &error.to_string())
+    match error {
+        ureq_proto::Error::HttpParseTooManyHeaders => too_much_head("too many headers"),
+        error => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+fn too_much_head(reason: &str) -> Refused {
+    refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
 }
 
 pub(super) fn refused(status: StatusCode, reason: &str) -> Refused {
@@ -673,6 +691,24 @@ mod tests {
     }
 
     #[test]
+    fn chunks_of_one_byte_are_read_in_one_piece_and_in_many() {
+        let head = "POST /cometd HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let chunks = "1\r\nx\r\n".repeat(100);
+        let bytes = format!("{head}{chunks}0\r\nTrailer: x\r\n\r\n{HELLO}");
+        for size in [1, 7, 100, bytes.len()] {
+            let mut receiver = receiver();
+            let mut bodies = Vec::new();
+            for piece in bytes.as_bytes().chunks(size) {
+                receiver.push(piece);
+                while let Received::Request(request) = receiver.poll() {
+                    bodies.push(request.body);
+                }
+            }
+            assert_eq!(bodies, [vec![b'x'; 100], b"hello".to_vec()], "{size}");
+        }
+    }
+
+    #[test]
     fn a_client_that_expects_100_continue_gets_it_before_its_body() {
         let (head, body) = HELLO.split_at(HELLO.len() - 5);
         let head = head.replace("Host: a", "Expect: 100-continue");
@@ -711,6 +747,15 @@ mod tests {
                 "POST /cometd HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
                 400,
             ),
+            (
+                "POST /cometd HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\
+                 Transfer-Encoding: identity\r\n\r\n",
+                400,
+            ),
+            (
+                "POST /cometd HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+                400,
+            ),
             ("POST /cometd HTTP/1.1\r\nContent-Length: 101\r\n\r\n", 413),
             ("POST /cometd HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
             ("POST /cometd HTTP/3.0\r\nContent-Length: 1\r\n\r\n", 400),
@@ -723,6 +768,8 @@ mod tests {
     #[test]
     fn endless_heads_bodies_and_chunk_lines_are_refused() {
         let head = format!("POST /cometd HTTP/1.1\r\nA: {}", "x".repeat(MAX_HEAD));
+        assert_eq!(status(&head), 431);
+        let head = format!("POST /cometd HTTP/1.1\r\n{}\r\n", "A: a\r\n".repeat(1000));
         assert_eq!(status(&head), 431);
         let chunked = "POST /cometd HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
         let body = format!("{chunked}65\r\n{}", "x".repeat(101));
