@@ -1,15 +1,17 @@
 //! Who subscribed to what.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sessions::SessionKey;
-use crate::protocol::ChannelPattern;
 
 /// The subscribers of every pattern. A channel name is looked up as the handful of patterns
-/// that match it, so that a publish costs nothing for those that do not.
+/// that match it, so that a publish costs nothing for those that do not; nor does each level of
+/// a name cost anything at which nobody has a `/**`.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     subscribers: HashMap<Box<str>, BTreeSet<SessionKey>>,
+    /// How long what stands before `/**` is, and how many patterns have it so long.
+    deep: BTreeMap<usize, usize>,
 }
 
 impl Subscriptions {
@@ -21,6 +23,9 @@ impl Subscriptions {
             None => {
                 let first = BTreeSet::from([session]);
                 self.subscribers.insert(pattern.into(), first);
+                if let Some(parent) = pattern.strip_suffix("/**") {
+                    *self.deep.entry(parent.len()).or_default() += 1;
+                }
             }
         }
     }
@@ -30,8 +35,17 @@ impl Subscriptions {
             return;
         };
         subscribers.remove(&session);
-        if subscribers.is_empty() {
-            self.subscribers.remove(pattern);
+        if !subscribers.is_empty() {
+            return;
+        }
+        self.subscribers.remove(pattern);
+        if let Some(parent) = pattern.strip_suffix("/**")
+            && let Some(n_patterns) = self.deep.get_mut(&parent.len())
+        {
+            *n_patterns -= 1;
+            if *n_patterns == 0 {
+                self.deep.remove(&parent.len());
+            }
         }
     }
 
@@ -41,10 +55,18 @@ impl Subscriptions {
     pub(super) fn of(&self, channel: &str) -> Vec<SessionKey> {
         let mut sessions = Vec::new();
         let mut n_patterns = 0;
-        for pattern in ChannelPattern::matching(channel) {
-            if let Some(subscribers) = self.subscribers.get(pattern.as_str()) {
+        let mut add = |pattern: &str| {
+            if let Some(subscribers) = self.subscribers.get(pattern) {
                 sessions.extend(subscribers);
                 n_patterns += 1;
+            }
+        };
+        add(channel);
+        let last = channel.rfind('/').unwrap_or(0);
+        add(&format!("{}/*", &channel[..last]));
+        for &length in self.deep.range(..=last).map(|(length, _)| length) {
+            if channel.as_bytes().get(length) == Some(&b'/') {
+                add(&format!("{}/**", &channel[..length]));
             }
         }
         if n_patterns > 1 {
@@ -58,5 +80,59 @@ impl Subscriptions {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::extension::Extensions;
+    use super::*;
+    use crate::protocol::ChannelPattern;
+
+    #[test]
+    fn every_pattern_that_matches_is_found_and_no_other() {
+        let mut sessions = super::super::sessions::Sessions::default();
+        let now = std::time::Instant::now();
+        let patterns = [
+            "/**",
+            "/*",
+            "/a",
+            "/a/*",
+            "/a/**",
+            "/a/b",
+            "/a/b/*",
+            "/a/b/**",
+            "/b/**",
+            "/aa/**",
+            "/a/b/c/**",
+            "/é/**",
+            "/é/*",
+        ];
+        let mut subscriptions = Subscriptions::default();
+        let keys = patterns.map(|pattern| {
+            let key = sessions
+                .open(pattern.into(), Extensions::default(), now, None)
+                .unwrap();
+            subscriptions.add(pattern, key);
+            subscriptions.add(pattern, key);
+            (pattern, key)
+        });
+        for channel in [
+            "/a", "/a/b", "/a/b/c", "/a/b/c/d", "/b/x", "/aa", "/é/ü", "/x/y/z", "//",
+        ] {
+            let matching: Vec<SessionKey> = keys
+                .iter()
+                .filter(|(pattern, _)| {
+                    let pattern: ChannelPattern = pattern.parse().unwrap();
+                    pattern.matches(channel)
+                })
+                .map(|&(_, key)| key)
+                .collect();
+            assert_eq!(subscriptions.of(channel), matching, "{channel}");
+        }
+        for (pattern, key) in keys {
+            subscriptions.remove(pattern, key);
+        }
+        assert!(subscriptions.is_empty() && subscriptions.deep.is_empty());
     }
 }
