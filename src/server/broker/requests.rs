@@ -18,6 +18,9 @@ use crate::protocol::{
 };
 use crate::server::{ChannelGrammar, CloseReason, UnconnectedPublish};
 
+/// Longest name of a channel in bytes: a session keeps those that it subscribes to.
+const MAX_CHANNEL: usize = 2048;
+
 /// What becomes of a connect.
 pub(super) enum Connected {
     Reply(Arc<Message>),
@@ -42,6 +45,9 @@ impl Broker {
             meta::UNSUBSCRIBE => self.unsubscribe(now, turn, message),
             meta::DISCONNECT => self.disconnect(now, turn, message),
             name => {
+                if name.len() > MAX_CHANNEL {
+                    return Err(Refusal::ChannelInvalid);
+                }
                 let channel: Channel = name.parse().map_err(|_| Refusal::ChannelInvalid)?;
                 if self.is_outside_grammar(channel.grammar_note()) {
                     return Err(Refusal::ChannelInvalid);
@@ -379,7 +385,10 @@ fn patterns(message: &Message) -> Result<Vec<ChannelPattern>, Refusal> {
     }
     names
         .iter()
-        .map(|name| name.parse().map_err(|_| Refusal::SubscriptionInvalid))
+        .map(|name| match name.len() {
+            0..=MAX_CHANNEL => name.parse().map_err(|_| Refusal::SubscriptionInvalid),
+            _ => Err(Refusal::SubscriptionInvalid),
+        })
         .collect()
 }
 
