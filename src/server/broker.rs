@@ -104,6 +104,8 @@ pub(super) struct Answer {
     pub(super) messages: Vec<Arc<Message>>,
     /// Values of `Set-Cookie`.
     pub(super) set_cookies: Vec<String>,
+    /// If nothing was carried out because there are too many sessions: when to come again.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// The response to a request that was held.
@@ -154,6 +156,8 @@ struct Turn<'a> {
     /// the same request are carried out, but their deliveries go to their own connects.
     sender: Option<SessionKey>,
     deliveries: Vec<Arc<Message>>,
+    /// What [`Answer::retry_after`] will be.
+    retry_after: Option<Duration>,
 }
 
 impl Broker {
@@ -208,6 +212,7 @@ impl Broker {
             link,
             sender: None,
             deliveries: Vec::new(),
+            retry_after: None,
         };
         let messages = request.messages;
         let handshake = messages
@@ -252,7 +257,10 @@ impl Broker {
         answer.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
         answer.append(&mut replies);
         self.wake(now);
-        Handled::Answer(self.with_cookies(request.cookies, answer))
+        Handled::Answer(Answer {
+            retry_after: turn.retry_after,
+            ..self.with_cookies(request.cookies, answer)
+        })
     }
 
     /// Delivers a message of the server's own to all subscribers. Denied channels are no
@@ -540,6 +548,7 @@ impl Broker {
         Answer {
             messages,
             set_cookies,
+            retry_after: None,
         }
     }
 

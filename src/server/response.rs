@@ -1,5 +1,7 @@
 //! HTTP/1.1 responses as bytes, head and body in one piece, so that they leave in one packet.
 
+use std::time::Duration;
+
 use ureq_proto::http::StatusCode;
 
 use super::origin::Access;
@@ -51,23 +53,41 @@ pub(super) fn messages(
     set_cookies: &[String],
     persistence: Persistence,
 ) -> Vec<u8> {
-    let Form { callback, access } = form;
+    let mut lines = form.access.header_lines().into_owned();
+    for set_cookie in set_cookies {
+        lines += &format!("Set-Cookie: {set_cookie}\r\n");
+    }
     let status = StatusCode::OK;
-    match callback {
-        None => response(status, JSON, access, set_cookies, array, persistence),
+    match &form.callback {
+        None => response(status, JSON, &lines, array, persistence),
         Some(callback) => {
             let content_type = "text/javascript;charset=UTF-8";
-            let script = callback.call(array);
             response(
                 status,
                 content_type,
-                access,
-                set_cookies,
-                &script,
+                &lines,
+                &callback.call(array),
                 persistence,
             )
         }
     }
+}
+
+/// A response with the replies to a client that is to come again later: HTTP tells it to those
+/// who know no Bayeux, such as a balancer. A script would not be run with such a status.
+pub(super) fn busy(
+    array: &str,
+    form: &Form,
+    retry_after: Duration,
+    persistence: Persistence,
+) -> Vec<u8> {
+    if form.callback.is_some() {
+        return messages(array, form, &[], persistence);
+    }
+    let access = form.access.header_lines();
+    let lines = format!("{access}Retry-After: {}\r\n", retry_after.as_secs());
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    response(status, JSON, &lines, array, persistence)
 }
 
 /// A response with other JSON.
@@ -77,7 +97,7 @@ pub(super) fn json(
     access: &Access,
     persistence: Persistence,
 ) -> Vec<u8> {
-    response(status, JSON, access, &[], json, persistence)
+    response(status, JSON, &access.header_lines(), json, persistence)
 }
 
 /// A response with one line for a human.
@@ -87,9 +107,23 @@ pub(super) fn text(
     access: &Access,
     persistence: Persistence,
 ) -> Vec<u8> {
-    let content_type = "text/plain;charset=UTF-8";
+    let instead = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ALLOW,
+        // The header of Upgrade is a MUST (RFC 9110, 15.5.22).
+        StatusCode::UPGRADE_REQUIRED => {
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
+        }
+        _ => "",
+    };
+    let lines = access.header_lines() + instead;
     let body = format!("{line}\n");
-    response(status, content_type, access, &[], &body, persistence)
+    response(
+        status,
+        "text/plain;charset=UTF-8",
+        &lines,
+        &body,
+        persistence,
+    )
 }
 
 /// The response to OPTIONS; `lines` are what it has to say in its head.
@@ -107,35 +141,22 @@ pub(super) fn without_body(mut response: Vec<u8>) -> Vec<u8> {
     response
 }
 
+/// A response with header lines of its own, each with its end.
 fn response(
     status: StatusCode,
     content_type: &str,
-    access: &Access,
-    set_cookies: &[String],
+    lines: &str,
     body: &str,
     persistence: Persistence,
 ) -> Vec<u8> {
-    let instead = match status {
-        StatusCode::METHOD_NOT_ALLOWED => ALLOW,
-        // The header of Upgrade is a MUST (RFC 9110, 15.5.22).
-        StatusCode::UPGRADE_REQUIRED => {
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
-        }
-        _ => "",
-    };
     let connection = connection(persistence);
-    let access = access.header_lines();
-    let set_cookies: String = set_cookies
-        .iter()
-        .map(|it| format!("Set-Cookie: {it}\r\n"))
-        .collect();
     let reason = status.canonical_reason().unwrap_or("");
     let length = body.len();
     let code = status.as_str();
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
          Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n\
-         {instead}{access}{set_cookies}{connection}\r\n{body}"
+         {lines}{connection}\r\n{body}"
     )
     .into_bytes()
 }

@@ -6,6 +6,9 @@ use super::salesforce::denial::Denial;
 use crate::protocol::{Json, Message, MessageBuilder, VERSION, meta};
 use crate::server::{Flavor, Settings};
 
+/// When to come again while there are too many sessions.
+pub(super) const BUSY_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Why a message was not carried out, in the words of CometD 5 and later wherever it has one
 /// for the case (Bayeux 1.0, "error": code, arguments, text).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,7 +63,9 @@ impl Refusal {
     fn advice(&self, channel: &str) -> Option<Json> {
         match (self, channel) {
             (Self::HandshakeBatched, _) => None,
-            (Self::TooManySessions, meta::HANDSHAKE) => Some(advice("handshake", 10_000)),
+            (Self::TooManySessions, meta::HANDSHAKE) => {
+                Some(advice("handshake", milliseconds(BUSY_INTERVAL)))
+            }
             (_, meta::HANDSHAKE) => Some(advice("none", 0)),
             (Self::SessionUnknown, meta::CONNECT) => Some(advice("handshake", 0)),
             _ => None,
@@ -179,7 +184,7 @@ fn subscription(request: &Message) -> Option<Json> {
     request.get("subscription")?.parse().ok()
 }
 
-fn advice(reconnect: &str, interval: u32) -> Json {
+fn advice(reconnect: &str, interval: u128) -> Json {
     literal(&format!(
         r#"{{"reconnect":"{reconnect}","interval":{interval}}}"#
     ))

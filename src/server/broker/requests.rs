@@ -63,7 +63,7 @@ impl Broker {
     fn handshake(
         &mut self,
         now: Instant,
-        turn: &Turn<'_>,
+        turn: &mut Turn<'_>,
         message: &Message,
     ) -> Result<Message, Refusal> {
         if let (Some(token), Dialect::CometD { .. }) = (&self.settings.require_token, &self.dialect)
@@ -80,6 +80,10 @@ impl Broker {
             return Err(Refusal::ConnectionTypes(types.join(",")));
         }
         if self.sessions.len() >= self.settings.max_sessions {
+            // A handshake is alone in its request, or nothing of the request is carried out.
+            if let Dialect::CometD { .. } = self.dialect {
+                turn.retry_after = Some(reply::BUSY_INTERVAL);
+            }
             return Err(Refusal::TooManySessions);
         }
         let deadline = self.connect_deadline(now);

@@ -254,12 +254,10 @@ impl Exchanges {
             messages,
         });
         let text = encode(messages.iter().map(Arc::as_ref));
-        pipe.push(response::messages(
-            &text,
-            form,
-            &answer.set_cookies,
-            persistence,
-        ));
+        pipe.push(match answer.retry_after {
+            Some(it) => response::busy(&text, form, it, persistence),
+            None => response::messages(&text, form, &answer.set_cookies, persistence),
+        });
     }
 
     /// Before anything else is answered: the client sends on while its connect is held, which
