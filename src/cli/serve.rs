@@ -35,6 +35,7 @@ Examples:
   bayeux serve --require-token s3cret
   bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
   bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
+  bayeux serve --max-body 64KiB --max-sessions 100 --max-connections 500 --request-timeout 5s
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
@@ -115,6 +116,23 @@ pub(crate) struct Serve {
     /// others to poll (`multiple-clients`). CometD says 1.
     #[arg(long, value_name = "COUNT", value_parser = values::count)]
     max_per_browser: Option<u64>,
+
+    /// How long a request may take to arrive; a slower one gets HTTP 408.
+    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    request_timeout: Option<Duration>,
+
+    /// Longest body of a request, and message of a websocket, e.g. 64KiB; a longer one gets
+    /// HTTP 413, or close code 1009.
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    max_body: Option<u64>,
+
+    /// Most sessions at a time; further handshakes are refused with 503 and told to come again.
+    #[arg(long, value_name = "N", value_parser = values::number)]
+    max_sessions: Option<usize>,
+
+    /// Most connections at a time; further ones are closed.
+    #[arg(long, value_name = "N", value_parser = values::number)]
+    max_connections: Option<usize>,
 }
 
 /// As far as this machine can count.
@@ -198,6 +216,10 @@ impl Serve {
             deny: self.deny,
             allow_origins: self.allow_origin,
             require_token: self.require_token.map(|it| Token::new(it.expose())),
+            request_timeout: self.request_timeout.unwrap_or(defaults.request_timeout),
+            max_body: self.max_body.map_or(defaults.max_body, bounded),
+            max_sessions: self.max_sessions.unwrap_or(defaults.max_sessions),
+            max_connections: self.max_connections.unwrap_or(defaults.max_connections),
             observer: (!output.is_quiet()).then(|| Reporter::shared(sender)),
             ..defaults
         };
@@ -321,6 +343,11 @@ fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// What does not fit into memory limits nothing.
+fn bounded(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 fn path(text: &str) -> Result<String, String> {
