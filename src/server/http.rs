@@ -171,6 +171,10 @@ impl Receiver {
         let Some(request) = request else {
             return self.more_head();
         };
+        // It may have come in one piece.
+        if used > MAX_HEAD {
+            return Err(too_long_head());
+        }
         self.input.drain(..used);
         self.searched = 0;
         let access = self.access(&request)?;
@@ -253,7 +257,7 @@ impl Receiver {
 
     fn more_head(&self) -> Result<Received, Refused> {
         if self.input.len() > MAX_HEAD {
-            return Err(too_much_head("the request head is too long"));
+            return Err(too_long_head());
         }
         Ok(Received::NeedsMore)
     }
@@ -479,6 +483,10 @@ fn bad_request(error: ureq_proto::Error) -> Refused {
         ureq_proto::Error::HttpParseTooManyHeaders => too_much_head("too many headers"),
         error => refused(StatusCode::BAD_REQUEST, &error.to_string()),
     }
+}
+
+fn too_long_head() -> Refused {
+    too_much_head("the request head is too long")
 }
 
 fn too_much_head(reason: &str) -> Refused {
@@ -769,6 +777,7 @@ mod tests {
     fn endless_heads_bodies_and_chunk_lines_are_refused() {
         let head = format!("POST /cometd HTTP/1.1\r\nA: {}", "x".repeat(MAX_HEAD));
         assert_eq!(status(&head), 431);
+        assert_eq!(status(&format!("{head}\r\n\r\n")), 431);
         let head = format!("POST /cometd HTTP/1.1\r\n{}\r\n", "A: a\r\n".repeat(1000));
         assert_eq!(status(&head), 431);
         let chunked = "POST /cometd HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
