@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! protocol <- session <- transport <- client <- bench
-//! protocol <- server
-//! protocol <- recording, redaction, filter
+//! protocol <- redaction <- server, recording
+//! protocol <- filter
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.

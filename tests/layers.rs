@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("recording", &["protocol", "redaction"]),
     ("redaction", &["protocol"]),
-    ("server", &["protocol"]),
+    ("server", &["protocol", "redaction"]),
     ("session", &["protocol"]),
     ("transport", &["protocol", "redaction", "session"]),
 ];

@@ -291,32 +291,16 @@ impl Observer for Reporter {
                 let messages = messages.iter().map(|it| Message::clone(it)).collect();
                 Told::Messages(now, Direction::Out, *connection_type, messages)
             }
-            Event::SessionClosed { client_id, reason } => {
-                let client_id = bayeux::redaction::shortened_client_id(client_id);
-                Told::Note(format!("session {client_id} ended: {reason}"))
+            // Its handshake is shown.
+            Event::SessionOpened { .. } => return,
+            Event::Refused { status: 403, .. } => {
+                let remark = event.remark().unwrap_or_default();
+                Told::Note(format!("{remark}; --allow-origin lets them"))
             }
-            Event::Refused {
-                peer,
-                status,
-                reason,
-            } => {
-                let hint = match status {
-                    403 => "; --allow-origin lets them",
-                    _ => "",
-                };
-                Told::Note(format!("{peer} got HTTP {status}: {reason}{hint}"))
-            }
-            Event::WebSocketClosed { peer, code, reason } => Told::Note(format!(
-                "the websocket of {peer} was closed with {code}: {reason}"
-            )),
-            Event::Posted { peer, path, status } => {
-                Told::Note(format!("{peer} got HTTP {status}: POST {path}"))
-            }
-            Event::Dropped { peer, reason } => {
-                Told::Note(format!("the connection of {peer} was closed: {reason}"))
-            }
-            Event::AcceptFailed { error } => Told::Note(format!("cannot accept: {error}")),
-            _ => return,
+            event => match event.remark() {
+                Some(remark) => Told::Note(remark),
+                None => return,
+            },
         };
         let n_untold = self.n_untold.swap(0, Ordering::Relaxed);
         let is_sent = n_untold == 0 || {

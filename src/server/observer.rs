@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::protocol::{ConnectionType, Message};
+use crate::redaction::shortened_client_id;
 
 /// Is told what a server does, on the server's thread and after it has happened. While it runs,
 /// the server waits: it should hand on what takes long.
@@ -118,6 +119,36 @@ pub enum Event<'a> {
         /// What the operating system said, or that there are too many.
         error: &'a io::Error,
     },
+}
+
+impl Event<'_> {
+    /// The event in one line for people, unless it is messages. The client id is shortened.
+    pub fn remark(&self) -> Option<String> {
+        Some(match self {
+            Self::SessionOpened { client_id } => {
+                format!("session {} opened", shortened_client_id(client_id))
+            }
+            Self::SessionClosed { client_id, reason } => {
+                format!("session {} ended: {reason}", shortened_client_id(client_id))
+            }
+            Self::Received { .. } | Self::Sent { .. } => return None,
+            Self::Refused {
+                peer,
+                status,
+                reason,
+            } => format!("{peer} got HTTP {status}: {reason}"),
+            Self::WebSocketClosed { peer, code, reason } => {
+                format!("the websocket of {peer} was closed with {code}: {reason}")
+            }
+            Self::Posted { peer, path, status } => {
+                format!("{peer} got HTTP {status}: POST {path}")
+            }
+            Self::Dropped { peer, reason } => {
+                format!("the connection of {peer} was closed: {reason}")
+            }
+            Self::AcceptFailed { error } => format!("cannot accept: {error}"),
+        })
+    }
 }
 
 /// Why a session ended.
