@@ -142,7 +142,7 @@ pub(super) fn without_body(mut response: Vec<u8>) -> Vec<u8> {
 }
 
 /// A response with header lines of its own, each with its end.
-fn response(
+pub(super) fn response(
     status: StatusCode,
     content_type: &str,
     lines: &str,
