@@ -235,6 +235,10 @@ impl Serve {
                 .hint("--listen 127.0.0.1:0 takes a free port")
         })?;
         printer.line(&server.url())?;
+        printer.note(&format!(
+            "a chat is at /, the inspector at {}",
+            server.inspector_url()
+        ));
         if !server.address().ip().is_loopback() {
             printer.warning("reachable from other machines: there is no encryption and no limit");
         }

@@ -20,6 +20,7 @@
 mod browsers;
 mod dialect;
 mod extension;
+mod inspection;
 mod links;
 mod reply;
 mod requests;
@@ -38,6 +39,7 @@ use std::time::{Duration, Instant, SystemTime};
 use self::browsers::Browsers;
 use self::dialect::Dialect;
 use self::extension::{Carriers, Reply, Retained, Style};
+pub(super) use self::inspection::{Snapshot, Stage};
 pub(super) use self::links::LinkId;
 use self::links::Links;
 use self::reply::Refusal;
@@ -67,6 +69,8 @@ pub(super) struct Request<'a> {
     pub(super) below: &'a str,
     /// The `Cookie` header.
     pub(super) cookies: &'a str,
+    /// The `User-Agent` header.
+    pub(super) user_agent: Option<&'a str>,
 }
 
 /// An instant, and what the calendar says then.
@@ -141,6 +145,8 @@ pub(super) struct Broker {
     woken: BTreeSet<SessionKey>,
     released: VecDeque<Released>,
     events: VecDeque<SessionEvent>,
+    /// What goes wrong on purpose at present.
+    faults: Vec<Fault>,
     /// How long a session lives at the most: [`Fault::Expire`].
     expiry: Option<Duration>,
     /// Sessions that are still to be forgotten at once: [`Fault::Forget`].
@@ -171,6 +177,7 @@ impl Broker {
             dialect: Dialect::new(&settings, started),
             expiry,
             n_to_forget: 0,
+            faults: settings.faults.clone(),
             settings,
             client_ids,
             sessions: Sessions::default(),
@@ -553,7 +560,7 @@ impl Broker {
     }
 
     fn forgets(&self) -> u32 {
-        let forget = self.settings.faults.iter().find_map(|fault| match fault {
+        let forget = self.faults.iter().find_map(|fault| match fault {
             Fault::Forget(n) => Some(*n),
             _ => None,
         });

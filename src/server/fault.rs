@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::Flavor;
+
 /// Something that goes wrong on purpose, written `NAME=VALUE`.
 ///
 /// ```
@@ -57,6 +59,43 @@ pub enum FaultError {
 const NAMES: &str = "expire=DUR, forget=N, token-expires=DUR, busy=N and daily-limit=N";
 
 impl Fault {
+    /// An example of each, and what it does, for people who choose one.
+    pub(super) const EXAMPLES: [(Self, &'static str); 5] = [
+        (
+            Self::Expire(Duration::from_secs(10)),
+            "sessions that open from now on are unknown 10 s after their handshake",
+        ),
+        (
+            Self::Forget(1),
+            "after a session that expire ended, the next one is unknown at once",
+        ),
+        (
+            Self::TokenExpires(Duration::from_secs(60)),
+            "a token is invalid one minute after it was first seen",
+        ),
+        (Self::Busy(1), "the next subscribe is refused: too busy"),
+        (
+            Self::DailyLimit(10),
+            "subscribes are refused once 10 more events were delivered",
+        ),
+    ];
+
+    /// What stands before the `=`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Expire(_) => "expire",
+            Self::Forget(_) => "forget",
+            Self::TokenExpires(_) => "token-expires",
+            Self::Busy(_) => "busy",
+            Self::DailyLimit(_) => "daily-limit",
+        }
+    }
+
+    /// Whether a server of this flavor shows it.
+    pub(super) fn shows_with(self, flavor: Flavor) -> bool {
+        flavor == Flavor::Salesforce || !self.is_of_salesforce()
+    }
+
     /// Whether only [`Flavor::Salesforce`](super::Flavor::Salesforce) shows it.
     pub fn is_of_salesforce(self) -> bool {
         match self {

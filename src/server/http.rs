@@ -18,6 +18,7 @@ use ureq_proto::server::{RecvRequestResult, Reply};
 
 use super::AllowedOrigin;
 use super::origin::{self, Access};
+use super::pages::PageRequest;
 use super::query::{self, Query};
 use super::response::{self, Form, Persistence};
 use super::upgrade::Upgrade;
@@ -61,6 +62,8 @@ pub(super) enum Received {
     Request(Request),
     /// What is to be said to the request, which asked for nothing but that.
     Answered(Vec<u8>, Persistence),
+    /// One whole request for a page, or for what belongs to it.
+    Page(PageRequest),
     /// The connection is of no further use once this was answered.
     Refused(Refused),
     /// The connection is to go on as a websocket, with these bytes, which came already.
@@ -85,6 +88,8 @@ pub(super) struct Head {
     pub(super) bearer: Option<String>,
     /// The values of all `Cookie` headers, as one.
     pub(super) cookies: String,
+    /// The `User-Agent` header.
+    pub(super) user_agent: Option<String>,
 }
 
 /// A request that is answered with an HTTP error.
@@ -177,6 +182,11 @@ impl Receiver {
         }
         self.input.drain(..used);
         self.searched = 0;
+        if let Some(page) = PageRequest::of(&request, &self.limits.path) {
+            return page
+                .map(Received::Page)
+                .map_err(|error| error.to(request.method(), &Access::default()));
+        }
         let access = self.access(&request)?;
         let method = request.method().clone();
         self.begin(reply, request, &access)
@@ -223,6 +233,7 @@ impl Receiver {
             form: Form { callback, access },
             bearer: bearer(request.headers()),
             cookies: cookies(request.headers()),
+            user_agent: text(request.headers(), header::USER_AGENT).map(str::to_owned),
         };
         let coding = Coding::of(request.headers());
         match reply.proceed() {
@@ -442,7 +453,7 @@ impl Coding {
     }
 }
 
-fn persistence(request: &http::Request<()>) -> Persistence {
+pub(super) fn persistence(request: &http::Request<()>) -> Persistence {
     let has = |token| has_token(request.headers(), header::CONNECTION, token);
     match request.version() {
         _ if has("close") => Persistence::Close,
@@ -470,6 +481,11 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     schemes
         .any(|it| scheme.eq_ignore_ascii_case(it))
         .then(|| token.trim().to_owned())
+}
+
+/// The value of a header, if it is text.
+pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
 }
 
 fn cookies(headers: &HeaderMap) -> String {

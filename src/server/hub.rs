@@ -1,10 +1,11 @@
 //! What the connections of a server meet at: the broker, who waits for it, and the observer.
 //! It has no socket; a connection is known by its token here.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use mio::Token;
 
@@ -12,6 +13,7 @@ use super::broker::rest::{self, Posted};
 use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, Released, SessionEvent};
 use super::frames::Frames;
 use super::http::Limits;
+use super::pages::{PageRequest, Pages};
 use super::{Event, Flavor, Settings};
 use crate::protocol::{Channel, Json, Message};
 
@@ -23,6 +25,8 @@ pub(super) struct Hub {
     pub(super) now: Instant,
     pub(super) frames: Frames,
     broker: Broker,
+    /// What is remembered is written while somebody only looks at the hub.
+    pages: RefCell<Pages>,
     /// Where the responses to held connects go.
     parked: HashMap<HoldId, Token>,
     links: HashMap<LinkId, Token>,
@@ -42,6 +46,7 @@ impl Hub {
     pub(super) fn new(
         settings: Arc<Settings>,
         broker: Broker,
+        pages: Pages,
         n_sessions: Arc<AtomicUsize>,
         now: Instant,
     ) -> Self {
@@ -51,6 +56,7 @@ impl Hub {
             now,
             frames: Frames::default(),
             broker,
+            pages: RefCell::new(pages),
             parked: HashMap::new(),
             links: HashMap::new(),
             released: VecDeque::new(),
@@ -74,6 +80,14 @@ impl Hub {
         let posted = self.broker.post(self.now, bearer, below, body);
         self.tell_sessions();
         posted
+    }
+
+    /// Answers a request for a page.
+    pub(super) fn page(&mut self, request: &PageRequest) -> Vec<u8> {
+        let pages = self.pages.get_mut();
+        let response = pages.answer(self.now, request, &mut self.broker);
+        self.tell_sessions();
+        response
     }
 
     pub(super) fn publish(&mut self, channel: &Channel, data: &Json) {
@@ -161,6 +175,7 @@ impl Hub {
     }
 
     pub(super) fn observe(&self, event: &Event<'_>) {
+        self.pages.borrow_mut().record(SystemTime::now(), event);
         if let Some(observer) = &self.settings.observer {
             observer.observe(event);
         }

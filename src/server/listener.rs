@@ -15,6 +15,7 @@ use super::acceptor::Acceptor;
 use super::broker::{Broker, Now};
 use super::event_loop::{Command, EventLoop};
 use super::hub::Hub;
+use super::pages::Pages;
 use super::{Flavor, Settings};
 use crate::protocol::{Channel, Json};
 
@@ -32,6 +33,8 @@ use crate::protocol::{Channel, Json};
 pub struct Server {
     address: SocketAddr,
     settings: Arc<Settings>,
+    /// What follows the path of the inspector in its URL.
+    inspector_key: String,
     n_sessions: Arc<AtomicUsize>,
     commands: Sender<Command>,
     waker: Arc<Waker>,
@@ -68,7 +71,10 @@ impl Server {
         let settings = Arc::new(settings);
         let n_sessions = Arc::new(AtomicUsize::new(0));
         let (commands, receiver) = mpsc::channel();
-        let hub = hub(&settings, &n_sessions);
+        let endpoint = endpoint(&settings);
+        let pages = Pages::new(&endpoint, settings.flavor, address, client_id);
+        let inspector_key = pages.key();
+        let hub = hub(&settings, pages, &n_sessions);
         let (event_loop, waker) =
             EventLoop::new(acceptor, receiver, hub).map_err(ServerError::Listen)?;
         let thread = thread::Builder::new()
@@ -78,6 +84,7 @@ impl Server {
         Ok(Self {
             address,
             settings,
+            inspector_key,
             n_sessions,
             commands,
             waker,
@@ -117,13 +124,15 @@ impl Server {
     /// version of its API.
     pub fn url(&self) -> String {
         let address = reachable(self.address);
-        let path = &self.settings.path;
-        match self.settings.flavor {
-            Flavor::CometD => format!("http://{address}{path}"),
-            Flavor::Salesforce => {
-                format!("http://{address}{}/65.0", path.trim_end_matches('/'))
-            }
-        }
+        format!("http://{address}{}", endpoint(&self.settings))
+    }
+
+    /// The URL of the inspector, a page that shows sessions, channels and traffic. Where the
+    /// server is reached from other machines it ends with a token, without which the page
+    /// gets nothing to show.
+    pub fn inspector_url(&self) -> String {
+        let address = reachable(self.address);
+        format!("http://{address}/inspector{}", self.inspector_key)
     }
 
     /// How many sessions there are.
@@ -174,7 +183,15 @@ impl fmt::Debug for Server {
     }
 }
 
-fn hub(settings: &Arc<Settings>, n_sessions: &Arc<AtomicUsize>) -> Hub {
+/// The path of the endpoint, as clients have to name it.
+fn endpoint(settings: &Settings) -> String {
+    match settings.flavor {
+        Flavor::CometD => settings.path.clone(),
+        Flavor::Salesforce => format!("{}/65.0", settings.path.trim_end_matches('/')),
+    }
+}
+
+fn hub(settings: &Arc<Settings>, pages: Pages, n_sessions: &Arc<AtomicUsize>) -> Hub {
     let client_ids = match settings.flavor {
         Flavor::CometD => client_id,
         Flavor::Salesforce => salesforce_client_id,
@@ -187,6 +204,7 @@ fn hub(settings: &Arc<Settings>, n_sessions: &Arc<AtomicUsize>) -> Hub {
     Hub::new(
         Arc::clone(settings),
         broker,
+        pages,
         Arc::clone(n_sessions),
         started.instant,
     )

@@ -15,6 +15,9 @@
 //!
 //! It is not meant for the open internet: there is no TLS.
 //!
+//! A browser finds a chat at `/` and an inspector at `/inspector`, which shows sessions, channels
+//! and traffic, ends sessions and switches faults; [`Server::inspector_url`] is where to look.
+//!
 //! Pages in a browser may use it if they come from loopback or their [`AllowedOrigin`] is named
 //! in the settings. A request of any other is refused before its messages are read, on every
 //! transport: also by callback-polling, which is made to get around the same-origin rule.
@@ -22,6 +25,7 @@
 mod acceptor;
 mod alarms;
 mod broker;
+mod client_name;
 mod connection;
 mod event_loop;
 mod fault;
@@ -32,6 +36,7 @@ mod hub;
 mod listener;
 mod observer;
 mod origin;
+mod pages;
 mod query;
 mod readable;
 mod response;

@@ -3,7 +3,7 @@
 use tungstenite::handshake::derive_accept_key;
 use ureq_proto::http::{HeaderMap, Method, Request, StatusCode, Version, header};
 
-use super::http::{Refused, bearer, has_token, refused};
+use super::http::{Refused, bearer, has_token, refused, text};
 use super::response::SERVER;
 
 /// A request to go on as a websocket.
@@ -14,6 +14,8 @@ pub(super) struct Upgrade {
     protocols: Vec<String>,
     /// The token of an `Authorization: Bearer` header.
     pub(super) bearer: Option<String>,
+    /// The `User-Agent` header.
+    pub(super) user_agent: Option<String>,
 }
 
 impl Upgrade {
@@ -37,6 +39,7 @@ impl Upgrade {
                 key: key(headers).ok_or_else(|| bad("Sec-WebSocket-Key is missing or no key"))?,
                 protocols: protocols(headers),
                 bearer: bearer(headers),
+                user_agent: text(headers, header::USER_AGENT).map(str::to_owned),
             })
         })
     }

@@ -22,6 +22,7 @@ mod handshake;
 mod hostile;
 mod limits;
 mod local;
+mod pages;
 mod peer;
 mod profiles;
 mod program;

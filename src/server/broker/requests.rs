@@ -10,12 +10,13 @@ use serde_json::Value;
 use super::dialect::Dialect;
 use super::extension::{Carriers, Extensions, Reply, Standing};
 use super::reply::{self, Refusal};
-use super::sessions::{AdviceWanted, Held, SessionKey};
+use super::sessions::{AdviceWanted, Client, Held, SessionKey};
 use super::{Broker, HoldId, LinkId, SessionEvent, Turn, later};
 use super::{salesforce, services};
 use crate::protocol::{
     Advice, Channel, ChannelPattern, ConnectionType, GrammarNote, Json, Message, meta,
 };
+use crate::server::client_name::client_name;
 use crate::server::{ChannelGrammar, CloseReason, UnconnectedPublish};
 
 /// Longest name of a channel in bytes: a session keeps those that it subscribes to.
@@ -88,11 +89,16 @@ impl Broker {
         }
         let deadline = self.connect_deadline(now);
         let client_id: Arc<str> = (self.client_ids)().ok_or(Refusal::TooManySessions)?.into();
+        let client = Client {
+            name: client_name(message, turn.request.user_agent),
+            connection_type: turn.request.connection_type,
+            opened: now,
+        };
         let ends = self.expiry.map(|it| later(now, it));
         let extensions = Extensions::agreed(&self.settings, self.started.at(now), message);
         let key = self
             .sessions
-            .open(Arc::clone(&client_id), extensions, deadline, ends)
+            .open(Arc::clone(&client_id), client, extensions, deadline, ends)
             .ok_or(Refusal::TooManySessions)?;
         let reply = self.dialect.handshaken(message, &client_id);
         self.events.push_back(SessionEvent::Opened(client_id));
@@ -126,6 +132,7 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(key) else {
             return self.unknown(message);
         };
+        session.client.connection_type = turn.request.connection_type;
         let standing = session.extensions.received(at, message, &mut session.queue);
         if standing == Standing::Inactive {
             self.close(key, CloseReason::Inactive);

@@ -62,14 +62,35 @@ impl Salesforce {
             n_allowed: None,
         };
         for fault in &settings.faults {
-            match *fault {
-                Fault::TokenExpires(lifetime) => salesforce.token_lifetime = Some(lifetime),
-                Fault::Busy(n) => salesforce.n_busy = n,
-                Fault::DailyLimit(n) => salesforce.n_allowed = Some(n),
-                Fault::Expire(_) | Fault::Forget(_) => {}
-            }
+            salesforce.begin(*fault);
         }
         salesforce
+    }
+
+    /// Stops what is no longer among the faults, and begins with the one that was added.
+    pub(super) fn apply(&mut self, faults: &[Fault], added: Option<Fault>) {
+        let has = |wanted: fn(&Fault) -> bool| faults.iter().any(wanted);
+        if !has(|it| matches!(it, Fault::TokenExpires(_))) {
+            self.token_lifetime = None;
+        }
+        if !has(|it| matches!(it, Fault::Busy(_))) {
+            self.n_busy = 0;
+        }
+        if !has(|it| matches!(it, Fault::DailyLimit(_))) {
+            self.n_allowed = None;
+        }
+        if let Some(fault) = added {
+            self.begin(fault);
+        }
+    }
+
+    fn begin(&mut self, fault: Fault) {
+        match fault {
+            Fault::TokenExpires(lifetime) => self.token_lifetime = Some(lifetime),
+            Fault::Busy(n) => self.n_busy = n,
+            Fault::DailyLimit(n) => self.n_allowed = Some(n),
+            Fault::Expire(_) | Fault::Forget(_) => {}
+        }
     }
 
     /// When the token of a request stops being valid.

@@ -7,16 +7,28 @@ use std::{mem, sync::Arc};
 
 use super::extension::{Carriers, Extensions, Size};
 use super::{HoldId, LinkId};
-use crate::protocol::{Json, Message};
+use crate::protocol::{ConnectionType, Json, Message};
 
 /// Names a session within its broker; never given twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct SessionKey(u64);
 
+impl SessionKey {
+    /// The key of a session from its number.
+    pub(super) fn of(number: u64) -> Self {
+        Self(number)
+    }
+
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// One client, from its handshake to its disconnect or expiry.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client_id: Arc<str>,
+    pub(super) client: Client,
     pub(super) queue: Queue,
     pub(super) extensions: Extensions,
     /// The browser that made its last connect, where that is looked at.
@@ -53,6 +65,16 @@ impl Session {
         let names = self.subscriptions.range::<str, _>(from).map(|it| &**it);
         names.take_while(move |it| it.starts_with(channel))
     }
+}
+
+/// What is known of the client of a session.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) name: Box<str>,
+    /// The transport of its latest connect, or of its handshake before that.
+    pub(super) connection_type: ConnectionType,
+    /// When its handshake came.
+    pub(super) opened: Instant,
 }
 
 /// A connect whose reply is kept back.
@@ -139,6 +161,7 @@ impl Sessions {
     pub(super) fn open(
         &mut self,
         client_id: Arc<str>,
+        client: Client,
         extensions: Extensions,
         deadline: Instant,
         ends: Option<Instant>,
@@ -151,6 +174,7 @@ impl Sessions {
         let deadline = ends.map_or(deadline, |it| it.min(deadline));
         let session = Session {
             client_id: Arc::clone(&client_id),
+            client,
             queue: Queue::default(),
             extensions,
             browser: None,
@@ -220,6 +244,17 @@ impl Sessions {
         let mut keys: Vec<_> = self.by_key.keys().copied().collect();
         keys.sort_unstable();
         keys
+    }
+
+    /// The first sessions of all, at the most so many.
+    pub(super) fn oldest(&self, most: usize) -> Vec<(SessionKey, &Session)> {
+        let mut sessions: Vec<_> = self.by_key.iter().map(|(key, it)| (*key, it)).collect();
+        if sessions.len() > most {
+            sessions.select_nth_unstable_by_key(most, |(key, _)| *key);
+            sessions.truncate(most);
+        }
+        sessions.sort_unstable_by_key(|(key, _)| *key);
+        sessions
     }
 
     pub(super) fn len(&self) -> usize {

@@ -76,6 +76,27 @@ impl Subscriptions {
         sessions
     }
 
+    /// The first patterns in the order of their names, at the most so many, with the sessions
+    /// that are subscribed to each.
+    pub(super) fn first(&self, most: usize) -> Vec<(&str, &BTreeSet<SessionKey>)> {
+        let mut patterns: Vec<_> = self
+            .subscribers
+            .iter()
+            .map(|(it, to)| (&**it, to))
+            .collect();
+        if patterns.len() > most {
+            patterns.select_nth_unstable_by(most, |(one, _), (other, _)| one.cmp(other));
+            patterns.truncate(most);
+        }
+        patterns.sort_unstable_by_key(|(pattern, _)| *pattern);
+        patterns
+    }
+
+    /// How many patterns somebody is subscribed to.
+    pub(super) fn len(&self) -> usize {
+        self.subscribers.len()
+    }
+
     /// Whether nobody is subscribed to anything.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
@@ -86,8 +107,9 @@ impl Subscriptions {
 #[cfg(test)]
 mod tests {
     use super::super::extension::Extensions;
+    use super::super::sessions::Client;
     use super::*;
-    use crate::protocol::ChannelPattern;
+    use crate::protocol::{ChannelPattern, ConnectionType};
 
     #[test]
     fn every_pattern_that_matches_is_found_and_no_other() {
@@ -110,8 +132,13 @@ mod tests {
         ];
         let mut subscriptions = Subscriptions::default();
         let keys = patterns.map(|pattern| {
+            let client = Client {
+                name: "".into(),
+                connection_type: ConnectionType::LongPolling,
+                opened: now,
+            };
             let key = sessions
-                .open(pattern.into(), Extensions::default(), now, None)
+                .open(pattern.into(), client, Extensions::default(), now, None)
                 .unwrap();
             subscriptions.add(pattern, key);
             subscriptions.add(pattern, key);

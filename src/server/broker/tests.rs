@@ -73,6 +73,7 @@ impl Scenario {
             bearer: around.bearer,
             below: around.below,
             cookies: around.cookies,
+            user_agent: None,
         };
         self.broker.handle(self.now, request)
     }
@@ -111,6 +112,7 @@ impl Scenario {
             bearer: None,
             below: "",
             cookies: "",
+            user_agent: None,
         };
         self.broker.handle_on_link(self.now, link, request);
     }
@@ -567,6 +569,7 @@ fn a_handshake_has_to_show_the_token_where_one_is_required() {
         bearer: Some("secret"),
         below: "",
         cookies: "",
+        user_agent: None,
     };
     scenario.broker.handle(scenario.now, request);
     assert_eq!(scenario.broker.n_sessions(), 2);

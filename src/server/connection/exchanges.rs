@@ -87,6 +87,11 @@ impl Exchanges {
                 pipe.push(response);
                 self.after(persistence)
             }
+            Received::Page(request) => {
+                self.settle(hub, pipe);
+                pipe.push(hub.page(&request));
+                self.after(request.persistence)
+            }
             Received::Request(request) => {
                 self.settle(hub, pipe);
                 let persistence = request.head.persistence;
@@ -191,6 +196,7 @@ impl Exchanges {
             bearer: head.bearer.as_deref(),
             below,
             cookies: &head.cookies,
+            user_agent: head.user_agent.as_deref(),
         };
         match hub.handle(request, token) {
             Handled::Answer(answer) => {

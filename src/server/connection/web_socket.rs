@@ -37,6 +37,7 @@ pub(super) struct Conversation {
     caller: Caller,
     link: LinkId,
     bearer: Option<String>,
+    user_agent: Option<String>,
     web_socket: WebSocket<Pipe>,
     /// When something came last.
     active: Instant,
@@ -81,6 +82,7 @@ impl Conversation {
             caller,
             link: hub.open_link(caller.token),
             bearer: upgrade.bearer,
+            user_agent: upgrade.user_agent,
             web_socket: WebSocket::from_partially_read(pipe, rest, Role::Server, Some(config)),
             active: hub.now,
         }
@@ -208,6 +210,7 @@ impl Conversation {
             // Only Salesforce looks at them, which has no websockets.
             below: "",
             cookies: "",
+            user_agent: self.user_agent.as_deref(),
         };
         hub.handle_on_link(self.link, request);
         Ok(())

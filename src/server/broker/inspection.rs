@@ -1,0 +1,155 @@
+//! What can be seen of a broker while it works, and what can be changed in it by hand.
+
+use std::time::{Duration, Instant};
+
+use super::sessions::{Session, SessionKey};
+use super::{Broker, Dialect};
+use crate::protocol::ConnectionType;
+use crate::server::{CloseReason, Fault, Flavor};
+
+/// Sessions, and channels, that a snapshot lists at the most: people do not read more, and the
+/// others wait while it is taken.
+pub(in crate::server) const MOST_LISTED: usize = 200;
+
+/// Subscribers that a channel lists at the most.
+const MOST_SUBSCRIBERS: usize = 50;
+
+/// A broker at one moment.
+#[derive(Debug)]
+pub(in crate::server) struct Snapshot {
+    pub(in crate::server) n_sessions: usize,
+    /// The oldest ones first.
+    pub(in crate::server) sessions: Vec<InspectedSession>,
+    pub(in crate::server) n_channels: usize,
+    /// In the order of their names.
+    pub(in crate::server) channels: Vec<InspectedChannel>,
+}
+
+/// A session at one moment.
+#[derive(Debug)]
+pub(in crate::server) struct InspectedSession {
+    /// Names it within its broker, without telling its client id.
+    pub(in crate::server) number: u64,
+    pub(in crate::server) client_id: String,
+    /// Which client it is, as far as that is known.
+    pub(in crate::server) client: String,
+    /// The transport of its latest connect, or of its handshake before that.
+    pub(in crate::server) connection_type: ConnectionType,
+    pub(in crate::server) age: Duration,
+    pub(in crate::server) stage: Stage,
+    pub(in crate::server) n_queued: usize,
+    pub(in crate::server) n_queued_bytes: usize,
+    pub(in crate::server) n_subscriptions: usize,
+}
+
+/// What a session waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::server) enum Stage {
+    /// Its first connect.
+    Handshaken,
+    /// Something to report: its connect is held.
+    Held,
+    /// Its next connect.
+    Answered,
+}
+
+/// A channel, or pattern, that somebody is subscribed to.
+#[derive(Debug)]
+pub(in crate::server) struct InspectedChannel {
+    pub(in crate::server) name: String,
+    pub(in crate::server) n_subscribers: usize,
+    /// The numbers of their sessions.
+    pub(in crate::server) subscribers: Vec<u64>,
+}
+
+impl Broker {
+    /// Ends the session of this number, as if it had been forgotten; false if there is none.
+    pub(in crate::server) fn forget(&mut self, number: u64) -> bool {
+        self.close(SessionKey::of(number), CloseReason::Forgotten)
+            .is_some()
+    }
+
+    /// From now on this fault shows, in the place of one of the same name. A session keeps the
+    /// end that it was given at its handshake.
+    pub(in crate::server) fn add_fault(&mut self, fault: Fault) -> Result<(), Flavor> {
+        if !fault.shows_with(self.settings.flavor) {
+            return Err(self.settings.flavor);
+        }
+        self.faults.retain(|it| it.name() != fault.name());
+        self.faults.push(fault);
+        self.apply(Some(fault));
+        Ok(())
+    }
+
+    /// From now on this fault does not show; false if it did not before.
+    pub(in crate::server) fn remove_fault(&mut self, fault: Fault) -> bool {
+        let n_before = self.faults.len();
+        self.faults.retain(|it| *it != fault);
+        self.apply(None);
+        self.faults.len() < n_before
+    }
+
+    /// The faults that show.
+    pub(in crate::server) fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    pub(in crate::server) fn inspect(&self, now: Instant) -> Snapshot {
+        let sessions = self
+            .sessions
+            .oldest(MOST_LISTED)
+            .into_iter()
+            .map(|(key, session)| InspectedSession::new(now, key, session));
+        let channels = self.subscriptions.first(MOST_LISTED).into_iter();
+        let channels = channels.map(|(name, subscribers)| {
+            let keys = subscribers.iter().take(MOST_SUBSCRIBERS);
+            InspectedChannel {
+                name: name.to_owned(),
+                n_subscribers: subscribers.len(),
+                subscribers: keys.map(|it| it.number()).collect(),
+            }
+        });
+        Snapshot {
+            n_sessions: self.sessions.len(),
+            sessions: sessions.collect(),
+            n_channels: self.subscriptions.len(),
+            channels: channels.collect(),
+        }
+    }
+
+    /// Makes the list of faults true; what counts something down begins anew only if it was
+    /// added now.
+    fn apply(&mut self, added: Option<Fault>) {
+        self.expiry = self.faults.iter().find_map(|fault| match fault {
+            Fault::Expire(after) => Some(*after),
+            _ => None,
+        });
+        if self.forgets() == 0 {
+            self.n_to_forget = 0;
+        }
+        if let Dialect::Salesforce(salesforce) = &mut self.dialect {
+            salesforce.apply(&self.faults, added);
+        }
+    }
+}
+
+impl InspectedSession {
+    fn new(now: Instant, key: SessionKey, session: &Session) -> Self {
+        let stage = match (&session.held, session.has_connected) {
+            (Some(_), _) => Stage::Held,
+            (None, true) => Stage::Answered,
+            (None, false) => Stage::Handshaken,
+        };
+        Self {
+            number: key.number(),
+            client_id: session.client_id.to_string(),
+            client: session.client.name.to_string(),
+            connection_type: session.client.connection_type,
+            age: now.saturating_duration_since(session.client.opened),
+            stage,
+            n_queued: session.queue.size().n_messages,
+            n_queued_bytes: session.queue.size().n_bytes,
+            n_subscriptions: session.subscriptions.len(),
+        }
+    }
+}

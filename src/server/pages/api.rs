@@ -1,0 +1,264 @@
+//! The inspector's interface over HTTP: what it answers, as JSON.
+//!
+//! | request below `/inspector/api/` | does |
+//! |---|---|
+//! | `GET state` | sessions, channels and faults at this moment |
+//! | `GET traffic?after=N` | what was recorded after number N, the oldest first |
+//! | `DELETE sessions`, `DELETE sessions/N` | forgets all sessions, or one, as a restart would |
+//! | `GET faults`, `DELETE faults` | the faults that show; ends them all |
+//! | `PUT faults/SPEC`, `DELETE faults/SPEC` | begins with a fault, or ends it |
+
+use std::time::Instant;
+
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use ureq_proto::http::StatusCode;
+
+use super::{PageRequest, Pages};
+use crate::redaction::shortened_client_id;
+use crate::server::Fault;
+use crate::server::broker::{Broker, Snapshot, Stage};
+use crate::server::response::SERVER;
+
+pub(super) const JSON: &str = "application/json;charset=UTF-8";
+
+/// What is answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) json: String,
+    /// The methods that are known where another one was used.
+    pub(super) allow: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct State {
+    server: &'static str,
+    flavor: String,
+    endpoint: String,
+    n_sessions: usize,
+    sessions: Vec<Session>,
+    n_channels: usize,
+    channels: Vec<Channel>,
+    faults: Vec<String>,
+    known_faults: Vec<KnownFault>,
+    /// The number of what was recorded last.
+    last: u64,
+}
+
+#[derive(Serialize)]
+struct Session {
+    session: u64,
+    client_id: String,
+    client: String,
+    transport: &'static str,
+    stage: &'static str,
+    age_ms: u64,
+    queue: Queue,
+    subscriptions: usize,
+}
+
+#[derive(Serialize)]
+struct Queue {
+    messages: usize,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Channel {
+    channel: String,
+    n_subscribers: usize,
+    subscribers: Vec<u64>,
+}
+
+#[derive(Serialize)]
+struct KnownFault {
+    fault: String,
+    does: &'static str,
+}
+
+#[derive(Serialize)]
+struct Faults {
+    faults: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Forgotten {
+    forgotten: usize,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    error: &'a str,
+}
+
+impl Pages {
+    /// Answers a request that may be answered.
+    pub(super) fn api(
+        &mut self,
+        now: Instant,
+        path: &str,
+        request: &PageRequest,
+        broker: &mut Broker,
+    ) -> Answer {
+        let (collection, item) = match path.split_once('/') {
+            Some((collection, item)) => (collection, Some(item)),
+            None => (path, None),
+        };
+        let method = match request.method.as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        match (method, collection, item) {
+            ("GET", "state", None) => Answer::ok(&self.state(now, broker)),
+            ("GET", "traffic", None) => self.traffic(&request.query),
+            ("GET", "faults", None) => faults(broker),
+            ("DELETE", "faults", None) => {
+                for fault in broker.faults().to_vec() {
+                    broker.remove_fault(fault);
+                }
+                faults(broker)
+            }
+            ("PUT", "faults", Some(spec)) => match fault(spec) {
+                Ok(fault) => match broker.add_fault(fault) {
+                    Ok(()) => faults(broker),
+                    Err(flavor) => Answer::bad(&format!("{flavor} does not show {fault}")),
+                },
+                Err(error) => Answer::bad(&error),
+            },
+            ("DELETE", "faults", Some(spec)) => match fault(spec) {
+                Ok(fault) if broker.remove_fault(fault) => faults(broker),
+                Ok(fault) => Answer::not_found(&format!("{fault} does not show")),
+                Err(error) => Answer::bad(&error),
+            },
+            ("DELETE", "sessions", None) => {
+                let forgotten = broker.n_sessions();
+                broker.forget_all();
+                Answer::ok(&Forgotten { forgotten })
+            }
+            ("DELETE", "sessions", Some(number)) => match number.parse() {
+                Ok(number) if broker.forget(number) => Answer::ok(&Forgotten { forgotten: 1 }),
+                _ => Answer::not_found("there is no such session"),
+            },
+            (_, "state" | "traffic", None) => Answer::not_allowed("GET, HEAD"),
+            (_, "faults", None) => Answer::not_allowed("GET, HEAD, DELETE"),
+            (_, "faults", Some(_)) => Answer::not_allowed("PUT, DELETE"),
+            (_, "sessions", _) => Answer::not_allowed("DELETE"),
+            _ => Answer::not_found("there are state, traffic, sessions and faults"),
+        }
+    }
+
+    fn state(&self, now: Instant, broker: &Broker) -> State {
+        let Snapshot {
+            n_sessions,
+            sessions,
+            n_channels,
+            channels,
+        } = broker.inspect(now);
+        let sessions = sessions.into_iter().map(|it| Session {
+            session: it.number,
+            client_id: shortened_client_id(&it.client_id),
+            client: it.client,
+            transport: it.connection_type.as_str(),
+            stage: match it.stage {
+                Stage::Handshaken => "handshaken",
+                Stage::Held => "held",
+                Stage::Answered => "answered",
+            },
+            age_ms: u64::try_from(it.age.as_millis()).unwrap_or(u64::MAX),
+            queue: Queue {
+                messages: it.n_queued,
+                bytes: it.n_queued_bytes,
+            },
+            subscriptions: it.n_subscriptions,
+        });
+        let channels = channels.into_iter().map(|it| Channel {
+            channel: it.name,
+            n_subscribers: it.n_subscribers,
+            subscribers: it.subscribers,
+        });
+        let known = Fault::EXAMPLES.into_iter();
+        let known = known.filter(|(fault, _)| fault.shows_with(self.flavor));
+        State {
+            server: SERVER,
+            flavor: self.flavor.to_string(),
+            endpoint: self.endpoint.clone(),
+            n_sessions,
+            sessions: sessions.collect(),
+            n_channels,
+            channels: channels.collect(),
+            faults: specs(broker),
+            known_faults: known
+                .map(|(fault, does)| KnownFault {
+                    fault: fault.to_string(),
+                    does,
+                })
+                .collect(),
+            last: self.traffic.last(),
+        }
+    }
+
+    fn traffic(&self, query: &str) -> Answer {
+        let after = query.split('&').find_map(|it| it.strip_prefix("after="));
+        match after.map_or(Ok(0), str::parse) {
+            Ok(after) => Answer::ok(&self.traffic.after(after)),
+            Err(_) => Answer::bad("after=N wants the number of what was recorded last"),
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn error(status: StatusCode, error: &str) -> Self {
+        Self {
+            status,
+            json: json(&Error { error }),
+            allow: None,
+        }
+    }
+
+    fn ok(value: &impl Serialize) -> Self {
+        Self {
+            status: StatusCode::OK,
+            json: json(value),
+            allow: None,
+        }
+    }
+
+    fn bad(error: &str) -> Self {
+        Self::error(StatusCode::BAD_REQUEST, error)
+    }
+
+    fn not_found(error: &str) -> Self {
+        Self::error(StatusCode::NOT_FOUND, error)
+    }
+
+    fn not_allowed(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this method is not known here",
+            )
+        }
+    }
+}
+
+fn fault(spec: &str) -> Result<Fault, String> {
+    let spec = percent_decode_str(spec).decode_utf8_lossy();
+    spec.parse()
+        .map_err(|error: crate::server::FaultError| error.to_string())
+}
+
+fn faults(broker: &Broker) -> Answer {
+    Answer::ok(&Faults {
+        faults: specs(broker),
+    })
+}
+
+fn specs(broker: &Broker) -> Vec<String> {
+    broker.faults().iter().map(Fault::to_string).collect()
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Strings, numbers, and JSON that was parsed: nothing that could fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
