@@ -1,0 +1,55 @@
+// `bayeux serve` as a process.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+
+const PROGRAM = process.env.BAYEUX;
+const run = promisify(execFile);
+
+export class Server {
+  #process;
+
+  // Port 0 takes a free one; the one of a server that was stopped brings that one back.
+  static async start(port = 0, options = []) {
+    const server = new Server();
+    const listen = ["serve", "--listen", `127.0.0.1:${port}`, "--max-interval", "5s"];
+    server.#process = spawn(PROGRAM, [...listen, ...options, "-q"], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: server.#process.stdout });
+    const [line] = await Promise.race([
+      once(lines, "line"),
+      once(server.#process, "exit").then(() => Promise.reject(new Error("bayeux serve ended at once"))),
+    ]);
+    server.url = new URL(line);
+    return server;
+  }
+
+  page(path) {
+    return new URL(path, this.url).href;
+  }
+
+  async stop() {
+    if (this.#process.exitCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGTERM");
+    await ended;
+  }
+
+  async restart() {
+    await this.stop();
+    const next = await Server.start(this.url.port);
+    this.#process = next.#process;
+  }
+
+  // The program as a client of this server.
+  async bayeux(command, ...rest) {
+    const { stdout } = await run(PROGRAM, [command, this.url.href, ...rest], { timeout: 20_000 });
+    return stdout;
+  }
+
+  // And one that goes on until it is awaited.
+  background(command, ...rest) {
+    return this.bayeux(command, ...rest);
+  }
+}
