@@ -31,6 +31,9 @@ mod event_loop;
 mod fault;
 mod flavor;
 mod frames;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod hub;
 mod listener;
