@@ -38,7 +38,7 @@ fn what_is_not_json_is_a_client_error_and_the_connection_stays() {
     }
     wire.send(&post(HANDSHAKE));
     assert_eq!(wire.response().status, 200);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_is_deep_costs_no_stack() {
             reply.contains(deep.as_str()) || session.ask(connect).contains(deep.as_str());
         assert!(delivered);
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_body_that_is_too_long_is_refused_before_it_is_kept() {
     let mut wire = serve.connect();
     wire.send(&post(&body));
     assert_eq!(wire.response().status, 200);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn large_bodies_are_forgotten_again() {
             assert!(wire.response().text().contains("402"));
         }
     });
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// An array of two hundred thousand elements that are no messages: each has its reply.
@@ -141,7 +141,7 @@ fn many_elements_that_are_none_are_answered_one_by_one() {
         let reply = wire.response().text();
         assert_eq!(reply.matches("400::message_invalid").count(), n);
     });
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -168,5 +168,5 @@ fn odd_numbers_and_texts_are_repeated_as_they_are() {
             "{data}"
         );
     }
-    serve.is_well();
+    serve.ends_well();
 }

@@ -27,7 +27,7 @@ fn a_length_that_is_none_is_refused() {
         );
         assert!(wire.rest().is_empty(), "{length}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Each of these is read in two ways by two servers; the second way hides a handshake.
@@ -59,7 +59,7 @@ fn a_body_with_two_ends_is_refused_with_all_that_follows() {
         let rest = String::from_utf8(wire.rest()).unwrap();
         assert_eq!(client_id(&rest), None, "{headers}: {rest}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn chunks_that_are_none_are_refused() {
         }
         assert!(wire.rest().is_empty(), "{chunks}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_is_cut_off_is_not_carried_out() {
         let rest = String::from_utf8(wire.rest()).unwrap();
         assert_eq!(client_id(&rest), None, "{rest}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Each costs the sender six bytes, and must not cost the server a look at all that waits.
@@ -133,7 +133,7 @@ fn a_body_in_chunks_of_one_byte_is_read_like_any_other() {
         .concat(),
     );
     assert_eq!(wire.response().status, 200);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -146,5 +146,5 @@ fn trailers_without_end_are_refused() {
     if let Some(response) = wire.try_response() {
         assert!(matches!(response.status, 400 | 408 | 431), "{response:?}");
     }
-    serve.is_well();
+    serve.ends_well();
 }

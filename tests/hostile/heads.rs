@@ -40,7 +40,7 @@ fn a_head_that_is_malformed_is_refused() {
         let seen = refusal(&serve, head);
         assert_eq!(seen, status, "{}", head.escape_ascii());
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn no_path_leads_out_of_the_endpoint() {
         );
         assert!(!response.text().contains("root:"), "{path}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_flood_of_headers_is_refused_before_it_is_kept() {
         let status = wire.try_response().map(|it| it.status);
         assert!(matches!(status, None | Some(431)), "{status:?}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn too_many_or_too_long_headers_are_told_so() {
     let mut wire = serve.connect();
     wire.send(&[&head(&length), HANDSHAKE.as_bytes()].concat());
     assert_eq!(wire.response().status, 200);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn http_1_0_is_answered_and_closed_unless_it_asks_to_stay() {
         assert_eq!(response.status, 200);
         assert!(response.head.contains("Connection: keep-alive"));
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -152,5 +152,5 @@ fn requests_in_one_piece_are_answered_in_their_order() {
         let reply = wire.response().text();
         assert!(reply.contains(&format!("\"id\":\"{n}\"")), "{n}: {reply}");
     }
-    serve.is_well();
+    serve.ends_well();
 }

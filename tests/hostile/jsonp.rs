@@ -58,7 +58,7 @@ fn a_callback_that_is_no_name_is_refused_and_not_repeated() {
         wire.send(&get(&query));
         assert_eq!(wire.response().status, 400, "{query}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Both separators end a line in older JavaScript, and what looks like a tag may end a script.
@@ -81,5 +81,5 @@ fn what_the_callback_is_called_with_stays_data() {
     let script = response.text();
     assert!(script.contains("\\u2028\\u2029"), "{script}");
     assert!(!script.contains(['\u{2028}', '\u{2029}']), "{script}");
-    serve.is_well();
+    serve.ends_well();
 }

@@ -31,7 +31,7 @@ fn a_flood_of_connections_beyond_the_descriptors_is_survived() {
         drop(flood);
         serve.serves_a_session();
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn websockets_beyond_the_descriptors_are_survived() {
         })
         .collect();
     drop(flood);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn connections_beyond_the_bound_are_refused_and_the_place_is_free_again() {
             wire.try_send(&post("[]")) && wire.try_response().is_some_and(|it| it.status == 200)
         })
     });
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Opened and gone at once, before or after a byte or a request, in any way.
@@ -102,7 +102,7 @@ fn connections_that_come_and_go_leave_nothing() {
             _ => wire.shut(),
         }
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -119,5 +119,5 @@ fn a_listener_that_is_asked_faster_than_it_accepts_loses_nobody() {
     // Nothing is said about a connection that never was.
     let gone = std::net::TcpStream::connect("127.0.0.1:1").map_err(|it| it.kind());
     assert!(matches!(gone, Err(ErrorKind::ConnectionRefused)));
-    serve.is_well();
+    serve.ends_well();
 }

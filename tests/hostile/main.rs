@@ -2,6 +2,7 @@
 //! ordinary session works, the memory is back, and nothing has panicked (`serve.rs`).
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bodies;
 mod framing;

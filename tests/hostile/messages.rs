@@ -94,7 +94,7 @@ fn a_wrong_type_in_any_field_of_a_session_s_message_is_answered() {
             session = Session::open(session.wire);
         }
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 fn kinds_fields_and_values() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
@@ -158,7 +158,7 @@ fn elements_that_are_no_messages_do_not_cost_the_others_their_replies() {
         "{replies}"
     );
     assert!(replies.contains("\"id\":\"7\""), "{replies}");
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_handshake_among_others_costs_nobody_a_reply() {
     let response = wire.response();
     assert_eq!(response.status, 200);
     assert_eq!(n_replies(&response.text()), 4);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn client_ids_cannot_be_guessed() {
         let is_same = reply.contains("\"error\":\"402::session_unknown\"") && reply.len() < 200;
         assert!(is_same, "{guess:.40}: {reply:.400}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Who knows no client id but its own gets at no other session, by whatever message.
@@ -279,7 +279,7 @@ fn a_message_in_another_session_s_name_changes_nothing_there() {
     assert!(delivered.contains("from the attacker"), "{delivered}");
     assert!(!delivered.contains(&attacker_id), "{delivered}");
     assert_eq!(client_id(&delivered), None, "{delivered}");
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Every level of a channel is one more pattern that may match it, and a session keeps what it
@@ -306,5 +306,5 @@ fn a_channel_of_many_levels_costs_little() {
             assert!(subscribe.contains("403::subscription_invalid"));
         }
     }
-    serve.is_well();
+    serve.ends_well();
 }

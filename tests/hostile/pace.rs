@@ -30,7 +30,7 @@ fn a_head_that_comes_slowly_is_ended_in_time() {
         let status = drip(&mut wire, bytes.as_bytes());
         assert!(matches!(status, None | Some(408 | 431)), "{status:?}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_body_that_comes_slowly_is_ended_in_time() {
         let status = drip(&mut wire, bytes.as_bytes());
         assert!(matches!(status, None | Some(408)), "{status:?}");
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn what_stops_in_the_middle_is_told_that_it_is_late() {
         assert_eq!(response.status, 408, "{}", bytes.escape_ascii());
         assert!(wire.rest().is_empty());
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Hundreds of them hold nobody up, and are gone after their time.
@@ -89,7 +89,7 @@ fn slow_clients_hold_nobody_up() {
     for mut wire in slow {
         assert_eq!(wire.response().status, 408);
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Requests without end on one connection, and not one response is taken.
@@ -126,7 +126,7 @@ fn who_takes_no_responses_is_not_read_from_for_ever() {
     serve.took_at_most(16 * 1024 * 1024);
     serve.serves_a_session();
     drop(wire);
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// Its connect is answered, and so large that no socket takes the answer at once.
@@ -149,5 +149,5 @@ fn who_does_not_take_its_messages_slows_no_publisher() {
     drop(publisher);
     drop(subscriber);
     // Its messages are kept until it expires, for the case that it comes again.
-    serve.is_well();
+    serve.ends_well();
 }

@@ -17,7 +17,7 @@ const MEMORY_KEPT: u64 = 72 * 1024 * 1024;
 /// What may be added when the same is done again.
 const MEMORY_ADDED: u64 = 24 * 1024 * 1024;
 
-/// A server, killed when it goes out of scope before it was found [well](Self::is_well).
+/// A server, killed when it goes out of scope before it was found to [end well](Self::ends_well).
 pub(crate) struct Serve {
     process: Child,
     address: SocketAddr,
@@ -109,7 +109,7 @@ impl Serve {
 
     /// Ends a test: an ordinary session works, the memory is back, nothing has panicked, and
     /// the server ends when it is asked to.
-    pub(crate) fn is_well(mut self) {
+    pub(crate) fn ends_well(mut self) {
         self.serves_a_session();
         let most = self.memory + MEMORY_KEPT;
         if !within_patience(|| self.resident() <= most) {

@@ -68,7 +68,7 @@ fn handshakes_beyond_the_bound_are_told_to_come_again_and_may() {
         }
         ids.iter().all(Option::is_some)
     });
-    serve.is_well();
+    serve.ends_well();
 }
 
 /// A script that was called with status 503 would not be run by any browser.
@@ -101,14 +101,14 @@ fn a_flood_of_handshakes_is_forgotten() {
         }
     }
     drop(wire);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
 fn a_hundred_thousand_subscriptions_are_bounded_or_served() {
     let serve = Serve::start(&["-q"]);
     serve.forgets(|| subscribe_and_disconnect(&serve));
-    serve.is_well();
+    serve.ends_well();
 }
 
 fn subscribe_and_disconnect(serve: &Serve) {
@@ -177,5 +177,5 @@ fn subscriptions_that_are_given_up_leave_nothing() {
             assert!(reply.contains("\"successful\":true"), "{reply:.200}");
         }
     }
-    serve.is_well();
+    serve.ends_well();
 }

@@ -165,7 +165,7 @@ fn a_frame_against_the_rules_closes_the_websocket_with_their_number() {
             "{what}: {code:?}"
         );
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_message_in_parts_without_end_is_ended_at_the_limit() {
     serve.took_at_most(8 * 1024 * 1024);
     serve.serves_a_session();
     drop(wire);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_flood_of_pings_takes_no_memory() {
     serve.took_at_most(8 * 1024 * 1024);
     serve.serves_a_session();
     drop(wire);
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn frames_that_stop_in_the_middle_hold_nobody_up() {
         assert_eq!(first, FIN | TEXT);
         assert!(client_id(std::str::from_utf8(&reply).unwrap()).is_some());
     }
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn one_bad_message_in_a_frame_does_not_cost_the_others_their_replies() {
         "{replies}"
     );
     assert!(replies.contains("\"id\":\"3\""), "{replies}");
-    serve.is_well();
+    serve.ends_well();
 }
 
 #[test]
@@ -286,5 +286,5 @@ fn an_upgrade_that_is_none_is_refused() {
             "{with}: {status}"
         );
     }
-    serve.is_well();
+    serve.ends_well();
 }
