@@ -151,7 +151,7 @@ fn examples() -> Vec<Example> {
     });
     let mut seen = BTreeSet::new();
     let mut examples = Vec::new();
-    for (source, line) in help_lines.chain(document_lines()) {
+    for (source, line) in help_lines.chain(document_lines()).chain(fault_lines()) {
         if let Some(command) = command_of(&line)
             && seen.insert(line.clone())
         {
@@ -169,7 +169,7 @@ fn examples() -> Vec<Example> {
 /// The lines of all `sh` blocks, those that end with a backslash joined with the next.
 fn document_lines() -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    for source in ["README.md", "docs/examples.md"] {
+    for source in ["README.md", "docs/examples.md", "docs/faults.md"] {
         let text = fs::read_to_string(Path::new(ROOT).join(source)).expect("a document");
         for block in text.split("\n```sh\n").skip(1) {
             let block = block.split("\n```").next().unwrap_or_default();
@@ -181,6 +181,39 @@ fn document_lines() -> Vec<(String, String)> {
             }
         }
     }
+    lines
+}
+
+/// A server with each fault of the tables in docs/faults.md.
+fn fault_lines() -> Vec<(String, String)> {
+    let source = "docs/faults.md";
+    let text = fs::read_to_string(Path::new(ROOT).join(source)).expect("a document");
+    let (_, tables) = text.split_once("## What goes wrong").expect("the tables");
+    let (tables, times) = tables.split_once("## When").expect("the table of keys");
+    let (of_all, of_salesforce) = tables.split_once("salesforce").expect("its own table");
+    // The first cell of a row, or its last one.
+    let mut lines = Vec::new();
+    for (text, options) in [
+        (of_all, ""),
+        (of_salesforce, "--flavor salesforce "),
+        (times, ""),
+    ] {
+        for row in text.lines().filter(|it| it.starts_with("| `")) {
+            let mut cells = row.trim_matches(['|', ' ']).split(" | ");
+            let cell = match text == times {
+                true => cells.last(),
+                false => cells.next(),
+            };
+            let fault = cell.expect("a cell").trim_matches('`');
+            if fault != "--fault" {
+                lines.push((
+                    source.to_owned(),
+                    format!("bayeux serve {options}--fault {fault}"),
+                ));
+            }
+        }
+    }
+    assert!(lines.len() > 30, "{lines:?}");
     lines
 }
 

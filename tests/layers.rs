@@ -96,6 +96,7 @@ fn what_decides_does_no_input_or_output_and_reads_no_clock() {
         "protocol",
         "session",
         "server/broker",
+        "server/fault",
         "server/pages",
         "redaction",
         "bench/plan",

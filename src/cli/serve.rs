@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
 use bayeux::recording::Direction;
 use bayeux::server::{
-    AllowedOrigin, ChannelGrammar, Event, Fault, Flavor, Observer, Retention, Server, ServerError,
-    Settings, Token,
+    AllowedOrigin, ChannelGrammar, Event, Fault, FaultError, Flavor, Observer, Retention, Server,
+    ServerError, Settings, Token,
 };
 use bayeux::transport::Secret;
 
@@ -36,7 +36,8 @@ Examples:
   bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
   bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
   bayeux serve --max-body 64KiB --max-sessions 100 --max-connections 500 --request-timeout 5s
-  bayeux serve --flavor salesforce --fault expire=10m --fault busy=2")]
+  bayeux serve --flavor salesforce --fault expire=10m --fault busy=2
+  bayeux serve --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -47,12 +48,21 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME", default_value = "cometd")]
     flavor: Flavor,
 
-    /// What goes wrong on purpose: expire=DUR ends every session after that time, forget=N
+    /// What goes wrong on purpose, WHERE:WHAT[:KEY=VALUE], e.g. connect:drop:every=5 or
+    /// any:delay=200ms:p=0.1; may be repeated, and docs/faults.md lists them all. WHERE is handshake, connect, subscribe,
+    /// unsubscribe, disconnect, publish, any, delivery or upgrade. WHAT is expire, refuse=CODE,
+    /// status=CODE, html, delay=DUR, drop, cut, drip=DUR, close=before|after, wrong-id, infinity,
+    /// advice=retry|handshake|none, storm, hold, cookie, duplicate or reorder. KEY is every, first,
+    /// after, for or p. Without WHERE: expire=DUR ends every session after that time, forget=N
     /// makes it forget the next N sessions at once after that; for salesforce also
-    /// token-expires=DUR, busy=N, which refuses the first N subscribes, and daily-limit=N, which
-    /// refuses them after N deliveries. May be repeated.
+    /// token-expires=DUR, busy=N and daily-limit=N.
     #[arg(long, value_name = "SPEC")]
-    fault: Vec<Fault>,
+    fault: Vec<String>,
+
+    /// What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told
+    /// it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
     /// The path of the endpoint.
     #[arg(long, value_name = "PATH", default_value = "/cometd", value_parser = path)]
@@ -161,7 +171,8 @@ impl FromStr for QueueLimit {
 
 impl Serve {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
-        if let Some(fault) = self.fault.iter().find(|it| it.is_of_salesforce())
+        let faults = faults(&self.fault)?;
+        if let Some(fault) = faults.iter().find(|it| it.is_of_salesforce())
             && self.flavor != Flavor::Salesforce
         {
             let error = format!("--fault {fault}: {} does not show it", self.flavor);
@@ -188,6 +199,8 @@ impl Serve {
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let is_by_chance = self.seed.is_none() && faults.iter().any(Fault::is_by_chance);
+        let seed = self.seed.unwrap_or_else(new_seed);
         let mut defaults = Settings::of(self.flavor);
         for limit in self.max_queue {
             match limit {
@@ -208,7 +221,8 @@ impl Serve {
                 true => ChannelGrammar::Strict,
                 false => ChannelGrammar::Lenient,
             },
-            faults: self.fault,
+            faults,
+            seed,
             path: self.path,
             timeout: self.timeout.unwrap_or(defaults.timeout),
             interval: self.interval,
@@ -239,6 +253,9 @@ impl Serve {
             "a chat is at /, the inspector at {}",
             server.inspector_url()
         ));
+        if is_by_chance {
+            printer.note(&format!("the same chances again: --seed {seed}"));
+        }
         if !server.address().ip().is_loopback() {
             printer.warning("reachable from other machines: there is no encryption and no limit");
         }
@@ -252,6 +269,24 @@ impl Serve {
         printer.note(&format!("stopped, {open}"));
         Ok(())
     }
+}
+
+fn faults(texts: &[String]) -> Result<Vec<Fault>, Stop> {
+    let faults = texts.iter().map(|text| {
+        text.parse().map_err(|error: FaultError| {
+            let hint = error.hint().to_owned();
+            Stop::usage(format!("--fault {text} is no fault"))
+                .cause(error)
+                .hint(hint)
+        })
+    });
+    faults.collect()
+}
+
+/// One that is easily typed again.
+fn new_seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |it| u64::from(it.subsec_nanos()) % 1_000_000)
 }
 
 /// What the server's thread tells the one that owns the printer.

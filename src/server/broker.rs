@@ -19,6 +19,7 @@
 
 mod browsers;
 mod dialect;
+mod disturbance;
 mod extension;
 mod inspection;
 mod links;
@@ -32,9 +33,9 @@ mod subscriptions;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use std::{mem, slice};
 
 use self::browsers::Browsers;
 use self::dialect::Dialect;
@@ -46,9 +47,10 @@ use self::reply::Refusal;
 use self::requests::Connected;
 pub(super) use self::salesforce::rest;
 use self::salesforce::{cookies, denial};
-use self::sessions::{Session, SessionKey, Sessions};
+use self::sessions::{Held, Session, SessionKey, Sessions};
 use self::subscriptions::Subscriptions;
-use super::{CloseReason, Fault, Settings};
+use super::fault::{self, Delivered, Effects, Faults, Instead, Passage, Place};
+use super::{CloseReason, Settings};
 use crate::protocol::{Channel, ConnectionType, Json, Message, meta};
 
 /// A request that waits for its response; unique within a broker.
@@ -99,6 +101,8 @@ pub(super) enum Handled {
     Unauthorised(&'static str),
     /// The response comes out of [`Broker::poll_released`].
     Held(HoldId),
+    /// Nothing was carried out: a fault takes the place of the response.
+    Instead(Instead),
 }
 
 /// The response to a request.
@@ -110,6 +114,8 @@ pub(super) struct Answer {
     pub(super) set_cookies: Vec<String>,
     /// If nothing was carried out because there are too many sessions: when to come again.
     pub(super) retry_after: Option<Duration>,
+    /// What happens to it on its way.
+    pub(super) passage: Passage,
 }
 
 /// The response to a request that was held.
@@ -145,11 +151,8 @@ pub(super) struct Broker {
     woken: BTreeSet<SessionKey>,
     released: VecDeque<Released>,
     events: VecDeque<SessionEvent>,
-    /// What goes wrong on purpose at present.
-    faults: Vec<Fault>,
-    /// How long a session lives at the most: [`Fault::Expire`].
-    expiry: Option<Duration>,
-    /// Sessions that are still to be forgotten at once: [`Fault::Forget`].
+    faults: Faults,
+    /// Sessions that are still to be forgotten at once, by the fault `forget=N`.
     n_to_forget: u32,
 }
 
@@ -168,16 +171,13 @@ struct Turn<'a> {
 
 impl Broker {
     pub(super) fn new(settings: Arc<Settings>, client_ids: ClientIds, started: Now) -> Self {
-        let expiry = settings.faults.iter().find_map(|fault| match fault {
-            Fault::Expire(after) => Some(*after),
-            _ => None,
-        });
+        let faults = settings.faults.clone();
+        let seed = settings.seed;
         Self {
             started,
             dialect: Dialect::new(&settings, started),
-            expiry,
+            faults: Faults::new(faults, seed, started.instant),
             n_to_forget: 0,
-            faults: settings.faults.clone(),
             settings,
             client_ids,
             sessions: Sessions::default(),
@@ -202,17 +202,23 @@ impl Broker {
     /// it is to be [taken](Self::take).
     pub(super) fn handle_on_link(&mut self, now: Instant, link: LinkId, request: Request<'_>) {
         match self.handle_from(now, Some(link), request) {
-            Handled::Answer(answer) => self.links.push(link, answer.messages),
+            Handled::Answer(answer) => self.links.push(link, answer.messages, answer.passage),
             // Its reply will be pushed in its time.
             Handled::Held(_) => {}
-            // Only the flavor that has no links says so.
-            Handled::Unauthorised(_) => {}
+            // Only the flavor that has no links says so; and no frame has a status.
+            Handled::Unauthorised(_) | Handled::Instead(_) => {}
         }
     }
 
     fn handle_from(&mut self, now: Instant, link: Option<LinkId>, request: Request<'_>) -> Handled {
         if let Some(line) = self.unauthorised(&request) {
             return Handled::Unauthorised(line);
+        }
+        let effects = self.effects(now, &request);
+        if link.is_none()
+            && let Some(instead) = effects.iter().find_map(Effects::instead)
+        {
+            return Handled::Instead(instead);
         }
         let mut turn = Turn {
             request,
@@ -227,15 +233,20 @@ impl Broker {
             .position(|message| message.channel() == meta::HANDSHAKE);
         let mut replies = Vec::with_capacity(messages.len());
         for (at, message) in messages.iter().enumerate() {
-            if let Some(refusal) = self.objection(now, &request, message) {
-                replies.push(Arc::new(self.dialect.refused(message, &refusal)));
+            let effects = effects.get(at).unwrap_or(&fault::NONE);
+            self.disturb(effects, message);
+            let objection = self.objection(now, &request, message);
+            let objection = objection.or_else(|| self.disturbed(effects, &turn, message));
+            if let Some(refusal) = objection {
+                let reply = Arc::new(self.dialect.refused(message, &refusal));
+                replies.push(effects.alter(reply));
                 continue;
             }
             let reply = match (handshake, message.channel()) {
                 (Some(handshake), _) if handshake != at => {
                     Arc::new(self.dialect.refused(message, &Refusal::HandshakeBatched))
                 }
-                (_, meta::CONNECT) => match self.connect(now, &mut turn, message) {
+                (_, meta::CONNECT) => match self.connect(now, &mut turn, message, effects) {
                     Connected::Reply(reply) => reply,
                     // Only a connect that is alone in its request is held.
                     Connected::Held(hold) => {
@@ -250,7 +261,7 @@ impl Broker {
                     self.extended(now, message, reply).into()
                 }
             };
-            replies.push(reply);
+            replies.push(effects.alter(reply));
         }
         let unreadable = (0..request.n_unreadable).map(|_| Arc::new(reply::unreadable()));
         replies.extend(unreadable);
@@ -264,10 +275,11 @@ impl Broker {
         answer.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
         answer.append(&mut replies);
         self.wake(now);
-        Handled::Answer(Answer {
+        let answer = Answer {
             retry_after: turn.retry_after,
             ..self.with_cookies(request.cookies, answer)
-        })
+        };
+        Handled::Answer(self.on_the_way(answer, &effects, turn.sender))
     }
 
     /// Delivers a message of the server's own to all subscribers. Denied channels are no
@@ -320,14 +332,14 @@ impl Broker {
 
     /// Takes what is to be said over a link next, in one piece. To be called until there is
     /// nothing more, as far as the link can send it.
-    pub(super) fn take(&mut self, link: LinkId) -> Option<Vec<Arc<Message>>> {
+    pub(super) fn take(&mut self, link: LinkId) -> Option<(Vec<Arc<Message>>, Passage)> {
         let response = self.links.pop(link);
         response.or_else(|| {
             self.links.sessions(link).find_map(|key| {
                 let session = self.sessions.get_mut(key)?;
                 session.pushes_to()?;
                 let queue = &mut session.queue;
-                (!queue.is_empty()).then(|| queue.take())
+                (!queue.is_empty()).then(|| (queue.take(), Passage::default()))
             })
         })
     }
@@ -351,8 +363,13 @@ impl Broker {
             let ends = self.sessions.get(key).and_then(|it| it.ends);
             if ends.is_some_and(|it| it <= now) {
                 self.close(key, CloseReason::Fault);
-                self.n_to_forget = self.forgets();
-            } else if !self.release_held(now, key) {
+                self.n_to_forget = self.faults.n_to_forget();
+                continue;
+            }
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.queue.give_up_waiting();
+            }
+            if !self.release_held(now, key) {
                 self.close(key, CloseReason::Expired);
             }
         }
@@ -397,9 +414,9 @@ impl Broker {
             match &kept {
                 Some(kept) if self.style(key) == Style::Numbered => {
                     let numbered = numbered.get_or_insert_with(|| kept.numbered());
-                    self.enqueue(key, &Arc::clone(numbered));
+                    self.enqueue(now, key, &Arc::clone(numbered));
                 }
-                Some(_) | None => self.enqueue(key, &delivery),
+                Some(_) | None => self.enqueue(now, key, &delivery),
             }
         }
     }
@@ -410,11 +427,23 @@ impl Broker {
         session.map_or(Style::Plain, |it| it.extensions.style())
     }
 
-    fn enqueue(&mut self, key: SessionKey, delivery: &Arc<Message>) {
+    fn enqueue(&mut self, now: Instant, key: SessionKey, delivery: &Arc<Message>) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        session.queue.push(delivery);
+        if !self.faults.is_empty() {
+            match self.faults.meet(now, Place::Delivery).delivered() {
+                Delivered::Once => session.queue.push(delivery),
+                Delivered::Never => return,
+                Delivered::Twice => {
+                    session.queue.push(delivery);
+                    session.queue.push(delivery);
+                }
+                Delivered::Late => session.queue.push_late(delivery),
+            }
+        } else {
+            session.queue.push(delivery);
+        }
         let (settings, size) = (&self.settings, session.size());
         if size.n_messages > settings.max_queue_messages || size.n_bytes > settings.max_queue_bytes
         {
@@ -481,8 +510,8 @@ impl Broker {
         let at = self.started.at(now);
         let to = Reply::Connect(&messages);
         let reply = session.extensions.extended(at, reply, to);
-        messages.push(Arc::new(reply));
-        self.answer_held(link, held.hold, messages);
+        messages.push(held.effects.alter(Arc::new(reply)));
+        self.answer_held(link, Some(key), &held, messages);
         self.expect_connect(now, key);
         true
     }
@@ -513,7 +542,8 @@ impl Broker {
                     self.dialect.connect_of_unknown_session(held.id.as_ref())
                 }
             };
-            self.answer_held(session.link, held.hold, vec![Arc::new(reply)]);
+            let reply = held.effects.alter(Arc::new(reply));
+            self.answer_held(session.link, None, &held, vec![reply]);
         }
         let client_id = Arc::clone(&session.client_id);
         self.events
@@ -523,12 +553,21 @@ impl Broker {
 
     /// Hands out the response to a connect that was held, over the link on which its session
     /// is: a session changes its link only when no connect of it is held.
-    fn answer_held(&mut self, link: Option<LinkId>, hold: HoldId, messages: Vec<Arc<Message>>) {
+    fn answer_held(
+        &mut self,
+        link: Option<LinkId>,
+        session: Option<SessionKey>,
+        held: &Held,
+        messages: Vec<Arc<Message>>,
+    ) {
+        let hold = held.hold;
         self.holds.remove(&hold);
         match link {
-            Some(link) => self.links.push(link, messages),
+            Some(link) => self.links.push(link, messages, held.effects.passage()),
             None => {
                 let answer = self.with_cookies("", messages);
+                let effects = slice::from_ref(&held.effects);
+                let answer = self.on_the_way(answer, effects, session);
                 self.released.push_back(Released { hold, answer });
             }
         }
@@ -556,15 +595,8 @@ impl Broker {
             messages,
             set_cookies,
             retry_after: None,
+            passage: Passage::default(),
         }
-    }
-
-    fn forgets(&self) -> u32 {
-        let forget = self.faults.iter().find_map(|fault| match fault {
-            Fault::Forget(n) => Some(*n),
-            _ => None,
-        });
-        forget.unwrap_or(0)
     }
 }
 

@@ -8,6 +8,7 @@
 //!           +---> Over <----+
 //! ```
 
+mod course;
 mod exchanges;
 mod pipe;
 mod web_socket;
@@ -22,11 +23,12 @@ use mio::Token;
 use mio::net::TcpStream;
 
 use self::exchanges::{Exchanges, Step};
-use self::pipe::Pipe;
+use self::pipe::{Advance, Pipe};
 use self::web_socket::{Conversation, Ending, Progress};
 use self::wire::Wire;
 use super::alarms::Alarm;
 use super::broker::{Answer, HoldId};
+use super::fault::Passage;
 use super::hub::Hub;
 use super::{Event, Settings};
 
@@ -35,6 +37,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How long we wait for the end of a client to which all was said.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// How long a connection is kept that has fallen silent by a fault.
+const SILENCE: Duration = Duration::from_secs(600);
 
 /// Requests that are carried out, and pieces that are read, before others have their turn.
 const MOST_AT_ONCE: u32 = 32;
@@ -100,13 +105,9 @@ impl Connection {
 
     /// Notes what the system says about the socket; [`turn`](Self::turn) does what that allows.
     pub(super) fn note(&mut self, event: &mio::event::Event) {
-        let pipe = match &mut self.stage {
-            Stage::Http(http) => &mut http.pipe,
-            Stage::WebSocket(conversation) => conversation.pipe_mut(),
-            Stage::Lingering(lingering) => &mut lingering.pipe,
-            Stage::Over => return,
-        };
-        pipe.wire_mut().note(event);
+        if let Some(pipe) = self.pipe_mut() {
+            pipe.wire_mut().note(event);
+        }
     }
 
     /// Sends and reads what can be sent and read.
@@ -119,6 +120,10 @@ impl Connection {
                         self.linger(hub);
                         continue;
                     }
+                    Ok(Outcome::Silent) => {
+                        self.fall_silent(hub);
+                        continue;
+                    }
                     Ok(Outcome::Upgraded(start)) => {
                         self.become_web_socket(hub, start);
                         continue;
@@ -129,6 +134,10 @@ impl Connection {
                     Ok(Progress::Waits) => Turn::Waits,
                     Ok(Progress::Unfinished) => Turn::Unfinished,
                     Err(Ending::Gone) => Turn::Over,
+                    Err(Ending::Silent) => {
+                        self.fall_silent(hub);
+                        continue;
+                    }
                     Err(Ending::Closed(code, reason)) => {
                         conversation.close(hub, code, &reason);
                         self.linger(hub);
@@ -171,6 +180,9 @@ impl Connection {
 
     /// The deadline has passed. A turn has to follow.
     pub(super) fn handle_timeout(&mut self, hub: &mut Hub) {
+        if self.pipe_mut().is_some_and(|it| it.is_pausing()) {
+            return;
+        }
         match &mut self.stage {
             Stage::Http(http) => match http.handle_timeout(hub) {
                 Late::Told => self.linger(hub),
@@ -178,7 +190,7 @@ impl Connection {
             },
             Stage::WebSocket(conversation) => match conversation.handle_timeout(hub) {
                 Ok(()) => {}
-                Err(Ending::Gone) => self.end(hub),
+                Err(Ending::Gone | Ending::Silent) => self.end(hub),
                 Err(Ending::Closed(code, reason)) => {
                     conversation.close(hub, code, &reason);
                     self.linger(hub);
@@ -216,14 +228,32 @@ impl Connection {
         }
     }
 
+    /// Sends nothing any more, and takes what the client still sends.
+    fn fall_silent(&mut self, hub: &mut Hub) {
+        if let Some(pipe) = self.leave(hub) {
+            let until = Some(hub.now + SILENCE);
+            self.stage = Stage::Lingering(Lingering { pipe, until });
+        }
+    }
+
+    fn pipe_mut(&mut self) -> Option<&mut Pipe> {
+        match &mut self.stage {
+            Stage::Http(http) => Some(&mut http.pipe),
+            Stage::WebSocket(conversation) => Some(conversation.pipe_mut()),
+            Stage::Lingering(lingering) => Some(&mut lingering.pipe),
+            Stage::Over => None,
+        }
+    }
+
     fn become_web_socket(&mut self, hub: &mut Hub, start: Start) {
         let Start {
             caller,
             upgrade,
+            passage,
             rest,
         } = start;
         if let Some(pipe) = self.leave(hub) {
-            let conversation = Conversation::new(caller, hub, pipe, *upgrade, rest);
+            let conversation = Conversation::new(caller, hub, pipe, (*upgrade, passage), rest);
             self.stage = Stage::WebSocket(Box::new(conversation));
         }
     }
@@ -249,6 +279,8 @@ impl Connection {
 enum Outcome {
     Turn(Turn),
     Last,
+    /// A fault ends all that is sent.
+    Silent,
     Upgraded(Start),
 }
 
@@ -256,6 +288,7 @@ enum Outcome {
 struct Start {
     caller: Caller,
     upgrade: Box<super::upgrade::Upgrade>,
+    passage: Passage,
     rest: Vec<u8>,
 }
 
@@ -270,6 +303,9 @@ impl Http {
     fn turn(&mut self, hub: &mut Hub, scratch: &mut [u8]) -> io::Result<Outcome> {
         let was_idle = self.exchanges.is_idle();
         let mut is_progress = false;
+        if self.pipe.advance(hub.now)? == Advance::Silent {
+            return Ok(Outcome::Silent);
+        }
         self.pipe.send_waiting()?;
         let mut turn = Turn::Unfinished;
         for _ in 0..MOST_AT_ONCE {
@@ -298,10 +334,11 @@ impl Http {
                     Err(error) => return Err(error),
                 },
                 Step::Last => return Ok(Outcome::Last),
-                Step::Upgraded(upgrade, rest) => {
+                Step::Upgraded(upgrade, passage, rest) => {
                     return Ok(Outcome::Upgraded(Start {
                         caller: self.exchanges.caller(),
                         upgrade,
+                        passage,
                         rest,
                     }));
                 }
@@ -309,6 +346,13 @@ impl Http {
         }
         if !self.pipe.is_blocked() {
             self.pipe.send_waiting()?;
+        } else {
+            // Steps that were just pushed.
+            match self.pipe.advance(hub.now)? {
+                Advance::Silent => return Ok(Outcome::Silent),
+                Advance::Goes if !self.pipe.is_blocked() => turn = Turn::Unfinished,
+                Advance::Goes => {}
+            }
         }
         if was_idle || is_progress {
             self.since = hub.now;
@@ -346,6 +390,9 @@ impl Http {
 
 impl Lingering {
     fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> io::Result<Turn> {
+        if self.pipe.advance(now)? == Advance::Silent {
+            self.until = Some(now + SILENCE);
+        }
         self.pipe.send_waiting()?;
         if self.pipe.is_blocked() {
             return Ok(Turn::Waits);

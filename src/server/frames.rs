@@ -28,17 +28,22 @@ impl Frames {
             return Arc::clone(&last.bytes);
         }
         let text = encode(messages.iter().map(Arc::as_ref));
-        let frame = frame::Frame::message(text, OpCode::Data(Data::Text), true);
-        let mut bytes = Vec::with_capacity(frame.len());
-        // Writing into memory does not fail.
-        let _ = frame.format(&mut bytes);
-        let bytes: Arc<[u8]> = bytes.into();
+        let bytes: Arc<[u8]> = text_frame(text.into()).into();
         self.last = (bytes.len() <= LONGEST_KEPT).then(|| Frame {
             messages: messages.to_vec(),
             bytes: Arc::clone(&bytes),
         });
         bytes
     }
+}
+
+/// A frame with this text, header and all.
+pub(super) fn text_frame(text: Vec<u8>) -> Vec<u8> {
+    let frame = frame::Frame::message(text, OpCode::Data(Data::Text), true);
+    let mut bytes = Vec::with_capacity(frame.len());
+    // Writing into memory does not fail.
+    let _ = frame.format(&mut bytes);
+    bytes
 }
 
 impl Frame {

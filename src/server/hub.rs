@@ -11,10 +11,11 @@ use mio::Token;
 
 use super::broker::rest::{self, Posted};
 use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, Released, SessionEvent};
+use super::fault::{Instead, Passage};
 use super::frames::Frames;
 use super::http::Limits;
 use super::pages::{PageRequest, Pages};
-use super::{Event, Flavor, Settings};
+use super::{Event, Fault, Flavor, Settings};
 use crate::protocol::{Channel, Json, Message};
 
 pub(super) struct Hub {
@@ -95,6 +96,23 @@ impl Hub {
         self.tell_sessions();
     }
 
+    pub(super) fn add_fault(&mut self, fault: Fault) {
+        self.broker.add_fault(self.now, fault);
+    }
+
+    pub(super) fn remove_fault(&mut self, fault: &Fault) -> bool {
+        self.broker.remove_fault(fault)
+    }
+
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        self.broker.faults().list()
+    }
+
+    /// A websocket is asked for: what is answered instead, and what happens to the response.
+    pub(super) fn upgrade(&mut self) -> (Option<Instead>, Passage) {
+        self.broker.upgrade(self.now)
+    }
+
     pub(super) fn forget_sessions(&mut self) {
         self.broker.forget_all();
         self.tell_sessions();
@@ -132,7 +150,7 @@ impl Hub {
     }
 
     /// What is to be said over a link next.
-    pub(super) fn take(&mut self, link: LinkId) -> Option<Vec<Arc<Message>>> {
+    pub(super) fn take(&mut self, link: LinkId) -> Option<(Vec<Arc<Message>>, Passage)> {
         self.broker.take(link)
     }
 

@@ -16,7 +16,7 @@ use super::broker::{Broker, Now};
 use super::event_loop::{Command, EventLoop};
 use super::hub::Hub;
 use super::pages::Pages;
-use super::{Flavor, Settings};
+use super::{Fault, Flavor, Settings};
 use crate::protocol::{Channel, Json};
 
 /// A Bayeux server on a thread of its own. It stops when it is dropped.
@@ -109,6 +109,35 @@ impl Server {
         self.change(Hub::forget_sessions);
     }
 
+    /// From now on this goes wrong; its times and counts begin.
+    ///
+    /// ```
+    /// use bayeux::server::{Server, Settings};
+    ///
+    /// let server = Server::bind("127.0.0.1:0", Settings::default())?;
+    /// let lost = "connect:expire:first=1".parse()?;
+    /// server.add_fault(&lost);
+    /// // ... the client under test loses its session with its next connect ...
+    /// assert!(server.remove_fault(&lost));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_fault(&self, fault: &Fault) {
+        let fault = fault.clone();
+        self.change(|hub| hub.add_fault(fault));
+    }
+
+    /// This goes wrong no longer; false if it did not. What it has done stays done.
+    pub fn remove_fault(&self, fault: &Fault) -> bool {
+        let fault = fault.clone();
+        self.ask(move |hub| hub.remove_fault(&fault))
+            .unwrap_or(false)
+    }
+
+    /// What goes wrong on purpose, in the order in which it was asked for.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.ask(|hub| hub.faults()).unwrap_or_default()
+    }
+
     /// Stops listening, ends all connections and waits until the thread has ended.
     pub fn stop(self) {
         drop(self);
@@ -150,6 +179,16 @@ impl Server {
             // It ends with an error either way: when it was done, or when nobody will do it.
             let _ = is_done.recv();
         }
+    }
+
+    /// The same, with an answer; the observer gets none, since it cannot wait for it.
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Hub) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, answer) = mpsc::channel();
+        self.change(move |hub| drop(sender.send(question(hub))));
+        answer.try_recv().ok()
     }
 
     /// Tells the thread. If it has ended, nothing is left to be told.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ureq_proto::http::StatusCode;
 
+use super::fault::{Instead, PAGE};
 use super::origin::Access;
 use crate::protocol::{Callback, ConnectionType};
 
@@ -113,6 +114,9 @@ pub(super) fn text(
         StatusCode::UPGRADE_REQUIRED => {
             "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
         }
+        // These two tell a client when, and with what, to come again.
+        StatusCode::SERVICE_UNAVAILABLE => "Retry-After: 1\r\n",
+        StatusCode::UNAUTHORIZED => "WWW-Authenticate: Bearer\r\n",
         _ => "",
     };
     let lines = access.header_lines() + instead;
@@ -132,6 +136,25 @@ pub(super) fn options(lines: &str, access: &Access, persistence: Persistence) ->
     let connection = connection(persistence);
     format!("HTTP/1.1 204 No Content\r\nServer: {SERVER}\r\n{ALLOW}{access}{lines}{connection}\r\n")
         .into_bytes()
+}
+
+/// What a fault shows in place of a response.
+pub(super) fn instead(instead: Instead, persistence: Persistence) -> Vec<u8> {
+    match instead {
+        Instead::Status(status) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            text(
+                status,
+                "a fault that was asked for",
+                &Access::default(),
+                persistence,
+            )
+        }
+        Instead::Html => {
+            let content_type = "text/html;charset=UTF-8";
+            response(StatusCode::OK, content_type, "", PAGE, persistence)
+        }
+    }
 }
 
 /// The head of a response alone.

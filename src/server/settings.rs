@@ -29,6 +29,9 @@ pub struct Settings {
     pub flavor: Flavor,
     /// What goes wrong on purpose. Default nothing.
     pub faults: Vec<Fault>,
+    /// What the chances of faults (`p=0.1`) are drawn from: the same for the same requests in
+    /// the same order. Default 0.
+    pub seed: u64,
     /// Path of the endpoint; paths below it are answered as well, since cometd.js appends
     /// `/handshake` and `/connect`. Default `/cometd`.
     pub path: String,
@@ -119,6 +122,7 @@ impl Default for Settings {
         Self {
             flavor: Flavor::CometD,
             faults: Vec::new(),
+            seed: 0,
             path: "/cometd".to_owned(),
             timeout: Duration::from_secs(30),
             interval: Duration::ZERO,

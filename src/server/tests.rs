@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+mod faults;
 mod limits;
 mod web_socket;
 

@@ -17,6 +17,7 @@ mod exit_status;
 mod explain;
 mod extensions;
 mod false_green;
+mod faults;
 mod flood;
 mod handshake;
 mod hostile;

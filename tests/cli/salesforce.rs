@@ -115,15 +115,17 @@ fn flavors_and_faults_that_there_are_not() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'slow' for '--fault <SPEC>': no such fault: slow; there are expire=DUR, forget=N, token-expires=DUR, busy=N and daily-limit=N
-    hint: bayeux serve -h lists its options
+    error: --fault slow is no fault
+    cause: no such place: slow
+    hint: WHERE:WHAT, with any, handshake, connect, subscribe, unsubscribe, disconnect, publish, delivery, upgrade as WHERE; or expire=DUR, forget=N, token-expires=DUR, busy=N and daily-limit=N
     ");
     snapshot!(bayeux(["serve", "--fault", "expire"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'expire' for '--fault <SPEC>': expire=DUR is wanted, e.g. expire=10m
-    hint: bayeux serve -h lists its options
+    error: --fault expire is no fault
+    cause: expire has no value
+    hint: write a time: expire=10m
     ");
     snapshot!(bayeux(["serve", "--fault", "busy=2"]).run(), @"
     exit: 2

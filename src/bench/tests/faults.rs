@@ -4,7 +4,6 @@
 use super::scripted::{Announced, Handshake, Published, Reaction, Script, Scripted};
 use super::truth::{exact, published};
 use super::*;
-use crate::server::Fault;
 use crate::session::End;
 
 const BUSY: &str =
@@ -325,7 +324,7 @@ fn a_publish_that_waits_at_the_end_is_unacknowledged() {
 #[test]
 fn sessions_that_expire_again_and_again_are_renewed() {
     let faulty = ServerSettings {
-        faults: vec![Fault::Expire(1100 * MS)],
+        faults: vec!["expire=1100ms".parse().unwrap()],
         ..ServerSettings::default()
     };
     let server = Server::bind("127.0.0.1:0", faulty).unwrap();

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::Broker;
 use super::sessions::{Session, SessionKey};
-use super::{Broker, Dialect};
 use crate::protocol::ConnectionType;
-use crate::server::{CloseReason, Fault, Flavor};
+use crate::server::CloseReason;
 
 /// Sessions, and channels, that a snapshot lists at the most: people do not read more, and the
 /// others wait while it is taken.
@@ -69,31 +69,6 @@ impl Broker {
             .is_some()
     }
 
-    /// From now on this fault shows, in the place of one of the same name. A session keeps the
-    /// end that it was given at its handshake.
-    pub(in crate::server) fn add_fault(&mut self, fault: Fault) -> Result<(), Flavor> {
-        if !fault.shows_with(self.settings.flavor) {
-            return Err(self.settings.flavor);
-        }
-        self.faults.retain(|it| it.name() != fault.name());
-        self.faults.push(fault);
-        self.apply(Some(fault));
-        Ok(())
-    }
-
-    /// From now on this fault does not show; false if it did not before.
-    pub(in crate::server) fn remove_fault(&mut self, fault: Fault) -> bool {
-        let n_before = self.faults.len();
-        self.faults.retain(|it| *it != fault);
-        self.apply(None);
-        self.faults.len() < n_before
-    }
-
-    /// The faults that show.
-    pub(in crate::server) fn faults(&self) -> &[Fault] {
-        &self.faults
-    }
-
     pub(in crate::server) fn inspect(&self, now: Instant) -> Snapshot {
         let sessions = self
             .sessions
@@ -114,21 +89,6 @@ impl Broker {
             sessions: sessions.collect(),
             n_channels: self.subscriptions.len(),
             channels: channels.collect(),
-        }
-    }
-
-    /// Makes the list of faults true; what counts something down begins anew only if it was
-    /// added now.
-    fn apply(&mut self, added: Option<Fault>) {
-        self.expiry = self.faults.iter().find_map(|fault| match fault {
-            Fault::Expire(after) => Some(*after),
-            _ => None,
-        });
-        if self.forgets() == 0 {
-            self.n_to_forget = 0;
-        }
-        if let Dialect::Salesforce(salesforce) = &mut self.dialect {
-            salesforce.apply(&self.faults, added);
         }
     }
 }

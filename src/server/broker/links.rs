@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::SessionKey;
 use crate::protocol::Message;
+use crate::server::fault::Passage;
 
 /// Names a link within its broker; never given twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -23,7 +24,7 @@ pub(super) struct Links {
 #[derive(Debug, Default)]
 struct Link {
     sessions: BTreeSet<SessionKey>,
-    responses: VecDeque<Vec<Arc<Message>>>,
+    responses: VecDeque<(Vec<Arc<Message>>, Passage)>,
 }
 
 impl Links {
@@ -53,14 +54,14 @@ impl Links {
         }
     }
 
-    pub(super) fn push(&mut self, id: LinkId, response: Vec<Arc<Message>>) {
+    pub(super) fn push(&mut self, id: LinkId, response: Vec<Arc<Message>>, passage: Passage) {
         if let Some(link) = self.by_id.get_mut(&id) {
-            link.responses.push_back(response);
+            link.responses.push_back((response, passage));
             self.ready.insert(id);
         }
     }
 
-    pub(super) fn pop(&mut self, id: LinkId) -> Option<Vec<Arc<Message>>> {
+    pub(super) fn pop(&mut self, id: LinkId) -> Option<(Vec<Arc<Message>>, Passage)> {
         self.by_id.get_mut(&id)?.responses.pop_front()
     }
 

@@ -32,6 +32,8 @@ pub(super) enum Refusal {
     /// CometD 8.0.10 accepts it all the same; the code is Faye's.
     ConnectionTypes(String),
     TooManySessions,
+    /// A [`Fault`](crate::server::Fault) refuses it, with this code.
+    Fault(u16),
     /// Known of Salesforce alone.
     Salesforce(Denial),
 }
@@ -54,14 +56,20 @@ impl Refusal {
             Self::ConnectionTypes(types) => format!("301:{types}:connection_types_unsupported"),
             // 503 is the one code by which a client knows that trying again can help.
             Self::TooManySessions => "503::too_many_sessions".into(),
+            Self::Fault(code) => format!("{code}::refused_by_fault"),
             Self::Salesforce(denial) => denial.error(),
         }
     }
 
     /// What the client should do now. Only replies on the channels that open and keep a
     /// session carry advice: CometD 8.0.10 sends none with a 402 on other channels.
-    fn advice(&self, channel: &str) -> Option<Json> {
+    pub(super) fn advice(&self, channel: &str) -> Option<Json> {
         match (self, channel) {
+            // A server that is not well asks to be tried again; one that says no, to stop.
+            (Self::Fault(500..), meta::HANDSHAKE) => Some(advice("handshake", 0)),
+            (Self::Fault(500..), meta::CONNECT) => Some(advice("retry", 0)),
+            (Self::Fault(402), meta::CONNECT) => Some(advice("handshake", 0)),
+            (Self::Fault(_), meta::CONNECT) => Some(advice("none", 0)),
             (Self::HandshakeBatched, _) => None,
             (Self::TooManySessions, meta::HANDSHAKE) => {
                 Some(advice("handshake", milliseconds(BUSY_INTERVAL)))

@@ -17,6 +17,7 @@ use crate::protocol::{
     Advice, Channel, ChannelPattern, ConnectionType, GrammarNote, Json, Message, meta,
 };
 use crate::server::client_name::client_name;
+use crate::server::fault::Effects;
 use crate::server::{ChannelGrammar, CloseReason, UnconnectedPublish};
 
 /// Longest name of a channel in bytes: a session keeps those that it subscribes to.
@@ -94,7 +95,7 @@ impl Broker {
             connection_type: turn.request.connection_type,
             opened: now,
         };
-        let ends = self.expiry.map(|it| later(now, it));
+        let ends = self.faults.session_lifetime().map(|it| later(now, it));
         let extensions = Extensions::agreed(&self.settings, self.started.at(now), message);
         let key = self
             .sessions
@@ -114,6 +115,7 @@ impl Broker {
         now: Instant,
         turn: &mut Turn<'_>,
         message: &Message,
+        effects: &Effects,
     ) -> Connected {
         let client_id = message.client_id().unwrap_or("");
         let Some(key) = self.sessions.find(client_id) else {
@@ -150,7 +152,12 @@ impl Broker {
         // it). Nor do the replies of a batch wait for the connect among them.
         // What waits for a link leaves by itself.
         let has_something = session.pushes_to().is_none() && !session.queue.is_empty();
-        if is_alone && !is_first && !timeout.is_zero() && !has_something {
+        let (is_first, timeout) = match effects.hold() {
+            true => (false, self.settings.timeout),
+            false => (is_first, timeout),
+        };
+        let is_answered = is_first || timeout.is_zero() || has_something || effects.storm();
+        if is_alone && !is_answered {
             if self.shares_browser(key, &turn.request) {
                 return self.crowded(now, key, id.as_ref());
             }
@@ -158,7 +165,7 @@ impl Broker {
             let hold = HoldId(self.last_hold);
             let is_authorised_until = match &mut self.dialect {
                 Dialect::CometD { .. } => None,
-                Dialect::Salesforce(it) => it.token_ends(now, turn.request.bearer),
+                Dialect::Salesforce(it) => it.token_ends(now, turn.request.bearer, &self.faults),
             };
             if let Some(session) = self.sessions.get_mut(key) {
                 session.held = Some(Held {
@@ -166,6 +173,7 @@ impl Broker {
                     id,
                     advice,
                     is_authorised_until,
+                    effects: effects.clone(),
                 });
             }
             self.holds.insert(hold, key);
@@ -250,7 +258,7 @@ impl Broker {
             self.subscriptions.add(name, key);
         }
         for kept in replayed {
-            self.enqueue_kept(key, &kept);
+            self.enqueue_kept(now, key, &kept);
         }
         Ok(reply::subscribed(message))
     }
@@ -322,7 +330,7 @@ impl Broker {
         {
             let id = reply::message_id(message);
             let answer = reply::delivery(channel.as_str(), id.as_ref(), &answer);
-            self.enqueue(key, &Arc::new(answer));
+            self.enqueue(now, key, &Arc::new(answer));
         }
         Ok(reply::reply_to(message, true).build())
     }

@@ -18,7 +18,7 @@ mod retained;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::denial::Denial;
 use self::event::{Kind, Stamp};
@@ -28,7 +28,8 @@ use super::reply::{Refusal, literal};
 use super::sessions::{Session, SessionKey};
 use super::{Broker, Now, Request, Turn, later};
 use crate::protocol::{Channel, Json, Message, meta};
-use crate::server::{Fault, Flavor, Settings};
+use crate::server::fault::Faults;
+use crate::server::{Flavor, Settings};
 
 /// The oldest version of the API that is served.
 const OLDEST_VERSION: u32 = 37;
@@ -41,61 +42,33 @@ pub(super) struct Salesforce {
     pub(super) advice: Json,
     started: Now,
     retained: Retained,
-    token_lifetime: Option<Duration>,
     /// When each token was seen first.
     tokens: HashMap<Box<str>, Instant>,
-    /// Subscribes that are still to be refused.
-    n_busy: u32,
-    /// Events that may still be delivered before subscribes are refused; `None` for any number.
-    n_allowed: Option<u32>,
+    /// Subscribes that were refused by the fault `busy=N`.
+    n_refused: u32,
+    n_delivered: u32,
 }
 
 impl Salesforce {
     pub(super) fn new(settings: &Settings, started: Now) -> Self {
-        let mut salesforce = Self {
+        Self {
             advice: replies::advice(settings),
             started,
             retained: Retained::new(),
-            token_lifetime: None,
             tokens: HashMap::new(),
-            n_busy: 0,
-            n_allowed: None,
-        };
-        for fault in &settings.faults {
-            salesforce.begin(*fault);
-        }
-        salesforce
-    }
-
-    /// Stops what is no longer among the faults, and begins with the one that was added.
-    pub(super) fn apply(&mut self, faults: &[Fault], added: Option<Fault>) {
-        let has = |wanted: fn(&Fault) -> bool| faults.iter().any(wanted);
-        if !has(|it| matches!(it, Fault::TokenExpires(_))) {
-            self.token_lifetime = None;
-        }
-        if !has(|it| matches!(it, Fault::Busy(_))) {
-            self.n_busy = 0;
-        }
-        if !has(|it| matches!(it, Fault::DailyLimit(_))) {
-            self.n_allowed = None;
-        }
-        if let Some(fault) = added {
-            self.begin(fault);
+            n_refused: 0,
+            n_delivered: 0,
         }
     }
 
-    fn begin(&mut self, fault: Fault) {
-        match fault {
-            Fault::TokenExpires(lifetime) => self.token_lifetime = Some(lifetime),
-            Fault::Busy(n) => self.n_busy = n,
-            Fault::DailyLimit(n) => self.n_allowed = Some(n),
-            Fault::Expire(_) | Fault::Forget(_) => {}
-        }
-    }
-
-    /// When the token of a request stops being valid.
-    pub(super) fn token_ends(&mut self, now: Instant, token: Option<&str>) -> Option<Instant> {
-        let lifetime = self.token_lifetime?;
+    /// When the token of a request stops being valid, with the fault `token-expires=DUR`.
+    pub(super) fn token_ends(
+        &mut self,
+        now: Instant,
+        token: Option<&str>,
+        faults: &Faults,
+    ) -> Option<Instant> {
+        let lifetime = faults.token_lifetime()?;
         let token = token.unwrap_or_default();
         if self.tokens.len() >= MOST_TOKENS && !self.tokens.contains_key(token) {
             // More than anybody tests with; what is beyond stays fresh.
@@ -103,12 +76,6 @@ impl Salesforce {
         }
         let since = *self.tokens.entry(token.into()).or_insert(now);
         Some(later(since, lifetime))
-    }
-
-    fn count_delivery(&mut self) {
-        if let Some(n_allowed) = &mut self.n_allowed {
-            *n_allowed = n_allowed.saturating_sub(1);
-        }
     }
 
     fn created(&self, now: Instant) -> String {
@@ -177,7 +144,7 @@ impl Broker {
         let required = self.settings.require_token.as_ref();
         required.is_none_or(|it| bearer.is_some_and(|bearer| it.fits(bearer)))
             && salesforce
-                .token_ends(now, bearer)
+                .token_ends(now, bearer, &self.faults)
                 .is_none_or(|ends| now < ends)
     }
 
@@ -207,11 +174,12 @@ impl Broker {
             let Dialect::Salesforce(salesforce) = &mut self.dialect else {
                 return Err(Refusal::SubscribeDenied);
             };
-            if salesforce.n_busy > 0 {
-                salesforce.n_busy -= 1;
+            if salesforce.n_refused < self.faults.n_busy() {
+                salesforce.n_refused += 1;
                 return Err(Refusal::Salesforce(Denial::Busy));
             }
-            if salesforce.n_allowed == Some(0) {
+            let limit = self.faults.daily_limit();
+            if limit.is_some_and(|limit| salesforce.n_delivered >= limit) {
                 return Err(Refusal::Salesforce(Denial::DailyLimit));
             }
             let (asked, from) = replay::asked(message, name).map_err(Refusal::Salesforce)?;
@@ -233,7 +201,7 @@ impl Broker {
             let (channel, query) = split(name);
             let wanted = |data: &Json| query.is_none_or(|query| filter::passes(query, data));
             for data in kept.iter().filter(|data| wanted(data)) {
-                self.deliver(key, delivery(channel, &client_id, data));
+                self.deliver(now, key, delivery(channel, &client_id, data));
             }
         }
         Ok(replies::subscribed(message, &client_id))
@@ -264,7 +232,7 @@ impl Broker {
             };
             if wants(session, channel, &data) {
                 let delivery = delivery(channel, &session.client_id, &data);
-                self.deliver(key, delivery);
+                self.deliver(now, key, delivery);
             }
         }
         if let Dialect::Salesforce(salesforce) = &mut self.dialect {
@@ -273,11 +241,11 @@ impl Broker {
         }
     }
 
-    fn deliver(&mut self, key: SessionKey, delivery: Message) {
+    fn deliver(&mut self, now: Instant, key: SessionKey, delivery: Message) {
         if let Dialect::Salesforce(salesforce) = &mut self.dialect {
-            salesforce.count_delivery();
+            salesforce.n_delivered = salesforce.n_delivered.saturating_add(1);
         }
-        self.enqueue(key, &Arc::new(delivery));
+        self.enqueue(now, key, &Arc::new(delivery));
     }
 
     fn uuid(&mut self) -> String {

@@ -1,6 +1,6 @@
 //! The table of sessions: by client id, and by the time at which each needs attention.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::time::Instant;
 use std::{mem, sync::Arc};
@@ -8,6 +8,7 @@ use std::{mem, sync::Arc};
 use super::extension::{Carriers, Extensions, Size};
 use super::{HoldId, LinkId};
 use crate::protocol::{ConnectionType, Json, Message};
+use crate::server::fault::Effects;
 
 /// Names a session within its broker; never given twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -41,6 +42,8 @@ pub(super) struct Session {
     pub(super) held: Option<Held>,
     /// Whether a connect was answered already; the first one never waits.
     pub(super) has_connected: bool,
+    /// The cookies that the fault `cookie` set last: the client has to show one of them.
+    pub(super) cookies: VecDeque<String>,
     /// When the session ends, whatever its client does.
     pub(super) ends: Option<Instant>,
     /// When the held connect is to be answered; without one, when the session expires.
@@ -86,6 +89,8 @@ pub(super) struct Held {
     pub(super) advice: AdviceWanted,
     /// When its credentials stop being valid.
     pub(super) is_authorised_until: Option<Instant>,
+    /// What goes wrong with its reply.
+    pub(super) effects: Effects,
 }
 
 /// Whether a connect reply has to carry the advice.
@@ -105,12 +110,30 @@ const MOST_IN_A_RESPONSE: usize = 1000;
 pub(super) struct Queue {
     messages: Vec<Arc<Message>>,
     n_bytes: usize,
+    /// What follows the next message that comes, by the fault `reorder`.
+    late: Option<Arc<Message>>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, message: &Arc<Message>) {
         self.messages.push(Arc::clone(message));
         self.n_bytes += message.raw().len();
+        self.give_up_waiting();
+    }
+
+    /// Adds a message that is to come after the next one.
+    pub(super) fn push_late(&mut self, message: &Arc<Message>) {
+        match self.late {
+            Some(_) => self.push(message),
+            None => self.late = Some(Arc::clone(message)),
+        }
+    }
+
+    /// Takes what waits for the next message, if no other comes.
+    pub(super) fn give_up_waiting(&mut self) {
+        if let Some(late) = self.late.take() {
+            self.push(&late);
+        }
     }
 
     /// Takes what goes into one response. The rest stays for the next connect, which is not
@@ -127,7 +150,8 @@ impl Queue {
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Arc<Message>> {
-        mem::take(self).messages
+        self.n_bytes = 0;
+        mem::take(&mut self.messages)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -182,6 +206,7 @@ impl Sessions {
             link: None,
             held: None,
             has_connected: false,
+            cookies: VecDeque::new(),
             ends,
             deadline,
         };

@@ -1,6 +1,7 @@
 //! Conversations with a broker in simulated time.
 
 mod extensions;
+mod faults;
 mod salesforce;
 mod semantics;
 
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::protocol::decode;
+use crate::server::fault::Step;
 use crate::server::{Token, UnconnectedPublish};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -82,6 +84,7 @@ impl Scenario {
         match self.handle(request) {
             Handled::Answer(answer) => text(&answer.messages),
             Handled::Unauthorised(line) => line.to_owned(),
+            Handled::Instead(instead) => format!("{instead:?}"),
             Handled::Held(_) => panic!("held: {request}"),
         }
     }
@@ -119,7 +122,7 @@ impl Scenario {
 
     fn taken(&mut self, link: LinkId) -> Vec<String> {
         std::iter::from_fn(|| self.broker.take(link))
-            .map(|messages| text(&messages))
+            .map(|(messages, _)| text(&messages))
             .collect()
     }
 
@@ -815,7 +818,7 @@ fn links_are_told_of_forgotten_sessions() {
 #[test]
 fn a_session_on_a_link_ends_when_a_fault_says_so() {
     let mut scenario = Scenario::with(Settings {
-        faults: vec![Fault::Expire(Duration::from_secs(3))],
+        faults: vec!["expire=3s".parse().unwrap()],
         ..Settings::default()
     });
     let (link, client_id) = linked(&mut scenario, &["/demo"]);
@@ -904,7 +907,7 @@ proptest! {
                     prop_assert_eq!(n_replies, messages.len());
                 }
                 Handled::Held(hold) => prop_assert!(held.insert(hold)),
-                Handled::Unauthorised(line) => prop_assert!(false, "{}", line),
+                handled => prop_assert!(false, "{:?}", handled),
             }
             scenario.pass(Duration::from_secs(seconds));
             for (hold, _) in scenario.released() {
@@ -943,7 +946,7 @@ proptest! {
                 None => match scenario.handle(&request) {
                     Handled::Answer(_) => {}
                     Handled::Held(_) => n_held += 1,
-                    Handled::Unauthorised(line) => prop_assert!(false, "{}", line),
+                    handled => prop_assert!(false, "{:?}", handled),
                 },
                 Some((link, n_messages, _)) => {
                     scenario.handle_on_link(*link, &request);

@@ -10,8 +10,9 @@ use ureq_proto::http::StatusCode;
 
 use super::Caller;
 use super::pipe::Pipe;
-use crate::protocol::{Message, encode};
+use crate::protocol::Message;
 use crate::server::broker::{self, Answer, Handled, HoldId, rest};
+use crate::server::fault::{Instead, Passage};
 use crate::server::http::{Head, Received, Receiver, Refused, Request};
 use crate::server::hub::Hub;
 use crate::server::readable::readable;
@@ -41,7 +42,7 @@ pub(super) enum Step {
     /// Once everything was sent, the connection is of no further use.
     Last,
     /// The connection goes on as a websocket, with these bytes, which came already.
-    Upgraded(Box<Upgrade>, Vec<u8>),
+    Upgraded(Box<Upgrade>, Passage, Vec<u8>),
 }
 
 impl Exchanges {
@@ -80,7 +81,12 @@ impl Exchanges {
             }
             Received::Upgrade(upgrade, rest) => {
                 self.settle(hub, pipe);
-                Step::Upgraded(Box::new(upgrade), rest)
+                let (instead, passage) = hub.upgrade();
+                if let Some(instead) = instead {
+                    self.answer_instead(hub, pipe, instead, (&passage, Persistence::Close));
+                    return Step::Last;
+                }
+                Step::Upgraded(Box::new(upgrade), passage, rest)
             }
             Received::Answered(response, persistence) => {
                 self.settle(hub, pipe);
@@ -216,6 +222,10 @@ impl Exchanges {
                     head.persistence,
                 ));
             }
+            Handled::Instead(instead) => {
+                let on_its_way = (&Passage::default(), head.persistence);
+                self.answer_instead(hub, pipe, instead, on_its_way);
+            }
             Handled::Held(hold) => {
                 self.held = Some(Held {
                     hold,
@@ -259,11 +269,35 @@ impl Exchanges {
             connection_type: form.connection_type(),
             messages,
         });
-        let text = encode(messages.iter().map(Arc::as_ref));
-        pipe.push(match answer.retry_after {
+        let text = answer.passage.encode(messages);
+        let response = match answer.retry_after {
             Some(it) => response::busy(&text, form, it, persistence),
             None => response::messages(&text, form, &answer.set_cookies, persistence),
+        };
+        match answer.passage.is_sound() {
+            true => pipe.push(response),
+            false => pipe.push_steps(answer.passage.steps(response)),
+        }
+    }
+
+    /// A fault takes the place of a response.
+    fn answer_instead(
+        &self,
+        hub: &Hub,
+        pipe: &mut Pipe,
+        instead: Instead,
+        (passage, persistence): (&Passage, Persistence),
+    ) {
+        hub.observe(&Event::Refused {
+            peer: self.caller.peer,
+            status: instead.status(),
+            reason: "a fault that was asked for",
         });
+        let response = response::instead(instead, persistence);
+        match passage.is_sound() {
+            true => pipe.push(response),
+            false => pipe.push_steps(passage.steps(response)),
+        }
     }
 
     /// Before anything else is answered: the client sends on while its connect is held, which

@@ -4,7 +4,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use super::course::{Course, Next};
 use super::wire::Wire;
+use crate::server::fault::Step;
 
 /// A client that reads more slowly than this keeps memory for too long.
 const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
@@ -22,6 +24,17 @@ pub(super) struct Pipe {
     blocked_since: Option<Instant>,
     /// How much it took since.
     n_taken: u64,
+    /// What leaves in steps, by a fault; it goes before all that is pushed or sent later.
+    course: Option<Box<Course>>,
+}
+
+/// How far the steps are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Advance {
+    /// There are none left, or they wait.
+    Goes,
+    /// Nothing will be sent any more.
+    Silent,
 }
 
 impl Pipe {
@@ -33,6 +46,7 @@ impl Pipe {
             is_blocked: false,
             blocked_since: None,
             n_taken: 0,
+            course: None,
         }
     }
 
@@ -42,14 +56,56 @@ impl Pipe {
 
     /// Takes bytes for the next [`send_waiting`](Self::send_waiting).
     pub(super) fn push(&mut self, bytes: Vec<u8>) {
+        if let Some(course) = &mut self.course {
+            return course.extend([Step::Write(bytes)]);
+        }
         match self.waiting.is_empty() {
             true => self.waiting = bytes,
             false => self.waiting.extend_from_slice(&bytes),
         }
     }
 
+    /// Takes what is to leave in steps; [`advance`](Self::advance) has to follow.
+    pub(super) fn push_steps(&mut self, steps: Vec<Step>) {
+        self.course.get_or_insert_default().extend(steps);
+    }
+
+    /// Takes the steps whose time has come. Fails where one of them ends the connection.
+    pub(super) fn advance(&mut self, now: Instant) -> io::Result<Advance> {
+        while self.course.is_some() {
+            self.send_waiting()?;
+            if self.n_waiting() > 0 {
+                break;
+            }
+            let Some(course) = &mut self.course else {
+                break;
+            };
+            match course.next(now) {
+                Next::Pause => break,
+                Next::Write(bytes) => self.waiting = bytes,
+                Next::Close => return Err(ErrorKind::ConnectionAborted.into()),
+                Next::Silence => {
+                    self.course = None;
+                    return Ok(Advance::Silent);
+                }
+                Next::Over => self.course = None,
+            }
+        }
+        Ok(Advance::Goes)
+    }
+
+    /// Whether it is a fault's time that is waited for, and nothing of the client's.
+    pub(super) fn is_pausing(&self) -> bool {
+        let course = self.course.as_ref();
+        course.is_some_and(|it| it.until().is_some())
+    }
+
     /// Sends bytes; what the wire does not take waits.
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.course.is_some() {
+            self.push(bytes.to_vec());
+            return Ok(());
+        }
         let n_sent = match self.waiting.is_empty() {
             true => write(&mut self.wire, bytes)?,
             false => 0,
@@ -83,14 +139,14 @@ impl Pipe {
 
     /// Whether the wire takes nothing more for now.
     pub(super) fn is_blocked(&self) -> bool {
-        self.is_blocked
+        self.is_blocked || self.course.is_some()
     }
 
     /// Until when a wire that is blocked has to take more. Each byte that it takes gives it
     /// the time of a byte more, so that no client is waited for without end.
     pub(super) fn deadline(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
         if !self.is_blocked {
-            return None;
+            return self.course.as_ref()?.until();
         }
         if self.blocked_since.is_none() {
             // What it had room for says nothing about how fast it is read.
@@ -128,7 +184,7 @@ impl Write for Pipe {
 
     fn flush(&mut self) -> io::Result<()> {
         self.send_waiting()?;
-        match self.is_blocked {
+        match self.is_blocked() {
             true => Err(ErrorKind::WouldBlock.into()),
             false => Ok(()),
         }

@@ -16,9 +16,11 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, WebSocket};
 
 use super::Caller;
-use super::pipe::Pipe;
+use super::pipe::{Advance, Pipe};
 use crate::protocol::{ConnectionType, Message};
 use crate::server::broker::{self, LinkId};
+use crate::server::fault::{Passage, Step};
+use crate::server::frames;
 use crate::server::hub::Hub;
 use crate::server::readable::readable;
 use crate::server::upgrade::Upgrade;
@@ -57,6 +59,8 @@ pub(super) enum Progress {
 pub(super) enum Ending {
     /// The client closed it, or the connection broke.
     Gone,
+    /// A fault ends all that is sent.
+    Silent,
     /// The client is told why, if it takes that.
     Closed(CloseCode, String),
 }
@@ -67,11 +71,15 @@ impl Conversation {
         caller: Caller,
         hub: &mut Hub,
         mut pipe: Pipe,
-        upgrade: Upgrade,
+        (upgrade, passage): (Upgrade, Passage),
         rest: Vec<u8>,
     ) -> Self {
         let settings = &hub.settings;
-        pipe.push(upgrade.response(settings.web_socket_protocol.as_deref()));
+        let response = upgrade.response(settings.web_socket_protocol.as_deref());
+        match passage.is_sound() {
+            true => pipe.push(response),
+            false => pipe.push_steps(passage.steps(response)),
+        }
         let max_body = Some(settings.max_body);
         let config = WebSocketConfig::default()
             .read_buffer_size(4096)
@@ -99,7 +107,9 @@ impl Conversation {
     /// Sends what there is to send. Then, and only then, takes frames of the client's.
     pub(super) fn turn(&mut self, hub: &mut Hub) -> Result<Progress, Ending> {
         for _ in 0..MOST_AT_ONCE {
+            self.advance(hub)?;
             let sent = self.send(hub)?;
+            self.advance(hub)?;
             if self.pipe_mut().is_blocked() {
                 return Ok(Progress::Waits);
             }
@@ -177,7 +187,7 @@ impl Conversation {
             if !self.web_socket.can_write() || self.pipe_mut().is_blocked() {
                 return Ok(Progress::Waits);
             }
-            let Some(messages) = hub.take(self.link) else {
+            let Some((messages, passage)) = hub.take(self.link) else {
                 return Ok(Progress::Waits);
             };
             hub.observe(&Event::Sent {
@@ -185,12 +195,27 @@ impl Conversation {
                 connection_type: ConnectionType::WebSocket,
                 messages: &messages,
             });
+            if !passage.is_sound() {
+                let steps = passage.frame_steps(passage.encode(&messages));
+                self.pipe_mut().push_steps(in_frames(steps));
+                self.advance(hub)?;
+                continue;
+            }
             // Past the library, which would copy it; it has nothing of its own to send now.
             let frame = hub.frames.of(&messages);
             let sent = self.pipe_mut().send(&frame);
             sent.map_err(|_| Ending::Gone)?;
         }
         Ok(Progress::Unfinished)
+    }
+
+    /// Takes the steps of a fault whose time has come.
+    fn advance(&mut self, hub: &Hub) -> Result<(), Ending> {
+        match self.pipe_mut().advance(hub.now) {
+            Ok(Advance::Goes) => Ok(()),
+            Ok(Advance::Silent) => Err(Ending::Silent),
+            Err(_) => Err(Ending::Gone),
+        }
     }
 
     fn answer(&mut self, hub: &mut Hub, text: &[u8]) -> Result<(), Ending> {
@@ -247,6 +272,15 @@ impl Conversation {
             reason,
         });
     }
+}
+
+/// The steps with a frame for each text.
+fn in_frames(steps: Vec<Step>) -> Vec<Step> {
+    let in_frame = |step| match step {
+        Step::Write(text) => Step::Write(frames::text_frame(text)),
+        other => other,
+    };
+    steps.into_iter().map(in_frame).collect()
 }
 
 fn would_block(error: &Error) -> bool {

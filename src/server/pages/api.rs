@@ -16,11 +16,56 @@ use ureq_proto::http::StatusCode;
 
 use super::{PageRequest, Pages};
 use crate::redaction::shortened_client_id;
-use crate::server::Fault;
 use crate::server::broker::{Broker, Snapshot, Stage};
 use crate::server::response::SERVER;
+use crate::server::{Fault, Flavor};
 
 pub(super) const JSON: &str = "application/json;charset=UTF-8";
+
+/// Faults that people switch by hand, and what each does. `docs/faults.md` has all of them.
+pub(super) const OFFERED: [(&str, &str); 14] = [
+    (
+        "connect:expire:first=1",
+        "the next connect finds its session unknown",
+    ),
+    (
+        "handshake:refuse=503:first=3",
+        "the next three handshakes are refused",
+    ),
+    ("any:status=503", "every request is answered with HTTP 503"),
+    ("any:html", "every request is answered with a page of HTML"),
+    ("any:delay=1s", "every response leaves one second later"),
+    (
+        "connect:drop:every=5",
+        "every fifth response to a connect is never sent",
+    ),
+    (
+        "connect:cut:every=5",
+        "every fifth response to a connect ends in its middle",
+    ),
+    (
+        "publish:close=before:first=1",
+        "the next publish is carried out, and its connection ends without a response",
+    ),
+    (
+        "connect:storm:for=10s",
+        "connects are answered at once, with the advice to hurry, for ten seconds",
+    ),
+    ("delivery:duplicate", "every message comes twice"),
+    (
+        "expire=10s",
+        "sessions that open from now on are unknown 10 s after their handshake",
+    ),
+    (
+        "token-expires=1m",
+        "a token is invalid one minute after it was first seen",
+    ),
+    ("busy=1", "the next subscribe is refused: too busy"),
+    (
+        "daily-limit=10",
+        "subscribes are refused once 10 more events were delivered",
+    ),
+];
 
 /// What is answered.
 pub(super) struct Answer {
@@ -72,7 +117,7 @@ struct Channel {
 
 #[derive(Serialize)]
 struct KnownFault {
-    fault: String,
+    fault: &'static str,
     does: &'static str,
 }
 
@@ -113,20 +158,26 @@ impl Pages {
             ("GET", "traffic", None) => self.traffic(&request.query),
             ("GET", "faults", None) => faults(broker),
             ("DELETE", "faults", None) => {
-                for fault in broker.faults().to_vec() {
-                    broker.remove_fault(fault);
+                for fault in broker.faults().list() {
+                    broker.remove_fault(&fault);
                 }
                 faults(broker)
             }
             ("PUT", "faults", Some(spec)) => match fault(spec) {
-                Ok(fault) => match broker.add_fault(fault) {
-                    Ok(()) => faults(broker),
-                    Err(flavor) => Answer::bad(&format!("{flavor} does not show {fault}")),
-                },
+                Ok(fault) if !self.shows(&fault) => {
+                    let flavor = self.flavor;
+                    Answer::bad(&format!("{flavor} does not show {fault}"))
+                }
+                Ok(fault) => {
+                    // Once is enough; what it counts begins anew.
+                    broker.remove_fault(&fault);
+                    broker.add_fault(now, fault);
+                    faults(broker)
+                }
                 Err(error) => Answer::bad(&error),
             },
             ("DELETE", "faults", Some(spec)) => match fault(spec) {
-                Ok(fault) if broker.remove_fault(fault) => faults(broker),
+                Ok(fault) if broker.remove_fault(&fault) => faults(broker),
                 Ok(fault) => Answer::not_found(&format!("{fault} does not show")),
                 Err(error) => Answer::bad(&error),
             },
@@ -176,8 +227,10 @@ impl Pages {
             n_subscribers: it.n_subscribers,
             subscribers: it.subscribers,
         });
-        let known = Fault::EXAMPLES.into_iter();
-        let known = known.filter(|(fault, _)| fault.shows_with(self.flavor));
+        let known = OFFERED.iter().filter(|(spec, _)| {
+            let fault = spec.parse();
+            fault.is_ok_and(|it| self.shows(&it))
+        });
         State {
             server: SERVER,
             flavor: self.flavor.to_string(),
@@ -188,13 +241,15 @@ impl Pages {
             channels: channels.collect(),
             faults: specs(broker),
             known_faults: known
-                .map(|(fault, does)| KnownFault {
-                    fault: fault.to_string(),
-                    does,
-                })
+                .map(|&(fault, does)| KnownFault { fault, does })
                 .collect(),
             last: self.traffic.last(),
         }
+    }
+
+    /// Whether a server of this flavor shows it.
+    fn shows(&self, fault: &Fault) -> bool {
+        self.flavor == Flavor::Salesforce || !fault.is_of_salesforce()
     }
 
     fn traffic(&self, query: &str) -> Answer {
@@ -245,7 +300,7 @@ impl Answer {
 fn fault(spec: &str) -> Result<Fault, String> {
     let spec = percent_decode_str(spec).decode_utf8_lossy();
     spec.parse()
-        .map_err(|error: crate::server::FaultError| error.to_string())
+        .map_err(|error: crate::server::FaultError| format!("{error}; {}", error.hint()))
 }
 
 fn faults(broker: &Broker) -> Answer {
@@ -255,7 +310,12 @@ fn faults(broker: &Broker) -> Answer {
 }
 
 fn specs(broker: &Broker) -> Vec<String> {
-    broker.faults().iter().map(Fault::to_string).collect()
+    broker
+        .faults()
+        .list()
+        .iter()
+        .map(Fault::to_string)
+        .collect()
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 use ureq_proto::http::{Method, Request};
 
+use super::api::OFFERED;
 use super::{PageRequest, Pages};
 use crate::protocol::{ConnectionType, decode};
 use crate::server::broker::{self, Broker, Handled, Now};
-use crate::server::{Event, Fault, Flavor, Settings};
+use crate::server::{Event, Flavor, Settings};
 
 const LOOPBACK: &str = "127.0.0.1:8080";
 const ELSEWHERE: &str = "0.0.0.0:8080";
@@ -415,26 +416,26 @@ fn faults_begin_and_end() {
         scenario.api("PUT", "faults/forget=1"),
         showing(json!(["expire=3s", "forget=1"]))
     );
-    // Another one of the same name takes its place.
+    // Once is enough.
     assert_eq!(
-        scenario.api("PUT", "faults/expire=2s"),
-        showing(json!(["forget=1", "expire=2s"]))
+        scenario.api("PUT", "faults/expire%3D3s"),
+        showing(json!(["forget=1", "expire=3s"]))
     );
     scenario.send(HANDSHAKE);
     scenario
         .broker
-        .handle_timeout(scenario.now + Duration::from_secs(2));
+        .handle_timeout(scenario.now + Duration::from_secs(3));
     assert_eq!(scenario.broker.n_sessions(), 0);
     assert_eq!(
-        scenario.api("DELETE", "faults/expire=2s"),
+        scenario.api("DELETE", "faults/expire=3s"),
         showing(json!(["forget=1"]))
     );
-    assert_eq!(scenario.api("DELETE", "faults/expire=2s").0, 404);
+    assert_eq!(scenario.api("DELETE", "faults/expire=3s").0, 404);
     assert_eq!(scenario.api("DELETE", "faults"), showing(json!([])));
     scenario.send(HANDSHAKE);
     scenario
         .broker
-        .handle_timeout(scenario.now + Duration::from_secs(2));
+        .handle_timeout(scenario.now + Duration::from_secs(3));
     assert_eq!(scenario.broker.n_sessions(), 1);
 }
 
@@ -447,7 +448,7 @@ fn what_is_no_fault_here_is_said_so() {
         answer["error"]
             .as_str()
             .unwrap()
-            .starts_with("no such fault: slow")
+            .starts_with("no such place: slow; WHERE:WHAT")
     );
     let refused = json!({"error":"cometd does not show busy=1"});
     assert_eq!(scenario.api("PUT", "faults/busy=1"), (400, refused));
@@ -458,12 +459,16 @@ fn what_is_no_fault_here_is_said_so() {
 fn faults_of_salesforce_are_offered_and_switched_where_they_show() {
     let mut scenario = Scenario::new(LOOPBACK, Settings::of(Flavor::Salesforce));
     let offered = |(_, state): (u16, Value)| state["known_faults"].as_array().unwrap().len();
-    assert_eq!(offered(scenario.api("GET", "state")), Fault::EXAMPLES.len());
-    assert_eq!(offered(loopback().api("GET", "state")), 2);
-    for (fault, _) in Fault::EXAMPLES {
+    assert_eq!(offered(scenario.api("GET", "state")), OFFERED.len());
+    assert_eq!(offered(loopback().api("GET", "state")), OFFERED.len() - 3);
+    for (fault, _) in OFFERED {
         assert_eq!(scenario.api("PUT", &format!("faults/{fault}")).0, 200);
     }
-    assert_eq!(scenario.broker.faults().len(), Fault::EXAMPLES.len());
+    let all = scenario.broker.faults().list();
+    assert_eq!(all.len(), OFFERED.len());
+    for (fault, (spec, _)) in all.iter().zip(OFFERED) {
+        assert_eq!(fault.to_string(), spec);
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ const UPGRADE: &str = "GET /cometd HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n
 pub(super) struct Socket(WebSocket<TcpStream>);
 
 impl Socket {
-    fn open(server: &Server) -> Self {
+    pub(super) fn open(server: &Server) -> Self {
         let (mut client, rest) = upgraded(server, UPGRADE);
         assert_eq!(rest.status, 101);
         assert!(client.socket.buffer().is_empty());
@@ -50,18 +50,18 @@ impl Socket {
         (socket, client_id)
     }
 
-    fn send(&mut self, text: &str) {
+    pub(super) fn send(&mut self, text: &str) {
         self.0.send(text.replace('\'', "\"").into()).unwrap();
     }
 
-    fn receive(&mut self) -> String {
+    pub(super) fn receive(&mut self) -> String {
         match self.0.read().unwrap() {
             Message::Text(text) => text.replace('"', "'"),
             other => panic!("{other:?}"),
         }
     }
 
-    fn exchange(&mut self, text: &str) -> String {
+    pub(super) fn exchange(&mut self, text: &str) -> String {
         self.send(text);
         self.receive()
     }

@@ -86,10 +86,15 @@ impl Broker {
     }
 
     /// Delivers once more what is kept.
-    pub(in crate::server::broker) fn enqueue_kept(&mut self, key: SessionKey, kept: &Kept) {
+    pub(in crate::server::broker) fn enqueue_kept(
+        &mut self,
+        now: Instant,
+        key: SessionKey,
+        kept: &Kept,
+    ) {
         match self.style(key) {
-            Style::Plain => self.enqueue(key, &kept.delivery),
-            Style::Numbered => self.enqueue(key, &kept.numbered()),
+            Style::Plain => self.enqueue(now, key, &kept.delivery),
+            Style::Numbered => self.enqueue(now, key, &kept.numbered()),
         }
     }
 }

@@ -132,7 +132,8 @@ fn error(refusal: &Refusal) -> String {
         | Refusal::SubscribeDenied
         | Refusal::PublishDenied
         | Refusal::MetaChannel(_)
-        | Refusal::HandshakeBatched => refusal.error(),
+        | Refusal::HandshakeBatched
+        | Refusal::Fault(_) => refusal.error(),
     }
 }
 
@@ -151,6 +152,7 @@ fn ext(refusal: &Refusal) -> Option<Json> {
 fn advice(refusal: &Refusal, channel: &str) -> Option<Json> {
     let advice = match (refusal, channel) {
         (Refusal::HandshakeBatched, _) => return None,
+        (Refusal::Fault(_), _) => return refusal.advice(channel),
         (_, meta::HANDSHAKE) => r#"{"reconnect":"none"}"#,
         (Refusal::SessionUnknown, meta::CONNECT) => r#"{"reconnect":"handshake","interval":0}"#,
         (Refusal::Salesforce(Denial::AuthenticationInvalid), meta::CONNECT) => {

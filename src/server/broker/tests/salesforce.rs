@@ -1,7 +1,7 @@
 //! The broker as Salesforce: every shape and every refusal that it has.
 
 use super::*;
-use crate::server::{Fault, Flavor};
+use crate::server::Flavor;
 
 /// A client that does everything right.
 const WELL: Around = Around {
@@ -34,7 +34,7 @@ impl Scenario {
         match self.handle_with(request, around) {
             Handled::Answer(answer) => text(&answer.messages),
             Handled::Unauthorised(line) => line.to_owned(),
-            Handled::Held(_) => panic!("held: {request}"),
+            handled => panic!("{handled:?}: {request}"),
         }
     }
 
@@ -532,7 +532,7 @@ fn deliveries_use_up_what_is_allowed_a_day() {
 #[test]
 fn cometd_sessions_expire_on_demand_too() {
     let mut scenario = Scenario::with(Settings {
-        faults: vec![Fault::Expire(SECOND)],
+        faults: vec!["expire=1s".parse().unwrap()],
         ..Settings::default()
     });
     let id = scenario.connected(&[]);

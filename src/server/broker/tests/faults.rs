@@ -1,0 +1,201 @@
+//! Faults in the broker.
+
+use super::*;
+use crate::server::Fault;
+
+fn faulty(faults: &[&str]) -> Scenario {
+    Scenario::with(Settings {
+        faults: faults.iter().map(|it| it.parse().unwrap()).collect(),
+        ..Settings::default()
+    })
+}
+
+fn handshake(scenario: &mut Scenario) -> String {
+    scenario.request("[{'channel':'/meta/handshake'}]")
+}
+
+/// The answer to a request with this `Cookie` header: its messages and its cookies.
+fn with_cookies(
+    scenario: &mut Scenario,
+    request: &str,
+    cookies: &'static str,
+) -> (String, Vec<String>) {
+    let around = Around {
+        bearer: None,
+        below: "",
+        cookies,
+    };
+    match scenario.handle_with(request, around) {
+        Handled::Answer(answer) => (text(&answer.messages), answer.set_cookies),
+        handled => panic!("{handled:?}"),
+    }
+}
+
+#[test]
+fn a_session_is_lost_after_so_many_connects() {
+    let mut scenario = faulty(&["connect:expire:every=3"]);
+    let id = scenario.connected(&["/a"]);
+    scenario.hold(&id);
+    assert_eq!(scenario.connect(&id), UNKNOWN);
+    let events = scenario.events();
+    assert_eq!(
+        events[1],
+        SessionEvent::Closed("c1".into(), CloseReason::Fault)
+    );
+    let id = scenario.connected(&[]);
+    scenario.hold(&id);
+}
+
+#[test]
+fn messages_are_refused_with_the_advice_that_fits_the_code() {
+    let mut scenario = faulty(&[
+        "handshake:refuse:first=2",
+        "publish:refuse=403",
+        "connect:refuse=401:after=1",
+    ]);
+    let refused = "{'channel':'/meta/handshake','successful':false,'error':'503::refused_by_fault',\
+         'advice':{'reconnect':'handshake','interval':0}}";
+    for _ in 0..2 {
+        assert_eq!(handshake(&mut scenario), refused);
+    }
+    let id = scenario.connected(&[]);
+    let reply = scenario.publish(&id, "/a", "1");
+    assert_eq!(
+        reply,
+        "{'channel':'/a','successful':false,'error':'403::refused_by_fault'}"
+    );
+    let reply = scenario.connect(&id);
+    assert!(
+        reply.contains("'401::refused_by_fault','advice':{'reconnect':'none'"),
+        "{reply}"
+    );
+}
+
+#[test]
+fn a_status_or_a_page_takes_the_place_of_the_response_and_nothing_is_carried_out() {
+    let mut scenario = faulty(&["subscribe:status=503:first=1", "publish:html:first=1"]);
+    let id = scenario.connected(&[]);
+    let subscribe =
+        format!("[{{'channel':'/meta/subscribe','clientId':'{id}','subscription':'/a'}}]");
+    assert_eq!(scenario.request(&subscribe), "Status(503)");
+    assert!(scenario.broker.subscriptions.is_empty());
+    assert!(scenario.request(&subscribe).contains("'successful':true"));
+    assert_eq!(scenario.publish(&id, "/a", "1"), "Html");
+    assert!(
+        scenario
+            .publish(&id, "/a", "2")
+            .starts_with("{'channel':'/a','data':2}")
+    );
+}
+
+#[test]
+fn a_first_connect_can_be_held_and_a_storm_holds_none() {
+    let mut scenario = faulty(&["connect:hold:first=1", "connect:storm:after=1"]);
+    handshake(&mut scenario);
+    let hold = scenario.hold("c1");
+    scenario.pass(30 * SECOND);
+    assert_eq!(scenario.released()[0].0, hold);
+    let storm = "{'channel':'/meta/connect','id':'9','successful':true,\
+         'advice':{'reconnect':'retry','interval':0,'timeout':0}}";
+    assert_eq!(scenario.connect("c1"), storm);
+    assert_eq!(scenario.connect("c1"), storm);
+}
+
+#[test]
+fn ids_and_advice_are_altered_also_in_replies_that_were_held() {
+    let mut scenario = faulty(&[
+        "connect:wrong-id:after=1:first=1",
+        "handshake:advice=handshake",
+    ]);
+    assert!(handshake(&mut scenario).contains("'advice':{'reconnect':'handshake','interval':0}"));
+    scenario.connect("c1");
+    let hold = scenario.hold("c1");
+    scenario.pass(30 * SECOND);
+    let wrong = CONNECTED.replace("'9'", "'fault'");
+    assert_eq!(scenario.released(), [(hold, wrong)]);
+}
+
+#[test]
+fn the_response_to_a_held_connect_has_the_wire_of_its_request() {
+    let mut scenario = faulty(&["connect:drop:every=2", "any:delay=1s:after=2"]);
+    let id = scenario.connected(&[]);
+    scenario.hold(&id);
+    scenario.pass(30 * SECOND);
+    let passage = scenario.broker.poll_released().unwrap().answer.passage;
+    assert_eq!(
+        passage.steps(Vec::new()),
+        [Step::Wait(SECOND), Step::FallSilent]
+    );
+}
+
+#[test]
+fn deliveries_are_lost_doubled_and_late() {
+    for (fault, expected) in [
+        ("delivery:drop:first=1", "2 3"),
+        ("delivery:duplicate:every=2", "1 2 2 3"),
+        ("delivery:reorder:first=1", "2 1 3"),
+        ("delivery:reorder", "2 1"),
+    ] {
+        let mut scenario = faulty(&[fault]);
+        let id = scenario.connected(&["/a"]);
+        let messages =
+            [1, 2, 3].map(|n| format!("{{'channel':'/a','clientId':'{id}','data':{n}}}"));
+        let answer = scenario.request(&format!("[{}]", messages.join(",")));
+        let data = answer.split("'data':").skip(1);
+        let data: Vec<_> = data.map(|it| it.split('}').next().unwrap()).collect();
+        assert_eq!(data.join(" "), expected, "{fault}");
+    }
+}
+
+#[test]
+fn what_waits_for_the_next_delivery_comes_with_the_end_of_the_hold() {
+    let mut scenario = faulty(&["delivery:reorder"]);
+    let id = scenario.connected(&["/a"]);
+    let hold = scenario.hold(&id);
+    scenario
+        .broker
+        .publish(scenario.now, &"/a".parse().unwrap(), &"1".parse().unwrap());
+    assert_eq!(scenario.released(), []);
+    scenario.pass(30 * SECOND);
+    let delivery = "{'channel':'/a','data':1}";
+    assert_eq!(
+        scenario.released(),
+        [(hold, format!("{delivery} {CONNECTED}"))]
+    );
+}
+
+#[test]
+fn a_cookie_that_rotates_has_to_be_shown() {
+    let mut scenario = faulty(&["connect:cookie"]);
+    handshake(&mut scenario);
+    let (_, cookies) = with_cookies(&mut scenario, &connect("c1"), "");
+    assert_eq!(cookies, ["BAYEUX_ROUTE=c2; Path=/; HttpOnly"]);
+    let storm = |id: &str| connect(id).replace("'id'", "'advice':{'timeout':0},'id'");
+    // Sent before the cookie came.
+    let (reply, cookies) = with_cookies(&mut scenario, &storm("c1"), "");
+    assert!(reply.contains("'successful':true"), "{reply}");
+    assert_eq!(cookies, ["BAYEUX_ROUTE=c3; Path=/; HttpOnly"]);
+    let (reply, _) = with_cookies(&mut scenario, &storm("c1"), "a=b; BAYEUX_ROUTE=c3");
+    assert!(reply.contains("'successful':true"), "{reply}");
+    let (reply, _) = with_cookies(&mut scenario, &storm("c1"), "");
+    assert_eq!(reply, UNKNOWN);
+}
+
+#[test]
+fn faults_come_and_go_while_sessions_are_open() {
+    let mut scenario = Scenario::new();
+    let id = scenario.connected(&[]);
+    let fault: Fault = "publish:refuse".parse().unwrap();
+    scenario.broker.add_fault(scenario.now, fault.clone());
+    assert!(
+        scenario
+            .publish(&id, "/a", "1")
+            .contains("503::refused_by_fault")
+    );
+    assert!(scenario.broker.remove_fault(&fault));
+    assert!(
+        scenario
+            .publish(&id, "/a", "1")
+            .contains("'successful':true")
+    );
+}

@@ -1,0 +1,153 @@
+//! Faults on real connections: what is written, and when.
+
+use super::web_socket::Socket;
+use super::*;
+
+fn faulty(faults: &[&str]) -> Server {
+    bind(Settings {
+        faults: faults.iter().map(|it| it.parse().unwrap()).collect(),
+        timeout: Duration::from_millis(50),
+        ..Settings::default()
+    })
+}
+
+/// Everything that comes until the connection ends.
+fn rest(client: &mut Client) -> String {
+    let mut bytes = Vec::new();
+    // It may be reset.
+    let _ = client.socket.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+const HANDSHAKE: &str = "[{'channel':'/meta/handshake'}]";
+
+#[test]
+fn a_response_is_cut_and_the_connection_ends() {
+    let server = faulty(&["handshake:cut=10"]);
+    let mut client = Client::new(&server);
+    client.send(HANDSHAKE);
+    let response = rest(&mut client);
+    assert!(response.ends_with("\r\n\r\n[{\"channel"), "{response}");
+    assert!(!response.contains("Content-Length: 10\r"), "{response}");
+}
+
+#[test]
+fn connections_end_before_and_after_a_response() {
+    let server = faulty(&[
+        "handshake:close=before:first=1",
+        "handshake:close=after:after=1",
+    ]);
+    let mut client = Client::new(&server);
+    client.send(HANDSHAKE);
+    assert_eq!(rest(&mut client), "");
+    let mut client = Client::new(&server);
+    client.send(HANDSHAKE);
+    let response = rest(&mut client);
+    assert!(
+        response.ends_with("]") && !response.contains("Connection: close"),
+        "{response}"
+    );
+    assert_eq!(server.n_sessions(), 2);
+}
+
+#[test]
+fn a_dropped_reply_leaves_the_connection_open_and_silent() {
+    let server = faulty(&["handshake:drop:first=1", "connect:drop:after=1:first=1"]);
+    let mut client = Client::new(&server);
+    client.send(HANDSHAKE);
+    client.send(HANDSHAKE);
+    client
+        .socket
+        .get_mut()
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let read = |client: &mut Client| client.socket.read(&mut [0; 9]).unwrap_err().kind();
+    assert!([ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&read(&mut client)));
+    // A connect that was held has its response dropped as well.
+    let (mut held, client_id) = Client::connected(&server);
+    held.send(&connect(&client_id));
+    held.socket
+        .get_mut()
+        .set_read_timeout(Some(Duration::from_millis(150)))
+        .unwrap();
+    assert!([ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&read(&mut held)));
+}
+
+#[test]
+fn a_response_is_late_or_drips_and_is_whole() {
+    let server = faulty(&[
+        "handshake:delay=60ms",
+        "connect:drip=1ms:first=1",
+        "connect:delay=60ms:after=1",
+    ]);
+    let start = Instant::now();
+    let (mut client, client_id) = Client::connected(&server);
+    assert!(start.elapsed() >= Duration::from_millis(60 + 100));
+    let start = Instant::now();
+    let reply = client.exchange(&connect(&client_id));
+    assert!(reply.contains("'successful':true"), "{reply}");
+    assert!(start.elapsed() >= Duration::from_millis(50 + 60));
+}
+
+#[test]
+fn a_status_a_page_and_infinity_come_instead() {
+    let server = faulty(&[
+        "handshake:status=503:first=1",
+        "handshake:html:after=1:first=1",
+        "handshake:infinity:after=2",
+    ]);
+    let mut client = Client::new(&server);
+    let mut ask = || {
+        client.send(HANDSHAKE);
+        client.response()
+    };
+    let response = ask();
+    assert_eq!(response.status, 503);
+    assert!(
+        response.head.contains("Retry-After: 1"),
+        "{}",
+        response.head
+    );
+    let response = ask();
+    assert!(response.head.contains("text/html") && response.body.starts_with("<!DOCTYPE html>"));
+    let response = ask();
+    assert!(
+        response.body.ends_with("'ext':{'number':Infinity}}]"),
+        "{}",
+        response.body
+    );
+}
+
+#[test]
+fn upgrades_are_refused_and_frames_are_lost_and_cut() {
+    let server = faulty(&[
+        "upgrade:status=403:first=1",
+        "handshake:drop:first=1",
+        "handshake:cut=5:after=2",
+    ]);
+    let mut client = Client::new(&server);
+    client.write(
+        "GET /cometd HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert_eq!(client.response().status, 403);
+    let mut socket = Socket::open(&server);
+    socket.send(HANDSHAKE);
+    let reply = socket.exchange("[{'channel':'/meta/handshake','id':'2'}]");
+    assert!(reply.contains("'id':'2'"), "{reply}");
+    socket.send(HANDSHAKE);
+    assert_eq!(socket.receive(), "[{'ch");
+}
+
+#[test]
+fn faults_are_switched_while_it_runs() {
+    let server = faulty(&["expire=1h"]);
+    let mut client = Client::new(&server);
+    let fault: Fault = "handshake:refuse".parse().unwrap();
+    server.add_fault(&fault);
+    assert!(client.exchange(HANDSHAKE).contains("503::refused_by_fault"));
+    let faults: Vec<_> = server.faults().iter().map(Fault::to_string).collect();
+    assert_eq!(faults, ["expire=1h", "handshake:refuse=503"]);
+    assert!(server.remove_fault(&fault) && !server.remove_fault(&fault));
+    assert!(client.exchange(HANDSHAKE).contains("'successful':true"));
+}
