@@ -59,6 +59,7 @@ const FILES: &[(&str, &str)] = &[
     ("message.json", r#"{"user": "ann", "text": "hello"}"#),
     ("headers.txt", "Authorization: Bearer s3cret\n"),
     ("token.txt", "s3cret\n"),
+    ("recorded.jsonl", include_str!("fixtures/recorded.jsonl")),
     ("run.json", include_str!("fixtures/run.json")),
     ("other.json", include_str!("fixtures/other.json")),
 ];
@@ -131,7 +132,7 @@ impl Example {
     fn is_open_ended(&self) -> bool {
         let goals = ["-n", "--count", "--duration", "--idle"];
         match self.command.as_str() {
-            "serve" => true,
+            "serve" => !self.line.contains("--exit-with-stdin"),
             "subscribe" => !words(&self.line).any(|it| goals.contains(&it)),
             _ => false,
         }

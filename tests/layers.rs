@@ -98,6 +98,7 @@ fn what_decides_does_no_input_or_output_and_reads_no_clock() {
         "server/broker",
         "server/fault",
         "server/pages",
+        "server/playback",
         "redaction",
         "bench/plan",
         "bench/pacer",

@@ -1,17 +1,22 @@
 //! `bayeux serve`: an embedded Bayeux server for development and tests.
 
+use std::fs;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
-use bayeux::protocol::{ChannelPattern, ConnectionType, Message};
+use bayeux::protocol::{
+    Channel, ChannelError, ChannelPattern, ConnectionType, Json, JsonError, Message,
+};
 use bayeux::recording::Direction;
 use bayeux::server::{
-    AllowedOrigin, ChannelGrammar, Event, Fault, FaultError, Flavor, Observer, Retention, Server,
-    ServerError, Settings, Token,
+    AllowedOrigin, ChannelGrammar, Event, Fault, FaultError, Flavor, Generated, Observer,
+    Recording, RecordingError, Retention, Server, ServerError, Settings, Token,
 };
 use bayeux::transport::Secret;
 
@@ -37,7 +42,9 @@ Examples:
   bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
   bayeux serve --max-body 64KiB --max-sessions 100 --max-connections 500 --request-timeout 5s
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2
-  bayeux serve --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42")]
+  bayeux serve --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
+  bayeux serve --generate /ticks=10 --publish-on-subscribe '/state={\"n\":1}'
+  bayeux serve --replay recorded.jsonl")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -63,6 +70,24 @@ pub(crate) struct Serve {
     /// it.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    /// Answer from a recording that a client made with --record, with the ids of today; what is
+    /// not in it is answered as otherwise.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+
+    /// Publish numbered messages, {"n":1,"due_ms":0} and so on, so many a second; may be repeated.
+    #[arg(long, value_name = "CHANNEL=RATE", value_parser = generated)]
+    generate: Vec<Generated>,
+
+    /// Give this to each client that subscribes to the channel, or to a pattern that matches it;
+    /// may be repeated.
+    #[arg(long, value_name = "CHANNEL=JSON", value_parser = greeting)]
+    publish_on_subscribe: Vec<(Channel, Json)>,
+
+    /// End with standard input, for a program that starts the server and may die.
+    #[arg(long)]
+    exit_with_stdin: bool,
 
     /// The path of the endpoint.
     #[arg(long, value_name = "PATH", default_value = "/cometd", value_parser = path)]
@@ -196,6 +221,9 @@ impl Serve {
         }
         descriptors::raise_limit();
         let (sender, receiver) = sync_channel(MOST_UNTOLD);
+        if self.exit_with_stdin {
+            end_with_stdin(sender.clone())?;
+        }
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
@@ -223,6 +251,9 @@ impl Serve {
             },
             faults,
             seed,
+            replay: self.replay.as_deref().map(recording).transpose()?,
+            generate: self.generate,
+            publish_on_subscribe: self.publish_on_subscribe,
             path: self.path,
             timeout: self.timeout.unwrap_or(defaults.timeout),
             interval: self.interval,
@@ -269,6 +300,48 @@ impl Serve {
         printer.note(&format!("stopped, {open}"));
         Ok(())
     }
+}
+
+/// Whatever comes is read and ignored; its end ends the server.
+fn end_with_stdin(stopper: SyncSender<Told>) -> Result<(), Stop> {
+    let read = move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = stopper.send(Told::Stop);
+    };
+    let thread = thread::Builder::new().name("stdin".to_owned()).spawn(read);
+    thread
+        .map(drop)
+        .map_err(|error| Stop::local("cannot read standard input", &error))
+}
+
+fn recording(file: &Path) -> Result<Arc<Recording>, Stop> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Stop::local(&format!("cannot read {}", file.display()), &error))?;
+    text.parse().map(Arc::new).map_err(|error: RecordingError| {
+        Stop::usage(format!("{} is no recording", file.display()))
+            .cause(error)
+            .hint("bayeux sub --record makes one")
+    })
+}
+
+fn generated(text: &str) -> Result<Generated, String> {
+    let (channel, rate) = text
+        .split_once('=')
+        .ok_or("CHANNEL=RATE is wanted, e.g. /ticks=10")?;
+    Ok(Generated {
+        channel: channel.parse().map_err(|it: ChannelError| it.to_string())?,
+        rate: values::rate(rate)?,
+    })
+}
+
+fn greeting(text: &str) -> Result<(Channel, Json), String> {
+    let (channel, data) = text
+        .split_once('=')
+        .ok_or("CHANNEL=JSON is wanted, e.g. /state={\"n\":1}")?;
+    Ok((
+        channel.parse().map_err(|it: ChannelError| it.to_string())?,
+        data.parse().map_err(|it: JsonError| it.to_string())?,
+    ))
 }
 
 fn faults(texts: &[String]) -> Result<Vec<Fault>, Stop> {

@@ -26,6 +26,7 @@ mod links;
 mod reply;
 mod requests;
 mod salesforce;
+mod script;
 mod services;
 mod sessions;
 mod subscriptions;
@@ -47,6 +48,7 @@ use self::reply::Refusal;
 use self::requests::Connected;
 pub(super) use self::salesforce::rest;
 use self::salesforce::{cookies, denial};
+use self::script::Script;
 use self::sessions::{Held, Session, SessionKey, Sessions};
 use self::subscriptions::Subscriptions;
 use super::fault::{self, Delivered, Effects, Faults, Instead, Passage, Place};
@@ -152,6 +154,7 @@ pub(super) struct Broker {
     released: VecDeque<Released>,
     events: VecDeque<SessionEvent>,
     faults: Faults,
+    script: Script,
     /// Sessions that are still to be forgotten at once, by the fault `forget=N`.
     n_to_forget: u32,
 }
@@ -177,6 +180,7 @@ impl Broker {
             started,
             dialect: Dialect::new(&settings, started),
             faults: Faults::new(faults, seed, started.instant),
+            script: Script::new(&settings, started.instant),
             n_to_forget: 0,
             settings,
             client_ids,
@@ -242,24 +246,41 @@ impl Broker {
                 replies.push(effects.alter(reply));
                 continue;
             }
+            let played = self.played(message);
+            if let Some(played) = played.as_ref().filter(|it| !it.is_carried_out()) {
+                let id = reply::message_id(message);
+                let reply = played.reply(id.as_ref(), message.client_id());
+                replies.push(effects.alter(reply));
+                continue;
+            }
             let reply = match (handshake, message.channel()) {
                 (Some(handshake), _) if handshake != at => {
                     Arc::new(self.dialect.refused(message, &Refusal::HandshakeBatched))
                 }
-                (_, meta::CONNECT) => match self.connect(now, &mut turn, message, effects) {
-                    Connected::Reply(reply) => reply,
-                    // Only a connect that is alone in its request is held.
-                    Connected::Held(hold) => {
-                        self.wake(now);
-                        return Handled::Held(hold);
+                (_, meta::CONNECT) => {
+                    match self.connect(now, &mut turn, message, (effects, &played)) {
+                        Connected::Reply(reply) => reply,
+                        // Only a connect that is alone in its request is held.
+                        Connected::Held(hold) => {
+                            self.wake(now);
+                            return Handled::Held(hold);
+                        }
                     }
-                },
+                }
                 _ => {
                     let reply = self.carry_out(now, &mut turn, message);
                     let reply =
                         reply.unwrap_or_else(|refusal| self.dialect.refused(message, &refusal));
                     self.extended(now, message, reply).into()
                 }
+            };
+            if message.channel() == meta::SUBSCRIBE && reply.successful() == Some(true) {
+                self.greet(now, message);
+            }
+            let client_id = reply.client_id().or(message.client_id());
+            let reply = match &played {
+                Some(played) => played.reply(reply::message_id(message).as_ref(), client_id),
+                None => reply,
             };
             replies.push(effects.alter(reply));
         }
@@ -359,6 +380,7 @@ impl Broker {
 
     /// Answers the connects and expires the sessions whose time has come.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.speak(now);
         while let Some(key) = self.sessions.due(now) {
             let ends = self.sessions.get(key).and_then(|it| it.ends);
             if ends.is_some_and(|it| it <= now) {
@@ -377,7 +399,8 @@ impl Broker {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.sessions.next_deadline()
+        let due = [self.sessions.next_deadline(), self.script.next_due()];
+        due.into_iter().flatten().min()
     }
 
     pub(super) fn poll_released(&mut self) -> Option<Released> {
@@ -510,7 +533,11 @@ impl Broker {
         let at = self.started.at(now);
         let to = Reply::Connect(&messages);
         let reply = session.extensions.extended(at, reply, to);
-        messages.push(held.effects.alter(Arc::new(reply)));
+        let reply = match &held.played {
+            Some(played) if !is_unauthorised => played.reply(id, Some(&client_id)),
+            Some(_) | None => Arc::new(reply),
+        };
+        messages.push(held.effects.alter(reply));
         self.answer_held(link, Some(key), &held, messages);
         self.expect_connect(now, key);
         true

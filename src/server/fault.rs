@@ -18,6 +18,7 @@ mod parsing;
 mod passage;
 mod spec;
 
+pub(super) use alteration::altered;
 pub(super) use effects::{Delivered, Effects, Instead, NONE, PAGE};
 pub(super) use faults::Faults;
 pub(super) use passage::{Passage, Step};

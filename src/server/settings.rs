@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AllowedOrigin, Fault, Flavor, Observer};
-use crate::protocol::ChannelPattern;
+use super::{AllowedOrigin, Fault, Flavor, Observer, Recording};
+use crate::protocol::{Channel, ChannelPattern, Json};
 
 /// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 6
 /// does, with limits that a test or a debugging session does not reach. [`Settings::of`]
@@ -32,6 +32,15 @@ pub struct Settings {
     /// What the chances of faults (`p=0.1`) are drawn from: the same for the same requests in
     /// the same order. Default 0.
     pub seed: u64,
+    /// Answers from a recording, as far as it goes; whatever is not in it is answered as
+    /// otherwise. Default none.
+    pub replay: Option<Arc<Recording>>,
+    /// Channels with messages of the server's own, `{"n":1,"due_ms":0}` and so on. Default
+    /// none.
+    pub generate: Vec<Generated>,
+    /// What a client gets at once that has subscribed to the channel, or to a pattern that
+    /// matches it; nobody else gets it. Default nothing.
+    pub publish_on_subscribe: Vec<(Channel, Json)>,
     /// Path of the endpoint; paths below it are answered as well, since cometd.js appends
     /// `/handshake` and `/connect`. Default `/cometd`.
     pub path: String,
@@ -123,6 +132,9 @@ impl Default for Settings {
             flavor: Flavor::CometD,
             faults: Vec::new(),
             seed: 0,
+            replay: None,
+            generate: Vec::new(),
+            publish_on_subscribe: Vec::new(),
             path: "/cometd".to_owned(),
             timeout: Duration::from_secs(30),
             interval: Duration::ZERO,
@@ -147,6 +159,16 @@ impl Default for Settings {
             observer: None,
         }
     }
+}
+
+/// A channel on which the server publishes on a schedule. The schedule is absolute: message n
+/// is due `(n - 1) / rate` seconds after the start, whether or not anybody is subscribed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generated {
+    /// Where it publishes.
+    pub channel: Channel,
+    /// Messages a second; above 0.
+    pub rate: f64,
 }
 
 /// What to do with a publish without client id (Bayeux 1.0, "Unconnected operation": servers

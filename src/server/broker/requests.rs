@@ -18,6 +18,7 @@ use crate::protocol::{
 };
 use crate::server::client_name::client_name;
 use crate::server::fault::Effects;
+use crate::server::playback::Played;
 use crate::server::{ChannelGrammar, CloseReason, UnconnectedPublish};
 
 /// Longest name of a channel in bytes: a session keeps those that it subscribes to.
@@ -115,7 +116,7 @@ impl Broker {
         now: Instant,
         turn: &mut Turn<'_>,
         message: &Message,
-        effects: &Effects,
+        (effects, played): (&Effects, &Option<Played>),
     ) -> Connected {
         let client_id = message.client_id().unwrap_or("");
         let Some(key) = self.sessions.find(client_id) else {
@@ -129,6 +130,9 @@ impl Broker {
         turn.sender.get_or_insert(key);
         let timeout = self.hold_timeout(turn.request.connection_type, message);
         let wants_advice = message.advice().is_some();
+        if let Some(played) = played {
+            self.schedule(now, message, played);
+        }
         let id = reply::message_id(message);
         let at = self.started.at(now);
         let Some(session) = self.sessions.get_mut(key) else {
@@ -174,6 +178,7 @@ impl Broker {
                     advice,
                     is_authorised_until,
                     effects: effects.clone(),
+                    played: played.clone(),
                 });
             }
             self.holds.insert(hold, key);

@@ -9,6 +9,7 @@ use super::extension::{Carriers, Extensions, Size};
 use super::{HoldId, LinkId};
 use crate::protocol::{ConnectionType, Json, Message};
 use crate::server::fault::Effects;
+use crate::server::playback::Played;
 
 /// Names a session within its broker; never given twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -91,6 +92,8 @@ pub(super) struct Held {
     pub(super) is_authorised_until: Option<Instant>,
     /// What goes wrong with its reply.
     pub(super) effects: Effects,
+    /// Its reply, if that is one of a recording.
+    pub(super) played: Option<Played>,
 }
 
 /// Whether a connect reply has to carry the advice.

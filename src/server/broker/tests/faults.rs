@@ -1,7 +1,7 @@
-//! Faults in the broker.
+//! Faults, recordings, schedules and greetings in the broker.
 
 use super::*;
-use crate::server::Fault;
+use crate::server::{Fault, Generated};
 
 fn faulty(faults: &[&str]) -> Scenario {
     Scenario::with(Settings {
@@ -198,4 +198,121 @@ fn faults_come_and_go_while_sessions_are_open() {
             .publish(&id, "/a", "1")
             .contains("'successful':true")
     );
+}
+
+#[test]
+fn numbered_messages_keep_to_their_schedule() {
+    let mut scenario = Scenario::with(Settings {
+        generate: vec![Generated {
+            channel: "/ticks".parse().unwrap(),
+            rate: 4.0,
+        }],
+        ..Settings::default()
+    });
+    let id = scenario.connected(&["/ticks"]);
+    let hold = scenario.hold(&id);
+    scenario.pass(Duration::ZERO);
+    let tick = |n: u32| {
+        format!(
+            "{{'channel':'/ticks','data':{{'n':{n},'due_ms':{}}}}}",
+            (n - 1) * 250
+        )
+    };
+    assert_eq!(
+        scenario.released(),
+        [(hold, format!("{} {CONNECTED}", tick(1)))]
+    );
+    let due = scenario.broker.poll_timeout().unwrap();
+    assert_eq!(due - scenario.now, SECOND / 4);
+    let hold = scenario.hold(&id);
+    scenario.pass(SECOND * 3 / 5);
+    let late = format!("{} {} {CONNECTED}", tick(2), tick(3));
+    assert_eq!(scenario.released(), [(hold, late)]);
+}
+
+#[test]
+fn who_subscribes_is_greeted_alone() {
+    let mut scenario = Scenario::with(Settings {
+        publish_on_subscribe: vec![("/a/b".parse().unwrap(), "1".parse().unwrap())],
+        ..Settings::default()
+    });
+    let other = scenario.connected(&["/a/b"]);
+    scenario.hold(&other);
+    let id = scenario.connected(&[]);
+    for (pattern, is_greeted) in [("/a/*", true), ("/x", false), ("/a/b", true)] {
+        let reply = scenario.request(&format!(
+            "[{{'channel':'/meta/subscribe','clientId':'{id}','subscription':'{pattern}'}}]"
+        ));
+        assert_eq!(
+            reply.starts_with("{'channel':'/a/b','data':1} "),
+            is_greeted,
+            "{reply}"
+        );
+    }
+    assert_eq!(scenario.released(), []);
+}
+
+#[test]
+fn a_recording_answers_and_what_is_not_in_it_is_answered_as_otherwise() {
+    let line = |at: &str, dir: &str, message: &str| {
+        format!(
+            "{{\"type\":\"message\",\"time\":\"2026-01-01T00:00:{at}Z\",\"dir\":\"{dir}\",\
+             \"transport\":\"long-polling\",\"message\":{}}}\n",
+            message.replace('\'', "\"")
+        )
+    };
+    let lines = [
+        line("00", "out", "{'channel':'/meta/handshake','id':'1'}"),
+        line(
+            "00",
+            "in",
+            "{'channel':'/meta/handshake','id':'1','successful':true,'clientId':'old','played':true}",
+        ),
+        line("00", "out", "{'channel':'/meta/connect','id':'2'}"),
+        line(
+            "00",
+            "in",
+            "{'channel':'/meta/connect','id':'2','successful':true}",
+        ),
+        line("01", "out", "{'channel':'/meta/connect','id':'3'}"),
+        line("04", "in", "{'channel':'/a','data':{'n':1.00}}"),
+        line(
+            "04",
+            "in",
+            "{'channel':'/meta/connect','id':'3','successful':true,'played':true}",
+        ),
+        line("05", "out", "{'channel':'/a','id':'4','data':1}"),
+        line(
+            "05",
+            "in",
+            "{'channel':'/a','id':'4','successful':false,'error':'403::no'}",
+        ),
+    ];
+    let mut scenario = Scenario::with(Settings {
+        replay: Some(Arc::new(lines.concat().parse().unwrap())),
+        ..Settings::default()
+    });
+    assert_eq!(
+        handshake(&mut scenario),
+        "{'channel':'/meta/handshake','id':'1','successful':true,'clientId':'c1','played':true}"
+    );
+    scenario.connect("c1");
+    let hold = scenario.hold("c1");
+    scenario.pass(SECOND);
+    assert_eq!(scenario.released(), []);
+    scenario.pass(2 * SECOND);
+    assert_eq!(
+        scenario.released(),
+        [(hold, "{'channel':'/a','data':{'n':1.00}} {'channel':'/meta/connect','id':'9','successful':true,'played':true}".into())]
+    );
+    assert!(scenario.publish("c1", "/a", "1").contains("403::no"));
+    assert!(
+        scenario
+            .publish("c1", "/a", "1")
+            .contains("'successful':true")
+    );
+    // Held as otherwise.
+    let hold = scenario.hold("c1");
+    scenario.pass(30 * SECOND);
+    assert_eq!(scenario.released(), [(hold, CONNECTED.into())]);
 }

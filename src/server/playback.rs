@@ -1,0 +1,354 @@
+//! A recording whose server's part is played: which recorded reply and which deliveries belong
+//! to a request.
+//!
+//! A request is one of the recording if it has the same channel, and in a subscribe or
+//! unsubscribe the same subscription; the first that was not played yet is taken. Deliveries
+//! belong to the connect that was sent last before them.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::fault::altered;
+use crate::protocol::{ConnectionType, Json, Kind, Message, meta};
+
+/// What a client recorded with `--record`, one JSON record a line: the server's part of it can
+/// be [played](super::Settings::replay).
+///
+/// ```
+/// use bayeux::server::Recording;
+///
+/// let lines = r#"
+/// {"type":"header","time":"2026-01-01T00:00:00.000000Z","schema":1,"tool":"bayeux","url":"http://a/"}
+/// {"type":"message","time":"2026-01-01T00:00:00.100000Z","dir":"out","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","id":"1","data":1}}
+/// {"type":"message","time":"2026-01-01T00:00:00.200000Z","dir":"in","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","id":"1","successful":true}}
+/// "#;
+/// assert_eq!(lines.parse::<Recording>()?.n_requests(), 1);
+/// # Ok::<(), bayeux::server::RecordingError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recording {
+    exchanges: Vec<Exchange>,
+}
+
+/// Why a text is no recording.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// A line is no record.
+    #[error("line {line} is no record: {reason}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no reply in it that a client got.
+    #[error("there is no reply in it that a client got")]
+    Empty,
+}
+
+/// A request and what came of it.
+#[derive(Clone, Debug)]
+struct Exchange {
+    request: Message,
+    at: SystemTime,
+    reply: Option<Message>,
+    deliveries: Vec<(Duration, Message)>,
+    /// Whether each message travelled on its own.
+    is_pushed: bool,
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(default)]
+    time: &'a str,
+    #[serde(default)]
+    dir: &'a str,
+    #[serde(default)]
+    transport: &'a str,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+impl Recording {
+    /// How many requests of a client are in it that were answered.
+    pub fn n_requests(&self) -> usize {
+        self.exchanges
+            .iter()
+            .filter(|it| it.reply.is_some())
+            .count()
+    }
+}
+
+impl FromStr for Recording {
+    type Err = RecordingError;
+
+    fn from_str(text: &str) -> Result<Self, RecordingError> {
+        let mut exchanges: Vec<Exchange> = Vec::new();
+        let mut last_connect = None;
+        for (at, text) in text.lines().enumerate() {
+            if text.trim().is_empty() {
+                continue;
+            }
+            let wrong = |reason: &dyn ToString| RecordingError::Line {
+                line: at + 1,
+                reason: reason.to_string(),
+            };
+            let line: Line<'_> = serde_json::from_str(text).map_err(|it| wrong(&it))?;
+            let ("message", Some(raw)) = (line.kind, line.message) else {
+                continue;
+            };
+            let time = humantime::parse_rfc3339(line.time).map_err(|it| wrong(&it))?;
+            let message = Message::parse(raw.get()).map_err(|it| wrong(&it))?;
+            match (line.dir, message.kind()) {
+                ("out", _) => {
+                    if message.channel() == meta::CONNECT {
+                        last_connect = Some(exchanges.len());
+                    }
+                    exchanges.push(Exchange {
+                        request: message,
+                        at: time,
+                        reply: None,
+                        deliveries: Vec::new(),
+                        is_pushed: line.transport == ConnectionType::WebSocket.as_str(),
+                    });
+                }
+                (_, Kind::Reply) => {
+                    let asked = exchanges.iter_mut().find(|it| it.is_answered_by(&message));
+                    if let Some(exchange) = asked {
+                        exchange.reply = Some(message);
+                    }
+                }
+                (_, Kind::Delivery) => {
+                    let connect = last_connect.and_then(|at| exchanges.get_mut(at));
+                    if let Some(connect) = connect {
+                        let after = time.duration_since(connect.at).unwrap_or_default();
+                        connect.deliveries.push((after, message));
+                    }
+                }
+                (_, Kind::Meta) => {}
+            }
+        }
+        for exchange in exchanges.iter_mut().filter(|it| !it.is_pushed) {
+            // They were in one response, however long it took to write them down.
+            let last = exchange.deliveries.iter().map(|it| it.0).max();
+            for (after, _) in &mut exchange.deliveries {
+                *after = last.unwrap_or_default();
+            }
+        }
+        match exchanges.iter().any(|it| it.reply.is_some()) {
+            true => Ok(Self { exchanges }),
+            false => Err(RecordingError::Empty),
+        }
+    }
+}
+
+impl Exchange {
+    fn is_answered_by(&self, reply: &Message) -> bool {
+        let (ours, theirs) = (self.request.id(), reply.id());
+        self.reply.is_none()
+            && self.request.channel() == reply.channel()
+            && (ours == theirs || theirs.is_none())
+    }
+
+    fn is_asked_by(&self, request: &Message) -> bool {
+        self.reply.is_some()
+            && self.request.channel() == request.channel()
+            && self.request.subscriptions() == request.subscriptions()
+    }
+}
+
+/// Plays the server's part of a recording.
+#[derive(Debug)]
+pub(super) struct Playback {
+    recording: Arc<Recording>,
+    /// Whether each exchange was played.
+    is_played: Vec<bool>,
+}
+
+/// What the recording has for a request.
+#[derive(Clone, Debug)]
+pub(super) struct Played {
+    reply: Message,
+    pub(super) deliveries: Vec<(Duration, Message)>,
+}
+
+impl Playback {
+    pub(super) fn new(recording: Arc<Recording>) -> Self {
+        Self {
+            is_played: vec![false; recording.exchanges.len()],
+            recording,
+        }
+    }
+
+    /// What was recorded for such a request; `None` if nothing is left. A handshake beyond the
+    /// last one begins the recording anew.
+    pub(super) fn play(&mut self, request: &Message) -> Option<Played> {
+        let mut at = self.next(request);
+        if at.is_none() && request.channel() == meta::HANDSHAKE {
+            self.is_played.fill(false);
+            at = self.next(request);
+        }
+        let at = at?;
+        *self.is_played.get_mut(at)? = true;
+        let exchange = self.recording.exchanges.get(at)?;
+        Some(Played {
+            reply: exchange.reply.clone()?,
+            deliveries: exchange.deliveries.clone(),
+        })
+    }
+
+    fn next(&self, request: &Message) -> Option<usize> {
+        let exchanges = self.recording.exchanges.iter().zip(&self.is_played);
+        let mut fitting =
+            exchanges.map(|(exchange, is_played)| !is_played && exchange.is_asked_by(request));
+        fitting.position(|it| it)
+    }
+}
+
+impl Played {
+    /// Whether the request is carried out, for the session's sake: whatever was published was
+    /// delivered in the recording, and what was refused was not carried out.
+    pub(super) fn is_carried_out(&self) -> bool {
+        self.reply.channel().starts_with("/meta/") && self.reply.successful() == Some(true)
+    }
+
+    /// The recorded reply, with the id of this request and the client id of its session.
+    pub(super) fn reply(&self, id: Option<&Json>, client_id: Option<&str>) -> Arc<Message> {
+        let mut reply = self.reply.clone();
+        if let Some(id) = id {
+            reply = altered(&reply, "id", id.as_str());
+        }
+        if let (Some(_), Some(client_id)) = (reply.client_id(), client_id) {
+            reply = altered(&reply, "clientId", Json::string(client_id).as_str());
+        }
+        Arc::new(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `SECONDS DIRECTION MESSAGE` a line.
+    fn recording(lines: &[&str]) -> Result<Recording, RecordingError> {
+        let line = |line: &&str| {
+            let mut parts = line.splitn(3, ' ');
+            let mut part = || parts.next().unwrap();
+            let (second, dir) = (part(), part());
+            format!(
+                "{{\"type\":\"message\",\"time\":\"2026-01-01T00:00:0{second}.000000Z\",\"dir\":\"{dir}\",\
+                 \"transport\":\"long-polling\",\"message\":{}}}\n",
+                part().replace('\'', "\"")
+            )
+        };
+        lines.iter().map(line).collect::<String>().parse()
+    }
+
+    fn message(text: &str) -> Message {
+        Message::parse(&text.replace('\'', "\"")).unwrap()
+    }
+
+    fn raw(played: Option<Played>, id: &str) -> String {
+        let id = id.parse().unwrap();
+        let reply = played.unwrap().reply(Some(&id), Some("new"));
+        reply.raw().replace('"', "'")
+    }
+
+    #[test]
+    fn replies_are_played_in_their_order_with_the_ids_of_today() {
+        let recording = recording(&[
+            "0 out {'channel':'/meta/handshake','id':'1'}",
+            "0 in {'channel':'/meta/handshake','id':'1','successful':true,'clientId':'old','x':1.00}",
+            "1 out {'channel':'/a','id':'2','data':1}",
+            "1 out {'channel':'/a','id':'3','data':2}",
+            "2 in {'channel':'/a','id':'3','successful':false,'error':'403::no'}",
+            "2 in {'channel':'/a','id':'2','successful':true}",
+        ]);
+        let mut playback = Playback::new(Arc::new(recording.unwrap()));
+        let handshake = message("{'channel':'/meta/handshake'}");
+        let expected =
+            "{'channel':'/meta/handshake','id':'9','successful':true,'clientId':'new','x':1.00}";
+        assert_eq!(raw(playback.play(&handshake), "\"9\""), expected);
+        let publish = message("{'channel':'/a','data':7}");
+        let first = playback.play(&publish);
+        assert!(!first.as_ref().unwrap().is_carried_out());
+        assert_eq!(raw(first, "7"), "{'channel':'/a','id':7,'successful':true}");
+        assert!(raw(playback.play(&publish), "8").contains("403::no"));
+        assert!(playback.play(&publish).is_none());
+        assert!(
+            playback
+                .play(&message("{'channel':'/b','data':7}"))
+                .is_none()
+        );
+        assert_eq!(raw(playback.play(&handshake), "\"9\""), expected);
+        assert!(playback.play(&publish).is_some());
+    }
+
+    #[test]
+    fn subscribes_are_told_apart_by_what_they_are_to() {
+        let recording = recording(&[
+            "0 out {'channel':'/meta/subscribe','id':'1','subscription':'/a'}",
+            "0 out {'channel':'/meta/subscribe','id':'2','subscription':'/b'}",
+            "0 in {'channel':'/meta/subscribe','id':'1','successful':true,'subscription':'/a'}",
+            "0 in {'channel':'/meta/subscribe','id':'2','successful':false,'subscription':'/b'}",
+        ]);
+        let mut playback = Playback::new(Arc::new(recording.unwrap()));
+        let mut play = |channel: &str| {
+            let subscribe = format!("{{'channel':'/meta/subscribe','subscription':{channel}}}");
+            playback
+                .play(&message(&subscribe))
+                .map(|it| it.is_carried_out())
+        };
+        assert_eq!(play("'/b'"), Some(false));
+        assert_eq!(play("['/a']"), Some(true));
+        assert_eq!(play("'/c'"), None);
+    }
+
+    #[test]
+    fn deliveries_belong_to_the_connect_before_them() {
+        let recording = recording(&[
+            "0 out {'channel':'/meta/connect','id':'1'}",
+            "2 in {'channel':'/a','data':1}",
+            "3 in {'channel':'/a','data':2}",
+            "3 in {'channel':'/meta/connect','id':'1','successful':true}",
+            "4 out {'channel':'/meta/connect','id':'2'}",
+            "5 in {'channel':'/meta/connect','id':'2','successful':true}",
+            "6 in {'channel':'/a','data':3}",
+        ]);
+        let mut playback = Playback::new(Arc::new(recording.unwrap()));
+        let connect = message("{'channel':'/meta/connect'}");
+        let mut deliveries = || {
+            let played = playback.play(&connect).unwrap();
+            let deliveries = played.deliveries.iter();
+            let deliveries =
+                deliveries.map(|(after, it)| (after.as_secs(), it.data().unwrap().to_owned()));
+            deliveries.collect::<Vec<_>>()
+        };
+        assert_eq!(deliveries(), [(3, "1".to_owned()), (3, "2".to_owned())]);
+        assert_eq!(deliveries(), [(2, "3".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_no_recording_is_said_so() {
+        assert_eq!(recording(&[]).unwrap_err(), RecordingError::Empty);
+        let error = "{\"type\":\"header\"}\nnonsense"
+            .parse::<Recording>()
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with("line 2 is no record: "),
+            "{error}"
+        );
+        let error = recording(&["x out {}"]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("line 1 is no record: "),
+            "{error}"
+        );
+    }
+}
