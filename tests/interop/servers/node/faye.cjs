@@ -10,7 +10,9 @@ const bayeux = new faye.NodeAdapter({ mount: path, timeout: timeout / 1000 });
 bayeux.addExtension({
   incoming(message, callback) {
     const target = message.channel === '/meta/subscribe' ? message.subscription : message.channel;
-    if ([].concat(target).some(denied)) message.error = '403::denied';
+    const refused = [].concat(target).find(denied);
+    // Faye has no words for it; these are its own for channels that it refuses itself.
+    if (refused) message.error = `403:${refused}:Forbidden channel`;
     // The public way, `bayeux.getClient()`, would be one more session.
     if (message.channel === '/requests') {
       bayeux._server._engine.publish({ channel: message.data.response, data: message.data });

@@ -149,7 +149,8 @@ public final class CometDServer {
 
         @Override
         public boolean canCreate(BayeuxServer server, ServerSession session, String channel, ServerMessage message) {
-            return !denied(channel) && !ChannelId.isMeta(channel);
+            // What is denied exists, so that subscribing and publishing are what is refused.
+            return !ChannelId.isMeta(channel);
         }
 
         @Override
