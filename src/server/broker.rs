@@ -36,7 +36,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use std::{mem, slice};
+use std::{iter, mem, slice};
 
 use self::browsers::Browsers;
 use self::dialect::Dialect;
@@ -284,8 +284,9 @@ impl Broker {
             };
             replies.push(effects.alter(reply));
         }
-        let unreadable = (0..request.n_unreadable).map(|_| Arc::new(reply::unreadable()));
-        replies.extend(unreadable);
+        // One for all of them: there may be as many as a body has bytes.
+        let unreadable = Arc::new(reply::unreadable());
+        replies.extend(iter::repeat_n(unreadable, request.n_unreadable));
         let sender = turn.sender.filter(|_| self.dialect.delivers_with(&request));
         let sender = sender.and_then(|key| self.sessions.get_mut(key));
         // What is pushed over another link must not overtake what waits there already.
