@@ -90,10 +90,7 @@ impl Distribution {
 
     /// The histogram in HdrHistogram's own compressed form (V2), as base64.
     pub fn encode(&self) -> String {
-        let mut bytes = Vec::new();
-        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
-        written.expect("a vector takes everything");
-        BASE64.encode(bytes)
+        BASE64.encode(self.pack())
     }
 
     /// Reads what [`encode`](Self::encode) wrote, or another HdrHistogram.
@@ -104,13 +101,31 @@ impl Distribution {
         let bytes = BASE64
             .decode(text)
             .map_err(|it| NotAHistogram(it.to_string()))?;
-        let read = Deserializer::new().deserialize::<u64, _>(&mut bytes.as_slice());
-        let histogram = read.map_err(|it| NotAHistogram(it.to_string()))?;
         // Into one that grows, whatever the other's limits are.
         let mut distribution = Self::default();
-        let added = distribution.0.add(&histogram);
+        let added = distribution.0.add(&Self::read(&bytes)?);
         added.map_err(|it| NotAHistogram(it.to_string()))?;
         Ok(distribution)
+    }
+
+    /// HdrHistogram's own compressed form (V2).
+    pub(super) fn pack(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        written.expect("a vector takes everything");
+        bytes
+    }
+
+    /// Reads what [`pack`](Self::pack) wrote: packed again, it is the same bytes.
+    pub(super) fn unpack(bytes: &[u8]) -> Result<Self, NotAHistogram> {
+        let mut histogram = Self::read(bytes)?;
+        histogram.auto(true);
+        Ok(Self(histogram))
+    }
+
+    fn read(mut bytes: &[u8]) -> Result<Histogram<u64>, NotAHistogram> {
+        let read = Deserializer::new().deserialize(&mut bytes);
+        read.map_err(|it| NotAHistogram(it.to_string()))
     }
 }
 

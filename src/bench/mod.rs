@@ -35,6 +35,7 @@ mod intervals;
 mod kinds;
 mod metric;
 mod pacer;
+mod packed;
 mod participant;
 mod payload;
 mod plan;
@@ -58,6 +59,7 @@ pub use distribution::{Distribution, NotAHistogram, PERCENTILES};
 pub use expectation::{Bound, Expectation, ExpectationError, Outcome};
 pub use metric::{METRICS, Metric, Unit};
 pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
+pub use packed::Packed;
 pub use plan::{Plan, PlanError, Rate, Stop};
 pub use run::{
     ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Run, Sessions, Shortfall,

@@ -14,6 +14,9 @@ use super::run::{
 const MOST_KINDS: usize = 100;
 const OTHERS: &str = "other errors";
 
+/// A second that is over, as one thread measured it, and its number.
+pub(super) type Second = (u64, Interval<Distribution>);
+
 /// What one thread measures.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -31,7 +34,7 @@ pub(super) struct Recorder {
     /// And when the first one of each kind happened.
     errors: HashMap<String, (ErrorCount, Instant)>,
     n_errors: u64,
-    interval: Interval,
+    interval: Interval<Distribution>,
     /// Which second the interval is.
     second: u64,
 }
@@ -149,7 +152,7 @@ impl Recorder {
     }
 
     /// The interval that is over, if one is, with its number; call it before recording.
-    pub(super) fn take_interval(&mut self, now: Instant) -> Option<(u64, Interval)> {
+    pub(super) fn take_interval(&mut self, now: Instant) -> Option<Second> {
         let from = self.measured_from?;
         let second = now.saturating_duration_since(from).as_secs();
         (second > self.second).then(|| {
@@ -160,7 +163,7 @@ impl Recorder {
     }
 
     /// The interval that has begun, with its number.
-    pub(super) fn last_interval(&mut self) -> (u64, Interval) {
+    pub(super) fn last_interval(&mut self) -> Second {
         let mut interval = std::mem::take(&mut self.interval);
         interval.start_s = self.second as f64;
         (self.second, interval)

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::distribution::Distribution;
 use super::metric::METRICS;
+use super::packed::Packed;
 
 /// What one run measured, or several that were merged.
 ///
@@ -205,9 +206,10 @@ pub struct Slowest {
     pub at_s: f64,
 }
 
-/// One second of the measured time or of the drain.
+/// One second of the measured time or of the drain. While it lasts, it has a [`Distribution`] to
+/// record in.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Interval {
+pub struct Interval<D = Packed> {
     /// Seconds from the start of the measured time to the start of the interval.
     pub start_s: f64,
     /// Messages published.
@@ -219,7 +221,7 @@ pub struct Interval {
     /// Errors.
     pub errors: u64,
     /// From the intended time to the delivery, of the deliveries of this second.
-    pub delivery: Distribution,
+    pub delivery: D,
 }
 
 /// How often something went wrong.
@@ -295,10 +297,40 @@ impl Run {
     }
 }
 
-impl Interval {
+impl<D> Interval<D> {
     /// Whether nothing happened in it.
     pub fn is_empty(&self) -> bool {
-        self.published + self.acknowledged + self.delivered + self.errors == 0
+        [
+            self.published,
+            self.acknowledged,
+            self.delivered,
+            self.errors,
+        ] == [0; 4]
+    }
+
+    fn with<E>(&self, delivery: E) -> Interval<E> {
+        Interval {
+            start_s: self.start_s,
+            published: self.published,
+            acknowledged: self.acknowledged,
+            delivered: self.delivered,
+            errors: self.errors,
+            delivery,
+        }
+    }
+}
+
+impl Interval {
+    /// To compute with.
+    pub fn unpack(&self) -> Interval<Distribution> {
+        self.with(self.delivery.unpack())
+    }
+}
+
+impl Interval<Distribution> {
+    /// To keep.
+    pub fn pack(&self) -> Interval {
+        self.with(Packed::new(&self.delivery))
     }
 }
 

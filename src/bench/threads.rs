@@ -27,7 +27,7 @@ use super::crew::Crew;
 use super::participant::{Participant, everybody};
 use super::progress::Told;
 use super::recorder::Recorder;
-use super::run::Interval;
+use super::recorder::Second;
 use super::settings::{BenchError, Settings};
 use supervisor::Supervisor;
 
@@ -35,7 +35,7 @@ use supervisor::Supervisor;
 pub(super) fn start(
     settings: &Arc<Settings>,
     board: &Arc<Board>,
-    intervals: &Sender<(u64, Interval)>,
+    intervals: &Sender<Second>,
 ) -> Result<Crew, BenchError> {
     // One for nothing: settings that cannot be used are told before anything begins.
     if let Some(who) = everybody(&board.plan).next() {
@@ -79,7 +79,7 @@ struct Ledger {
     recorder: Recorder,
     told: Told,
     /// Until the run is over: the conductor waits for the end of it.
-    intervals: Option<Sender<(u64, Interval)>>,
+    intervals: Option<Sender<Second>>,
 }
 
 impl Common {
@@ -99,7 +99,7 @@ impl Common {
 }
 
 impl Ledger {
-    fn hand_over(&self, interval: (u64, Interval)) {
+    fn hand_over(&self, interval: Second) {
         if let Some(intervals) = &self.intervals {
             // The conductor listens until all senders are gone.
             let _ = intervals.send(interval);

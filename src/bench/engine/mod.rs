@@ -15,7 +15,7 @@ use super::board::Board;
 use super::crew::Crew;
 use super::participant::everybody;
 use super::recorder::Recorder;
-use super::run::Interval;
+use super::recorder::Second;
 use super::settings::{BenchError, Settings};
 use crate::transport::nonblocking::Target;
 use rendezvous::Rendezvous;
@@ -31,7 +31,7 @@ pub(super) fn start(
     settings: &Arc<Settings>,
     board: &Arc<Board>,
     n_threads: usize,
-    intervals: &Sender<(u64, Interval)>,
+    intervals: &Sender<Second>,
 ) -> Result<Crew, BenchError> {
     let target = Arc::new(Target::new(&settings.transport)?);
     let mut shares = vec![Vec::new(); n_threads];

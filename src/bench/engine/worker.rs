@@ -17,7 +17,7 @@ use super::super::pacer::Due;
 use super::super::participant::{Participant, Role, Who};
 use super::super::progress::Told;
 use super::super::recorder::Recorder;
-use super::super::run::Interval;
+use super::super::recorder::Second;
 use super::super::settings::Settings;
 use super::alarm::Alarm;
 use super::link::{Context, Counts, Input, SLOTS};
@@ -50,7 +50,7 @@ pub(super) struct Worker {
     unfinished: Vec<usize>,
     counts: Counts,
     recorder: Recorder,
-    intervals: Sender<(u64, Interval)>,
+    intervals: Sender<Second>,
     n_opening: usize,
     n_leaving: usize,
     counted_at: Instant,
@@ -70,7 +70,7 @@ impl Worker {
         target: Arc<Target>,
         mut todo: Vec<Who>,
         n_threads: usize,
-        intervals: Sender<(u64, Interval)>,
+        intervals: Sender<Second>,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;

@@ -13,19 +13,19 @@ pub(super) fn render(run: &Run) -> String {
     }
     text.push_str(",delivery_max_us,delivery_mean_us\n");
     for it in &run.intervals {
+        let delivery = it.delivery.unpack();
         let _ = write!(
             text,
             "{},{},{},{},{}",
             it.start_s, it.published, it.acknowledged, it.delivered, it.errors
         );
-        let percentiles = PERCENTILES.map(|(_, percent)| it.delivery.percentile(percent));
-        let times = percentiles.into_iter().chain([it.delivery.max()]);
+        let percentiles = PERCENTILES.map(|(_, percent)| delivery.percentile(percent));
+        let times = percentiles.into_iter().chain([delivery.max()]);
         for time in times {
             let micros = time.map(|it| it.as_micros().to_string());
             let _ = write!(text, ",{}", micros.unwrap_or_default());
         }
-        let mean = it
-            .delivery
+        let mean = delivery
             .mean()
             .map(|it: Duration| it.as_nanos() as f64 / 1e3);
         let mean = mean.map(|it| format!("{it:.1}"));

@@ -25,7 +25,8 @@ pub(super) fn render(run: &Run) -> Vec<u8> {
     for interval in &run.intervals {
         let start = Duration::try_from_secs_f64(interval.start_s).unwrap_or_default();
         let second = Duration::from_secs(1);
-        let written = writer.write_histogram(interval.delivery.histogram(), start, second, None);
+        let delivery = interval.delivery.unpack();
+        let written = writer.write_histogram(delivery.histogram(), start, second, None);
         written.expect("a vector takes everything");
     }
     log

@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) start_s: f64,
     pub(super) seconds: f64,
     /// The sum of what was in them.
-    pub(super) interval: Interval,
+    pub(super) interval: Interval<Distribution>,
 }
 
 impl Row {
@@ -46,8 +46,8 @@ impl Series {
     pub(super) fn of(run: &Run) -> Self {
         let n_together = run.intervals.len().div_ceil(MOST).max(1);
         let rows = run.intervals.chunks(n_together).map(|chunk| {
-            let mut interval = Interval::default();
-            chunk.iter().for_each(|it| interval.add(it));
+            let mut interval = Interval::<Distribution>::default();
+            chunk.iter().for_each(|it| interval.add(&it.unpack()));
             Row {
                 start_s: chunk[0].start_s,
                 seconds: chunk.len() as f64,
@@ -135,7 +135,7 @@ impl Series {
         id: &'static str,
         title: &'static str,
         label: &'static str,
-        of: fn(&Interval) -> u64,
+        of: fn(&Interval<Distribution>) -> u64,
     ) -> Chart {
         let points: Vec<_> = self
             .rows

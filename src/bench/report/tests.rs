@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::run::{ErrorCount, Interval, Slowest};
-use super::super::{Expectation, Outcome, Run, Shortfall};
+use super::super::{Distribution, Expectation, Outcome, Run, Shortfall};
 use super::{ENDINGS, Format, Report, read};
 
 /// A run in which every field has a value, and nothing is as it should be.
@@ -50,7 +50,7 @@ fn measured() -> (Run, Vec<Outcome>) {
     (run.traffic.requests, run.traffic.batches) = (12_000, 8_100);
     (run.traffic.connects, run.traffic.connections) = (9_000, 201);
     for second in 0..4_u64 {
-        let mut interval = Interval {
+        let mut interval = Interval::<Distribution> {
             start_s: second as f64,
             published: if second < 3 { 1000 } else { 0 },
             acknowledged: if second < 3 { 999 } else { 0 },
@@ -67,7 +67,7 @@ fn measured() -> (Run, Vec<Outcome>) {
             interval.delivered += 1;
         }
         run.latency.delivery.add(&interval.delivery);
-        run.intervals.push(interval);
+        run.intervals.push(interval.pack());
     }
     run.intervals[2].errors = 3;
     for n in 0..2_998 {
@@ -276,8 +276,8 @@ fn hlog_is_read_by_the_library_that_did_not_write_its_frame() {
         };
         let expected = &run.intervals[n_intervals];
         assert_eq!(interval.start_timestamp().as_secs_f64(), expected.start_s);
-        let histogram = super::super::Distribution::decode(interval.encoded_histogram()).unwrap();
-        assert_eq!(histogram, expected.delivery);
+        let histogram = Distribution::decode(interval.encoded_histogram()).unwrap();
+        assert_eq!(histogram, expected.delivery.unpack());
         n_intervals += 1;
     }
     assert_eq!(n_intervals, run.intervals.len());
@@ -393,8 +393,10 @@ fn record(run: &mut Run, second: usize, micros: u64) {
         });
     }
     let latency = Duration::from_micros(micros);
-    run.intervals[second].delivered += 1;
-    run.intervals[second].delivery.record(latency);
+    let mut interval = run.intervals[second].unpack();
+    interval.delivered += 1;
+    interval.delivery.record(latency);
+    run.intervals[second] = interval.pack();
     run.latency.delivery.record(latency);
     run.latency.publish.record(latency / 2);
     run.messages.delivered += 1;
@@ -442,10 +444,10 @@ proptest! {
         let mut run = Run::default();
         run.client.seconds = seconds;
         for micros in times {
-            let mut interval = Interval { start_s: start, published: micros, ..Interval::default() };
+            let mut interval = Interval::<Distribution> { start_s: start, published: micros, ..Interval::default() };
             interval.delivery.record(Duration::from_micros(micros));
             run.latency.delivery.add(&interval.delivery);
-            run.intervals.push(interval);
+            run.intervals.push(interval.pack());
         }
         for (_, format) in ENDINGS {
             Format::render(format, &Report { run: &run, outcomes: &[] });

@@ -1,7 +1,8 @@
 //! Adding runs: those of several threads or machines, at the same time or one after the other.
 
 use super::{
-    ClientUse, Config, ErrorCount, Interval, Latencies, Messages, Run, Sessions, Slowest, Traffic,
+    ClientUse, Config, Distribution, ErrorCount, Interval, Latencies, Messages, Run, Sessions,
+    Slowest, Traffic,
 };
 
 /// Sums, field by field; the fields are named once.
@@ -180,6 +181,15 @@ impl ClientUse {
             descriptor_limit,
             rss_mib,
             rss_peak_mib
+    pub fn add(&mut self, other: &Self) {
+        let mut sum = self.unpack();
+        sum.add(&other.unpack());
+        *self = sum.pack();
+    }
+}
+
+impl Interval<Distribution> {
+    /// Adds another part of the same second.
         );
         self.seconds = self.seconds.max(other.seconds);
         self.add(other);

@@ -53,7 +53,10 @@ fn counts(run: &Run) -> Counts {
             latency.publish.count(),
             latency.delivery.count(),
             latency.delivery_from_send.count(),
-            run.intervals.iter().map(|it| it.delivery.count()).sum(),
+            run.intervals
+                .iter()
+                .map(|it| it.delivery.unpack().count())
+                .sum(),
         ],
         errors: run.errors.iter().map(|it| it.kind.clone()).collect(),
         shortfall: run.client.shortfall,
