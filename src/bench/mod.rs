@@ -42,6 +42,7 @@ mod plan;
 mod progress;
 mod publisher;
 mod reception;
+mod receptions;
 mod recorder;
 pub mod report;
 mod results;
@@ -58,8 +59,8 @@ pub use conductor::run;
 pub use distribution::{Distribution, NotAHistogram, PERCENTILES};
 pub use expectation::{Bound, Expectation, ExpectationError, Outcome};
 pub use metric::{METRICS, Metric, Unit};
-pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
 pub use packed::Packed;
+pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
 pub use plan::{Plan, PlanError, Rate, Stop};
 pub use run::{
     ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Run, Sessions, Shortfall,

@@ -129,8 +129,8 @@ impl Recorder {
         self.messages.delivered += 1;
         self.messages.delivered_late += u64::from(self.is_late(now));
         self.interval.delivered += 1;
+        // The seconds have their sum in the end.
         self.interval.delivery.record(delivered.latency);
-        self.latency.delivery.record(delivered.latency);
         self.latency
             .delivery_from_send
             .record(delivered.latency_from_send);
@@ -166,6 +166,7 @@ impl Recorder {
     pub(super) fn last_interval(&mut self) -> Second {
         let mut interval = std::mem::take(&mut self.interval);
         interval.start_s = self.second as f64;
+        self.latency.delivery.add(&interval.delivery);
         (self.second, interval)
     }
 
@@ -175,7 +176,8 @@ impl Recorder {
     }
 
     /// What was measured.
-    pub(super) fn into_run(self) -> Run {
+    pub(super) fn into_run(mut self) -> Run {
+        self.latency.delivery.add(&self.interval.delivery);
         let zero = self.measured_from.unwrap_or(self.begun);
         let errors = self.errors.into_values().map(|(error, at)| ErrorCount {
             first_at_s: seconds_from(zero, at),

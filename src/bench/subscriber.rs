@@ -1,7 +1,5 @@
 //! A client of a run: what it subscribes to, and what becomes of each delivery to it.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use crate::protocol::Message;
@@ -10,6 +8,7 @@ use super::board::Board;
 use super::pacer::Phase;
 use super::payload::Stamp;
 use super::reception::{Arrival, Reception};
+use super::receptions::Receptions;
 use super::recorder::{Delivered, Recorder};
 
 /// A client: what it subscribes to, and what it received.
@@ -20,8 +19,7 @@ pub(super) struct Subscriber {
     joined: Vec<usize>,
     /// Whether it is on its way out, so that what comes is counted already.
     has_left: bool,
-    /// By channel and publisher.
-    receptions: HashMap<(usize, u32), Reception>,
+    receptions: Receptions,
     /// What it missed before it left: only at the end is it known what of it was rejected.
     past: Vec<(usize, usize, Reception)>,
     /// Whether the server has forgotten its session, and there is no other yet.
@@ -34,7 +32,7 @@ impl Subscriber {
             number,
             joined: Vec::new(),
             has_left: false,
-            receptions: HashMap::new(),
+            receptions: Receptions::default(),
             past: Vec::new(),
             is_without_session: false,
         }
@@ -77,18 +75,14 @@ impl Subscriber {
             recorder.messages.foreign += 1;
             return;
         }
-        let reception = match self.receptions.entry((channel, stamp.publisher)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(vacant) if self.joined.contains(&channel) => {
-                vacant.insert(Reception::default())
-            }
+        let source = (channel, stamp.publisher);
+        if self.receptions.known(source).is_none() && !self.joined.contains(&channel) {
             // The server was faster than its confirmation of the subscribe, or slower than that
             // of the disconnect.
-            Entry::Vacant(_) => {
-                recorder.messages.undecided += u64::from(!self.has_left);
-                return;
-            }
-        };
+            recorder.messages.undecided += u64::from(!self.has_left);
+            return;
+        }
+        let reception = self.receptions.begun(source);
         let is_ahead = stamp.sequence > reception.next();
         if is_ahead && stamp.sequence >= board.n_published(publisher, channel) {
             // A number that nobody has used.
@@ -122,8 +116,7 @@ impl Subscriber {
         board.joined(channel, |publisher, n_published| {
             if n_published > 0 {
                 let reception = Reception::since(n_published);
-                self.receptions
-                    .insert((channel, publisher as u32), reception);
+                *self.receptions.begun((channel, publisher as u32)) = reception;
             }
         });
     }
@@ -141,7 +134,7 @@ impl Subscriber {
         for channel in std::mem::take(&mut self.joined) {
             board.left(channel, |publisher, n_published| {
                 let key = (channel, publisher as u32);
-                let mut reception = self.receptions.remove(&key).unwrap_or_default();
+                let mut reception = self.receptions.remove(key).unwrap_or_default();
                 match self.is_without_session {
                     // Nothing is on its way to a session that is no more.
                     true => {
@@ -174,7 +167,7 @@ impl Subscriber {
             for publisher in 0..board.plan.n_publishers {
                 let n_published = board.n_published(publisher, channel);
                 let key = (channel, publisher as u32);
-                let reception = self.receptions.remove(&key).unwrap_or_default();
+                let reception = self.receptions.remove(key).unwrap_or_default();
                 account(&reception, publisher, channel, n_published, board, recorder);
             }
         }
@@ -186,7 +179,7 @@ impl Subscriber {
                 let n_published = board.n_published(publisher, channel);
                 if n_published > 0 {
                     let key = (channel, publisher as u32);
-                    self.receptions.entry(key).or_default().renewed(n_published);
+                    self.receptions.begun(key).renewed(n_published);
                 }
             }
         }

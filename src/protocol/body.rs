@@ -68,6 +68,7 @@ pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
     let (blank, json) = text.split_at(start);
     let json = json.trim_end_matches(is_blank);
     match json.as_bytes().first() {
+        Some(b'[') if body.lone_element(json) => {}
         Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(json) {
             Ok(elements) => {
                 for element in elements {
@@ -115,6 +116,20 @@ pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
 }
 
 impl Body {
+    /// Takes the message of an array that has just one, as nearly all have that come in a frame of
+    /// their own, without looking for the ends of elements first.
+    fn lone_element(&mut self, array: &str) -> bool {
+        let inside = array.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let is_lone = |it: &&str| it.starts_with('{') && it.ends_with('}') && !it.contains("},{");
+        let Some(lone) = inside.filter(is_lone) else {
+            return false;
+        };
+        let message = Message::parse(lone);
+        let is_lone = message.is_ok();
+        self.messages.extend(message);
+        is_lone
+    }
+
     /// Takes one element of the array.
     fn element(&mut self, raw: &str, offset: usize) {
         match Message::parse(raw) {

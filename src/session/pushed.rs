@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::protocol::{ConnectionType, Message};
+use crate::protocol::{ConnectionType, Kind, Message};
 
 use super::event::{End, LossReason};
 use super::machine::Session;
@@ -35,13 +35,19 @@ impl Session {
         }
     }
 
-    /// Takes messages that came on their own.
+    /// Takes messages that came on their own. Deliveries alone lead to events, and to nothing that
+    /// has to be sent or that has to happen earlier than it had to before.
     pub fn handle_messages(&mut self, now: Instant, messages: Vec<Message>) {
+        // Most of what comes are deliveries, after which nothing is to be settled.
+        let is_delivery = |it: &Message| it.kind() == Kind::Delivery;
+        let is_unsettled = !messages.iter().all(is_delivery);
         for message in messages {
             self.handle_message(now, message);
         }
-        self.settle_connect(now);
-        self.finish_renewal(now);
+        if is_unsettled {
+            self.settle_connect(now);
+            self.finish_renewal(now);
+        }
     }
 
     /// The connection is gone: what left through it and has no reply will get none.

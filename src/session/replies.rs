@@ -357,6 +357,9 @@ impl Session {
 
     /// Reports a renewed session once all its subscriptions are decided.
     pub(super) fn finish_renewal(&mut self, now: Instant) {
+        if self.renewing_since.is_none() {
+            return;
+        }
         let State::Established(established) = &self.state else {
             return;
         };

@@ -89,17 +89,19 @@ impl Link {
         }
     }
 
-    /// Takes what a connection has become ready for.
-    pub(super) fn handle_ready(
-        &mut self,
-        now: Instant,
-        slot: usize,
-        event: &Event,
-        context: &mut Context<'_>,
-    ) {
+    /// Notes what the system says about a connection.
+    pub(super) fn note(&mut self, slot: usize, event: &Event) {
         match self {
-            Self::Polling(polling) => polling.handle_ready(now, slot, event, context),
-            Self::Socket(socket) => socket.handle_ready(event, context),
+            Self::Polling(polling) => polling.note(slot, event),
+            Self::Socket(socket) => socket.note(event),
+        }
+    }
+
+    /// Takes what a connection has become ready for, once that is noted.
+    pub(super) fn handle_ready(&mut self, now: Instant, slot: usize, context: &mut Context<'_>) {
+        match self {
+            Self::Polling(polling) => polling.handle_ready(now, slot, context),
+            Self::Socket(socket) => socket.take(context),
         }
     }
 

@@ -92,6 +92,11 @@ impl Member {
         while let Some(exchange) = self.session.poll_cancel() {
             self.link.cancel(exchange);
         }
+        self.hear(now, board, recorder);
+    }
+
+    /// Takes the session's events into the accounting.
+    pub(super) fn hear(&mut self, now: Instant, board: &Board, recorder: &mut Recorder) {
         while let Some(event) = self.session.poll_event() {
             self.participant.handle(now, event, board, recorder);
         }

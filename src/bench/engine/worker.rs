@@ -23,6 +23,7 @@ use super::alarm::Alarm;
 use super::link::{Context, Counts, Input, SLOTS};
 use super::member::Member;
 use super::rendezvous::Rendezvous;
+use crate::protocol::Kind;
 use crate::transport::nonblocking::{Shared, Target};
 
 /// The longest sleep: what the run's conductor changes is seen by then.
@@ -61,6 +62,14 @@ pub(super) struct Worker {
     /// What the board knows of this thread's counts.
     told: Told,
     is_publishing: bool,
+}
+
+/// What a session has taken.
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    /// Deliveries over a websocket, and nothing else.
+    Deliveries,
+    Others,
 }
 
 impl Worker {
@@ -188,21 +197,28 @@ impl Worker {
             self.recorder.lag.record(woken - turn);
         }
         self.take_interval(woken);
+        // None of these waits for another's memory to come out of the cache, as they would below.
+        for event in events.iter() {
+            let Token(token) = event.token();
+            if let Some(member) = self.members.get_mut(token / SLOTS) {
+                member.link.note(token % SLOTS, event);
+            }
+        }
         for event in events.iter() {
             let Token(token) = event.token();
             let (at, slot) = (token / SLOTS, token % SLOTS);
             if at < self.members.len() {
                 let now = Instant::now();
                 let (member, mut context) = self.parts(at);
-                member.link.handle_ready(now, slot, event, &mut context);
-                self.drive(now, at);
+                member.link.handle_ready(now, slot, &mut context);
+                self.go_on(now, at);
             }
         }
         let now = Instant::now();
         for at in std::mem::take(&mut self.unfinished) {
             let (member, mut context) = self.parts(at);
             member.link.go_on(&mut context);
-            self.drive(now, at);
+            self.go_on(now, at);
         }
         self.fire_timers(now);
         now
@@ -234,30 +250,64 @@ impl Worker {
         }
     }
 
-    /// Lets a session take what came, send what is due, and tell what happened.
+    /// Drains a session after it was told something, and goes on with it.
     fn drive(&mut self, now: Instant, at: usize) {
+        self.drain(now, at);
+        self.take_inputs(now, at);
+        self.look_after(now, at);
+    }
+
+    /// Lets a session take what came from its connections.
+    fn go_on(&mut self, now: Instant, at: usize) {
+        match self.take_inputs(now, at) {
+            // Nothing is to be sent because of these, and no deadline comes nearer.
+            Taken::Deliveries => {}
+            Taken::Others => self.look_after(now, at),
+        }
+    }
+
+    /// Lets a session take what came, send what is due, and tell what happened.
+    fn take_inputs(&mut self, now: Instant, at: usize) -> Taken {
+        let mut taken = match self.inputs.is_empty() {
+            true => Taken::Others,
+            false => Taken::Deliveries,
+        };
         loop {
-            let (member, mut context) = parts(
-                &mut self.members,
-                &mut self.shared,
-                &mut self.inputs,
-                &mut self.unfinished,
-                &mut self.counts,
-                &self.settings,
-                at,
-            );
-            member.drain(now, &self.board, &mut self.recorder, &mut context);
-            if let Some(input) = context.inputs.pop_front() {
+            let member = &mut self.members[at];
+            if let Some(input) = self.inputs.pop_front() {
                 note(&mut self.recorder, &input);
+                let is_quiet = is_deliveries(&input);
                 member.take(now, input);
+                if is_quiet && matches!(member.participant.role, Role::Client(_)) {
+                    member.hear(now, &self.board, &mut self.recorder);
+                    continue;
+                }
             } else if !(self.is_publishing && member.publish(now, &self.board, &mut self.recorder))
             {
-                break;
+                return taken;
             }
+            taken = Taken::Others;
+            self.drain(now, at);
         }
+    }
+
+    fn look_after(&mut self, now: Instant, at: usize) {
         self.schedule(now, at);
         self.settle(now, at);
         self.set_timer(now, at);
+    }
+
+    fn drain(&mut self, now: Instant, at: usize) {
+        let (member, mut context) = parts(
+            &mut self.members,
+            &mut self.shared,
+            &mut self.inputs,
+            &mut self.unfinished,
+            &mut self.counts,
+            &self.settings,
+            at,
+        );
+        member.drain(now, &self.board, &mut self.recorder, &mut context);
     }
 
     /// Puts a publisher's next turn on the list. One whose time has passed waits for the session.
@@ -398,6 +448,14 @@ fn parts<'a>(
         place: at,
     };
     (&mut members[at], context)
+}
+
+/// Whether it brings deliveries and nothing else, as most of what comes over a websocket does.
+fn is_deliveries(input: &Input) -> bool {
+    let Input::Messages(messages) = input else {
+        return false;
+    };
+    messages.iter().all(|it| it.kind() == Kind::Delivery)
 }
 
 /// Counts what came, before the session takes it.

@@ -50,6 +50,10 @@ impl Socket {
         socket
     }
 
+    fn timeout(&self) -> Option<Instant> {
+        self.session.poll_timeout()
+    }
+
     /// Everything that is sent now leaves at once.
     fn expect_sent(&mut self, channels: &[&str]) {
         let mut sent = Vec::new();
@@ -284,4 +288,29 @@ fn who_leaves_before_there_is_a_session_does_not_begin_anew() {
         .fall_back(socket.now, ConnectionType::LongPolling);
     assert!(socket.session.poll_transmit(socket.now).is_none());
     assert_eq!(socket.events(), ["Ended"]);
+}
+
+#[test]
+fn deliveries_alone_lead_to_events_and_to_nothing_else() {
+    let delivery = |advice: &str| {
+        let raw = format!(r#"{{"channel":"/demo","data":1{advice}}}"#);
+        Message::parse(&raw).unwrap()
+    };
+    let advices = [
+        "",
+        r#","advice":{"reconnect":"none"}"#,
+        r#","advice":{"reconnect":"handshake","interval":0}"#,
+        r#","advice":{"reconnect":"retry","interval":0,"timeout":1,"maxInterval":1}"#,
+    ];
+    for advice in advices {
+        let mut socket = Socket::connected();
+        let before = socket.timeout();
+        let messages = vec![delivery(advice), delivery("")];
+        socket.session.handle_messages(socket.now, messages);
+        assert!(socket.session.poll_transmit(socket.now).is_none());
+        assert!(socket.session.poll_cancel().is_none());
+        assert!(socket.timeout() >= before && before.is_some());
+        assert_eq!(socket.events().len(), 2);
+        assert!(!socket.session.is_ended());
+    }
 }

@@ -129,17 +129,17 @@ impl Http {
         }
     }
 
-    /// Does what an event allows.
-    pub(crate) fn handle_ready(
-        &mut self,
-        shared: &mut Shared,
-        jar: &mut Jar,
-        event: &Event,
-    ) -> Progress {
+    /// Notes what the system says about the socket; [`handle_ready`](Self::handle_ready) does what
+    /// that allows.
+    pub(crate) fn note(&mut self, event: &Event) {
+        self.link.note(event);
+    }
+
+    /// Does what the last event allows.
+    pub(crate) fn handle_ready(&mut self, shared: &mut Shared, jar: &mut Jar) -> Progress {
         if self.state == State::Ended {
             return Progress::Pending;
         }
-        self.link.note(event);
         if !self.link.is_open() {
             let opened = self.link.open(shared);
             shared.traffic += self.link.take_traffic();

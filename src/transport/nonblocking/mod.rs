@@ -9,6 +9,7 @@
 //!   response    where a response ends
 //! Socket        one websocket
 //!   upgrade     from HTTP to frames
+//!   frames      what came, frame by frame
 //! link          TCP, and TLS where the URL asks for it; the next address if one is of no use
 //!   wire        the socket, asked only when there may be an answer
 //! Target        the server: addresses, the request's first lines, TLS; shared by all threads
@@ -18,6 +19,7 @@
 //! What a response or a failure means is told as for [`Polling`](super::Polling) and
 //! [`WebSocket`](super::WebSocket). Nothing here reads a clock: deadlines are the owner's.
 
+mod frames;
 mod http;
 mod jar;
 mod link;

@@ -1,7 +1,7 @@
 //! One websocket (RFC 6455): connection, upgrade, frames.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use tungstenite::{Error, Message as Frame};
 use super::super::standing::{Late, Standing, Step};
 use super::super::web_socket::{MOST_CONTROL_FRAMES, MOST_UNANSWERED, outcome};
 use super::super::{TransportError, answer};
+use super::frames::{Frames, Piece};
 use super::link::{Link, is_pause};
-use super::upgrade::{Pipe, Upgrade, Upgraded};
+use super::upgrade::{Behind, Pipe, Upgrade, Upgraded};
 use super::{Jar, Shared, Target};
 use crate::protocol::{Body, Message, encode};
 
@@ -36,10 +37,23 @@ enum Phase {
 
 struct Open {
     socket: tungstenite::WebSocket<Pipe>,
+    reader: Reader,
     /// Whether the system did not take all that was written.
     is_writing: bool,
     /// Pings that came while the system took nothing.
     n_unanswered: u32,
+}
+
+/// Who reads.
+enum Reader {
+    /// The frames are taken out of the thread's buffer.
+    Own {
+        frames: Frames,
+        /// Whether tungstenite was given a frame, and may have something to say about it.
+        is_given: bool,
+    },
+    /// tungstenite reads, since it began to before the socket was open.
+    Tungstenite,
 }
 
 /// What became of a request at once.
@@ -112,7 +126,7 @@ impl Socket {
     }
 
     /// Notes what the system says about the socket; [`next`](Self::next) does what that allows.
-    pub(crate) fn handle_ready(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &Event) {
         match &mut self.phase {
             Phase::Connecting(link) => link.note(event),
             Phase::Upgrading(upgrade) => upgrade.link_mut().note(event),
@@ -244,9 +258,20 @@ fn upgrading(
     jar: &mut Jar,
 ) -> Result<(Phase, Stepped), TransportError> {
     match upgrade.proceed(shared, jar)? {
-        Upgraded::Open(socket) => {
+        Upgraded::Open(mut socket, behind) => {
+            let reader = match behind {
+                Behind::Nothing => {
+                    socket.get_mut().give(Vec::new());
+                    Reader::Own {
+                        frames: Frames::new(shared.target.settings.max_body),
+                        is_given: false,
+                    }
+                }
+                Behind::Something => Reader::Tungstenite,
+            };
             let open = Open {
                 socket,
+                reader,
                 is_writing: false,
                 n_unanswered: 0,
             };
@@ -257,6 +282,13 @@ fn upgrading(
             Ok((Phase::Upgrading(Box::new(upgrade)), Stepped::Came(None)))
         }
     }
+}
+
+/// What was read.
+enum Read {
+    Messages(Body),
+    /// What tungstenite made of a frame.
+    Frame(Frame),
 }
 
 impl Open {
@@ -279,12 +311,10 @@ impl Open {
             outgoing.shrink_to(0);
         }
         for _ in 0..MOST_CONTROL_FRAMES {
-            let read = self.socket.read();
-            shared.traffic += self.socket.get_mut().link_mut().take_traffic();
-            let frame = match read {
-                Ok(frame) => frame,
-                Err(Error::Io(error)) if is_pause(&error) => return Ok(None),
-                Err(error) => return Err(failed(shared, error)),
+            let frame = match self.read(shared)? {
+                Some(Read::Messages(body)) => return Ok(Some(Incoming::Messages(body))),
+                Some(Read::Frame(frame)) => frame,
+                None => return Ok(None),
             };
             match frame {
                 Frame::Text(text) => {
@@ -305,6 +335,65 @@ impl Open {
             }
         }
         Ok(Some(Incoming::Pings))
+    }
+
+    /// Reads one frame if there is one.
+    fn read(&mut self, shared: &mut Shared) -> Result<Option<Read>, TransportError> {
+        loop {
+            let Reader::Own { frames, is_given } = &mut self.reader else {
+                return self.read_frame(shared);
+            };
+            if std::mem::take(is_given) {
+                if let Some(read) = self.read_frame(shared)? {
+                    self.gave();
+                    return Ok(Some(read));
+                }
+                continue;
+            }
+            let mut piece = None;
+            if !frames.is_empty() {
+                piece = frames.take(&[])?;
+            }
+            if piece.is_none() {
+                let link = self.socket.get_mut().link_mut();
+                let read = link.read(&mut shared.input);
+                shared.traffic += link.take_traffic();
+                piece = match read {
+                    Ok(0) => {
+                        self.socket.get_mut().end();
+                        return self.read_frame(shared);
+                    }
+                    Ok(n_bytes) => frames.take(&shared.input[..n_bytes])?,
+                    Err(error) if is_pause(&error) => return Ok(None),
+                    Err(error) => return Err(failed(shared, Error::Io(error))),
+                };
+            }
+            match piece {
+                Some(Piece::Messages(body)) => return Ok(Some(Read::Messages(body))),
+                Some(Piece::Other(bytes)) => {
+                    self.socket.get_mut().give(bytes);
+                    self.gave();
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// tungstenite has been given something, and is asked until it has no more to say.
+    fn gave(&mut self) {
+        if let Reader::Own { is_given, .. } = &mut self.reader {
+            *is_given = true;
+        }
+    }
+
+    fn read_frame(&mut self, shared: &mut Shared) -> Result<Option<Read>, TransportError> {
+        let read = self.socket.read();
+        shared.traffic += self.socket.get_mut().link_mut().take_traffic();
+        match read {
+            Ok(frame) => Ok(Some(Read::Frame(frame))),
+            Err(Error::Io(error)) if is_pause(&error) => Ok(None),
+            Err(error) => Err(failed(shared, error)),
+        }
     }
 
     /// tungstenite keeps the answer until the system takes it; for a server that never reads

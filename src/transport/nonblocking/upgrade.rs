@@ -19,9 +19,13 @@ pub(super) struct Upgrade {
     notes: Notes,
 }
 
+/// What tungstenite reads at once.
+const READ_BUFFER: usize = 512;
+
 /// What became of an upgrade so far.
 pub(super) enum Upgraded {
-    Open(tungstenite::WebSocket<Pipe>),
+    /// And whether nothing has come behind the response.
+    Open(tungstenite::WebSocket<Pipe>, Behind),
     Pending(Upgrade),
 }
 
@@ -31,6 +35,25 @@ pub(super) enum Upgraded {
 pub(super) struct Pipe {
     link: Link,
     notes: Option<Notes>,
+    source: Source,
+}
+
+/// Where tungstenite reads.
+#[derive(Debug)]
+enum Source {
+    Link,
+    /// From what it is given.
+    Given(Vec<u8>),
+    /// The server has closed the connection.
+    End,
+}
+
+/// What has come behind the response.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Behind {
+    Nothing,
+    /// tungstenite has it.
+    Something,
 }
 
 /// What passed in an upgrade.
@@ -43,7 +66,16 @@ struct Noted {
     received: u64,
     is_send_broken: bool,
     strange_opening: Vec<u8>,
+    head: HeadEnd,
     traffic: Traffic,
+}
+
+/// Looks for the end of the response's head, which is an empty line.
+#[derive(Debug, Default)]
+struct HeadEnd {
+    is_line_begun: bool,
+    is_found: bool,
+    n_behind: u64,
 }
 
 impl Upgrade {
@@ -54,11 +86,13 @@ impl Upgrade {
     ) -> Result<Self, TransportError> {
         let endpoint = &target.settings.endpoint;
         let request = opening::request(endpoint, target.headers(), jar.line(target));
-        let config = opening::config(target.settings.max_body);
+        // Next to nothing is read through it.
+        let config = opening::config(target.settings.max_body).read_buffer_size(READ_BUFFER);
         let notes = Notes::default();
         let pipe = Pipe {
             link,
             notes: Some(notes.clone()),
+            source: Source::Link,
         };
         match ClientHandshake::start(pipe, request, Some(config)) {
             Ok(handshake) => Ok(Self { handshake, notes }),
@@ -80,8 +114,12 @@ impl Upgrade {
                 if response.headers().contains_key("set-cookie") {
                     jar.store(&shared.target, response.headers());
                 }
+                let behind = match notes.lock().head.n_behind {
+                    0 => Behind::Nothing,
+                    _ => Behind::Something,
+                };
                 socket.get_mut().notes = None;
-                Ok(Upgraded::Open(socket))
+                Ok(Upgraded::Open(socket, behind))
             }
             Err(HandshakeError::Interrupted(handshake)) => {
                 Ok(Upgraded::Pending(Self { handshake, notes }))
@@ -104,6 +142,16 @@ impl Pipe {
     pub(super) fn link_mut(&mut self) -> &mut Link {
         &mut self.link
     }
+
+    /// Lets tungstenite read these bytes, and nothing else. It has to have taken those before.
+    pub(super) fn give(&mut self, bytes: Vec<u8>) {
+        self.source = Source::Given(bytes);
+    }
+
+    /// Lets tungstenite know that nothing follows.
+    pub(super) fn end(&mut self) {
+        self.source = Source::End;
+    }
 }
 
 impl Notes {
@@ -125,8 +173,34 @@ impl Noted {
     }
 }
 
+impl HeadEnd {
+    fn look(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                _ if self.is_found => self.n_behind += 1,
+                b'\n' if self.is_line_begun => self.is_line_begun = false,
+                b'\n' => self.is_found = true,
+                b'\r' => {}
+                _ => self.is_line_begun = true,
+            }
+        }
+    }
+}
+
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.source {
+            Source::Link => {}
+            Source::Given(bytes) if bytes.is_empty() => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Source::Given(bytes) => {
+                let n_bytes = bytes.as_slice().read(buffer)?;
+                bytes.drain(..n_bytes);
+                return Ok(n_bytes);
+            }
+            Source::End => return Ok(0),
+        }
         let read = self.link.read(buffer);
         if let Some(notes) = &self.notes {
             let mut noted = notes.lock();
@@ -139,6 +213,7 @@ impl Read for Pipe {
                     noted.strange_opening = opening.to_vec();
                 }
                 noted.received += bytes.len() as u64;
+                noted.head.look(bytes);
             }
         }
         read

@@ -77,7 +77,8 @@ impl Single {
         let Self { thread, jar, http } = self;
         thread.wait(|shared, event| {
             assert_eq!(event.token(), Token(7));
-            match http.handle_ready(shared, jar, event) {
+            http.note(event);
+            match http.handle_ready(shared, jar) {
                 Progress::Pending => None,
                 progress => Some(progress),
             }
@@ -87,7 +88,8 @@ impl Single {
     fn connected(&mut self) {
         let Self { thread, jar, http } = self;
         thread.wait(|shared, event| {
-            let progress = http.handle_ready(shared, jar, event);
+            http.note(event);
+            let progress = http.handle_ready(shared, jar);
             assert!(matches!(progress, Progress::Pending), "{progress:?}");
             http.is_connected().then_some(())
         });
@@ -136,7 +138,7 @@ impl Client {
         }
         thread.wait(|shared, event| {
             assert_eq!(event.token(), Token(3));
-            socket.handle_ready(event);
+            socket.note(event);
             socket.next(shared, jar)
         })
     }

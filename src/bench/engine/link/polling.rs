@@ -92,20 +92,18 @@ impl Polling {
         self.progressed(now, slot, progress, context);
     }
 
-    pub(super) fn handle_ready(
-        &mut self,
-        now: Instant,
-        slot: usize,
-        event: &Event,
-        context: &mut Context<'_>,
-    ) {
+    pub(super) fn note(&mut self, slot: usize, event: &Event) {
         // The event may be of a connection that is gone.
+        if let Some(connection) = &mut self.connections[slot] {
+            connection.http.note(event);
+        }
+    }
+
+    pub(super) fn handle_ready(&mut self, now: Instant, slot: usize, context: &mut Context<'_>) {
         let Some(connection) = &mut self.connections[slot] else {
             return;
         };
-        let progress = connection
-            .http
-            .handle_ready(context.shared, &mut self.jar, event);
+        let progress = connection.http.handle_ready(context.shared, &mut self.jar);
         self.progressed(now, slot, progress, context);
     }
 

@@ -54,10 +54,9 @@ impl WebSocket {
         }
     }
 
-    pub(super) fn handle_ready(&mut self, event: &Event, context: &mut Context<'_>) {
+    pub(super) fn note(&mut self, event: &Event) {
         if let Some((socket, _)) = &mut self.socket {
-            socket.handle_ready(event);
-            self.take(context);
+            socket.note(event);
         }
     }
 

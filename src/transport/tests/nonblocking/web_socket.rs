@@ -293,7 +293,7 @@ fn what_took_too_long_says_what_it_waited_for() {
         socket,
     } = &mut client;
     thread.wait(|shared, event| {
-        socket.handle_ready(event);
+        socket.note(event);
         assert!(socket.next(shared, jar).is_none());
         socket.is_connected().then_some(())
     });
