@@ -284,7 +284,8 @@ impl Run {
 
     /// How often something went wrong.
     pub fn n_errors(&self) -> u64 {
-        self.errors.iter().map(|it| it.count).sum()
+        let counts = self.errors.iter().map(|it| it.count);
+        counts.fold(0, u64::saturating_add)
     }
 
     /// What expectations are about, and what a program reads first: names and values, times in

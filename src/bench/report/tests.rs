@@ -519,3 +519,37 @@ fn a_run_at_the_same_time_adds_to_it() {
         "http://127.0.0.1:8080/cometd and http://127.0.0.2:8080/cometd"
     );
 }
+
+#[test]
+fn results_with_the_highest_numbers_are_merged_and_shown_without_an_overflow() {
+    fn raise(value: &mut Value) {
+        match value {
+            Value::Number(number) if number.is_u64() => *value = u64::MAX.into(),
+            Value::Number(_) => *value = f64::MAX.into(),
+            Value::Array(items) => items.iter_mut().for_each(raise),
+            Value::Object(members) => members.values_mut().for_each(raise),
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
+        }
+    }
+    let (run, outcomes) = fixture();
+    let mut json: Value = serde_json::from_str(&text(Format::Json, &run, &outcomes)).unwrap();
+    raise(&mut json);
+    json["schema"] = 1.into();
+    let mut sum = read(json.to_string().as_bytes()).unwrap().run;
+    let other = sum.clone();
+    sum.add(&other);
+    sum.started = None;
+    sum.add(&other);
+    assert_eq!(sum.messages.published, u64::MAX);
+    assert_eq!(sum.n_errors(), u64::MAX);
+    let outcomes: Vec<Outcome> = Vec::new();
+    for (_, format) in ENDINGS {
+        Format::render(
+            format,
+            &Report {
+                run: &sum,
+                outcomes: &outcomes,
+            },
+        );
+    }
+}

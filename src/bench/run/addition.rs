@@ -8,8 +8,25 @@ use super::{
 /// Sums, field by field; the fields are named once.
 macro_rules! add {
     ($own:expr, $other:expr, $($field:ident),+) => {
-        $($own.$field += $other.$field;)+
+        $($own.$field = $own.$field.plus($other.$field);)+
     };
+}
+
+/// A sum that ends at the highest number: a file may say anything.
+trait Plus {
+    fn plus(self, other: Self) -> Self;
+}
+
+impl Plus for u64 {
+    fn plus(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+}
+
+impl Plus for f64 {
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
 }
 
 impl Run {
@@ -79,7 +96,7 @@ impl Run {
     fn add_error(&mut self, error: &ErrorCount) {
         match self.errors.iter_mut().find(|it| it.kind == error.kind) {
             Some(own) => {
-                own.count += error.count;
+                add!(own, error, count);
                 if error.first_at_s < own.first_at_s {
                     own.first.clone_from(&error.first);
                     own.first_at_s = error.first_at_s;
@@ -165,6 +182,15 @@ impl Latencies {
 impl Interval {
     /// Adds the same second of another run.
     pub fn add(&mut self, other: &Self) {
+        let mut sum = self.unpack();
+        sum.add(&other.unpack());
+        *self = sum.pack();
+    }
+}
+
+impl Interval<Distribution> {
+    /// Adds another part of the same second.
+    pub fn add(&mut self, other: &Self) {
         add!(self, other, published, acknowledged, delivered, errors);
         self.delivery.add(&other.delivery);
     }
@@ -181,15 +207,6 @@ impl ClientUse {
             descriptor_limit,
             rss_mib,
             rss_peak_mib
-    pub fn add(&mut self, other: &Self) {
-        let mut sum = self.unpack();
-        sum.add(&other.unpack());
-        *self = sum.pack();
-    }
-}
-
-impl Interval<Distribution> {
-    /// Adds another part of the same second.
         );
         self.seconds = self.seconds.max(other.seconds);
         self.add(other);
@@ -219,7 +236,10 @@ impl Config {
     fn add(&mut self, other: &Self) {
         add!(self, other, clients, publishers, threads, ramp, churn);
         self.rate = self.rate.zip(other.rate).map(|(one, other)| one + other);
-        self.count = self.count.zip(other.count).map(|(one, other)| one + other);
+        self.count = self
+            .count
+            .zip(other.count)
+            .map(|(one, other)| one.plus(other));
         self.name(other);
     }
 
