@@ -108,6 +108,8 @@ pub(super) struct Counts {
     pub(super) n_handshakes: u64,
     pub(super) n_publishes: u64,
     pub(super) n_connections: u64,
+    /// Deliveries to a session, whether it came for them or not.
+    pub(super) n_deliveries: u64,
 }
 
 #[derive(Default)]
@@ -401,6 +403,7 @@ impl State {
         for session in self.sessions.values_mut() {
             if session.channels.iter().any(|it| it == channel) {
                 session.queue.push(delivery.clone());
+                self.counts.n_deliveries += 1;
             }
         }
     }
