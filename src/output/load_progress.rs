@@ -45,6 +45,10 @@ const ON_SCREEN: &str = "{prefix} [{wide_bar}]  {msg}";
 const IN_LOG: &str = "{prefix} [{bar:20}]  {msg}";
 /// Parts of the bar; finer ones cannot be seen.
 const LENGTH: u64 = 1000;
+/// So many columns the bar has at least; words give way to it.
+const LEAST_BAR: usize = 5;
+/// What is around the bar.
+const AROUND: &str = " []  ";
 /// Columns where there is no terminal: more than any line has.
 const ENOUGH: u16 = 500;
 
@@ -118,11 +122,14 @@ impl LoadProgress {
 
     fn line(&mut self, progress: &Progress) -> String {
         let clock = words::short_clock(progress.elapsed);
-        self.bar.set_prefix(match progress.total {
+        let times = match progress.total {
             Some(total) => format!("{clock}/{}", words::short_clock(total)),
             None => clock,
-        });
-        self.bar.set_message(message(progress));
+        };
+        let taken = times.len() + AROUND.len() + LEAST_BAR;
+        let room = usize::from(self.canvas.columns).saturating_sub(taken);
+        self.bar.set_prefix(times);
+        self.bar.set_message(message(progress, room));
         let done = (LENGTH as f64 * self.fraction(progress)) as u64;
         self.bar.set_position(done.min(LENGTH));
         // Each of these may have drawn it, unless it had done so just before.
@@ -143,32 +150,37 @@ impl LoadProgress {
     }
 }
 
-/// What has happened so far.
-fn message(progress: &Progress) -> String {
-    let n_errors = words::grouped(progress.n_errors);
-    let deliveries = || {
-        let (n_delivered, n_expected) = (progress.n_delivered, progress.n_expected);
-        let p99 = progress.p99.map_or("-".to_owned(), words::duration);
-        format!(
-            "delivered {}/{}  p99 {p99}",
-            words::grouped(n_delivered),
-            words::grouped(n_expected)
-        )
+/// What has happened so far, in so many columns if the first word has room in them: what is less
+/// important gives way.
+fn message(progress: &Progress, room: usize) -> String {
+    let words = |stage: &str, n: u64, all: u64| {
+        format!("{stage} {}/{}", words::grouped(n), words::grouped(all))
     };
-    let happened = match progress.stage {
-        Stage::Opening => format!(
-            "sessions {}/{}",
-            words::grouped(progress.n_up as u64),
-            words::grouped(progress.n_wanted as u64)
-        ),
-        Stage::Warmup => "warm-up".to_owned(),
+    let (n_up, n_wanted) = (progress.n_up as u64, progress.n_wanted as u64);
+    let p99 = progress.p99.map_or("-".to_owned(), words::duration);
+    let delivered = [
+        words("delivered", progress.n_delivered, progress.n_expected),
+        format!("p99 {p99}"),
+    ];
+    let (stage, details) = match progress.stage {
+        Stage::Opening => (words("sessions", n_up, n_wanted), None),
+        Stage::Warmup => ("warm-up".to_owned(), None),
         Stage::Measuring => {
             let n_published = words::grouped(progress.n_published);
-            format!("sent {n_published}  {}", deliveries())
+            (format!("sent {n_published}"), Some(delivered))
         }
-        Stage::Draining => format!("drain  {}", deliveries()),
+        Stage::Draining => ("drain".to_owned(), Some(delivered)),
     };
-    format!("{happened}  errors {n_errors}")
+    let errors = format!("errors {}", words::grouped(progress.n_errors));
+    let mut pieces = vec![stage];
+    pieces.extend(details.into_iter().flatten());
+    pieces.push(errors);
+    while pieces.len() > 1 && pieces.join("  ").len() > room {
+        // The last one tells of trouble: where there is some, the words before it go first.
+        let is_trouble = progress.n_errors > 0 && pieces.len() > 2;
+        pieces.remove(pieces.len() - if is_trouble { 2 } else { 1 });
+    }
+    pieces.join("  ")
 }
 
 impl Canvas {
@@ -308,8 +320,35 @@ mod tests {
         assert_eq!(screen.erase().unwrap(), format!("\r{:40}\r", ""));
         assert_eq!(screen.erase(), None);
         // Too narrow for it: cut, and no second line.
-        let mut screen = LoadProgress::at(Place::Screen { columns: 30 }, None, start);
+        let mut screen = LoadProgress::at(Place::Screen { columns: 20 }, None, start);
         let line = screen.show_at(now, &progress(Stage::Measuring)).unwrap();
-        assert_eq!(line, "\r00:07/00:10 []  sent 700  deli");
+        assert_eq!(line, "\r00:07/00:10 []  sent");
+    }
+
+    #[test]
+    fn words_give_way_to_the_bar_and_errors_last() {
+        let start = Instant::now();
+        let line = |columns, n_errors| {
+            let mut screen = LoadProgress::at(Place::Screen { columns }, None, start);
+            let progress = Progress {
+                n_errors,
+                ..progress(Stage::Measuring)
+            };
+            let now = start + Duration::from_millis(200);
+            screen.show_at(now, &progress).unwrap()
+        };
+        assert_eq!(
+            line(79, 0),
+            "\r00:07/00:10 [=====>--]  sent 700  delivered 69 990/70 000  p99 3.1 ms  errors 0"
+        );
+        assert_eq!(
+            line(60, 0),
+            "\r00:07/00:10 [=======>---]  sent 700  delivered 69 990/70 000"
+        );
+        assert_eq!(
+            line(59, 12),
+            "\r00:07/00:10 [================>-------]  sent 700  errors 12"
+        );
+        assert_eq!(line(30, 0), "\r00:07/00:10 [====>-]  sent 700");
     }
 }

@@ -10,7 +10,7 @@ pub fn plan(config: &Config) -> String {
         None => "as fast as acknowledged (closed model)".to_owned(),
     };
     let amount = match (config.count, config.duration_s) {
-        (Some(n), _) => format!("{} messages", figures::count(n)),
+        (Some(n), _) => counted(n, "message"),
         (None, Some(seconds)) => format!("{} s", figures::exact_number(seconds)),
         (None, None) => "until interrupted".to_owned(),
     };
