@@ -4,6 +4,7 @@
 //! protocol <- session <- transport <- client <- bench
 //! protocol <- redaction <- server, recording
 //! protocol <- filter
+//! tls <- server, transport
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.
@@ -17,6 +18,7 @@ pub mod recording;
 pub mod redaction;
 pub mod server;
 pub mod session;
+pub mod tls;
 pub mod transport;
 
 /// The examples of README.md, compiled and run with the others.

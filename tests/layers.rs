@@ -8,16 +8,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("bench", &["client", "protocol", "session", "transport"]),
     ("client", &["protocol", "session", "transport"]),
     ("filter", &["protocol"]),
     ("protocol", &[]),
     ("recording", &["protocol", "redaction"]),
     ("redaction", &["protocol"]),
-    ("server", &["protocol", "redaction"]),
+    ("server", &["protocol", "redaction", "tls"]),
     ("session", &["protocol"]),
-    ("transport", &["protocol", "redaction", "session"]),
+    ("tls", &[]),
+    ("transport", &["protocol", "redaction", "session", "tls"]),
 ];
 
 #[test]

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bayeux::transport::{
-    CertificateChain, ClientIdentity, Endpoint, PemError, PrivateKey, Root, Tls, Verification,
-};
+use bayeux::tls::{CertificateChain, Identity, PemError, PrivateKey, Root};
+use bayeux::transport::{Endpoint, Tls, Verification};
 
 use super::exit::{Stop, plain};
 use crate::output::Printer;
@@ -77,7 +76,7 @@ impl TlsArgs {
         Root::from_pem(&text).map_err(|it| unusable("--cacert", path, &it))
     }
 
-    fn client(&self) -> Result<Option<ClientIdentity>, Stop> {
+    fn client(&self) -> Result<Option<Identity>, Stop> {
         let Some(cert) = &self.cert else {
             return match self.key {
                 None => Ok(None),
@@ -93,7 +92,7 @@ impl TlsArgs {
                 .map_err(|it| unusable("--key", key, &it))?,
             None => PrivateKey::from_pem(&text).map_err(|it| unusable("--cert", cert, &it))?,
         };
-        ClientIdentity::new(chain, key)
+        Identity::new(chain, key)
             .map(Some)
             .map_err(|it| unusable("--cert", cert, &it))
     }

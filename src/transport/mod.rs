@@ -58,9 +58,6 @@ pub use header::{Header, HeaderError};
 pub use polling::{Exchange, Polling, Settings};
 pub use proxy::{Proxy, ProxyChoiceError, ProxyError, ProxyFailure};
 pub use secret::Secret;
-pub use tls::{
-    CertificateChain, CertificateProblem, ClientIdentity, PemError, PrivateKey, Root, Tls,
-    Untrusted, Verification,
-};
+pub use tls::{CertificateProblem, Tls, Untrusted, Verification};
 pub use trace::{Capture, Plaintext, Trace};
 pub use web_socket::{Incoming, Unopened, Wake, WebSocket};

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use rustls::{ServerConfig, version};
 
 use super::super::excerpt::Excerpt;
-use super::super::{
-    CertificateChain, CertificateProblem, ClientIdentity, PemError, PrivateKey, Root, Tls,
-    TransportError, Untrusted, Verification,
-};
-use super::authority::{Authority, Dates, Identity, nameless, self_signed};
+use super::super::{CertificateProblem, Tls, TransportError, Untrusted, Verification};
+use super::authority::{Authority, Dates, Identity as Pem, nameless, self_signed};
 use super::tls_relay::TlsRelay;
 use super::*;
 use crate::session::{Permanence, Stage};
+use crate::tls::{CertificateChain, Identity, PemError, PrivateKey, Root};
 
 const HOST: &str = "localhost";
 
@@ -24,9 +22,9 @@ fn trusting(pem: &str) -> Tls {
     )
 }
 
-fn client_of(identity: &Identity) -> ClientIdentity {
+fn client_of(identity: &Pem) -> Identity {
     let chain = CertificateChain::from_pem(identity.certificates.as_bytes()).unwrap();
-    ClientIdentity::new(
+    Identity::new(
         chain,
         PrivateKey::from_pem(identity.key.as_bytes()).unwrap(),
     )
@@ -274,14 +272,11 @@ fn nothing_of_a_key_is_shown() {
     let shown = format!("{tls:?} {config:?}");
     let key = PrivateKey::from_pem(identity.key.as_bytes()).unwrap();
     assert_eq!(format!("{key:?}"), "PrivateKey");
-    assert!(shown.contains("ClientIdentity"), "{shown}");
+    assert!(shown.contains("Identity"), "{shown}");
     assert!(shown.len() < 5_000, "{shown}");
     let other = self_signed(HOST, Dates::Now);
     let chain = CertificateChain::from_pem(other.certificates.as_bytes()).unwrap();
-    assert_eq!(
-        ClientIdentity::new(chain, key).unwrap_err(),
-        PemError::OtherKey
-    );
+    assert_eq!(Identity::new(chain, key).unwrap_err(), PemError::OtherKey);
 }
 
 #[test]

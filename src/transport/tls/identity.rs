@@ -1,95 +1,26 @@
 //! Who we are, for a server that asks.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
-use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::CertificateDer;
-use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{InconsistentKeys, SignatureScheme};
+use rustls::sign::CertifiedKey;
 
-use super::{PemError, pem};
-
-/// A certificate of ours with its private key. `Debug` shows nothing of it.
-#[derive(Clone)]
-pub struct ClientIdentity(Arc<CertifiedKey>);
-
-/// A certificate, and those after it that lead to its authority.
-#[derive(Clone, Debug)]
-pub struct CertificateChain(Vec<CertificateDer<'static>>);
-
-/// A private key. `Debug` shows nothing of it.
-#[derive(Clone)]
-pub struct PrivateKey(Arc<dyn SigningKey>);
-
-impl ClientIdentity {
-    /// A certificate and its key.
-    ///
-    /// # Errors
-    /// When they do not belong together, or when the certificate cannot be read.
-    pub fn new(
-        CertificateChain(certificates): CertificateChain,
-        PrivateKey(key): PrivateKey,
-    ) -> Result<Self, PemError> {
-        let identity = CertifiedKey::new(certificates, key);
-        match identity.keys_match() {
-            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
-                Ok(Self(Arc::new(identity)))
-            }
-            Err(rustls::Error::InconsistentKeys(_)) => Err(PemError::OtherKey),
-            Err(_) => Err(PemError::Certificate(1)),
-        }
-    }
-}
-
-impl CertificateChain {
-    /// The certificates of a PEM file, at least one.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn from_pem(text: &[u8]) -> Result<Self, PemError> {
-        pem::certificates(text).map(Self)
-    }
-}
-
-impl PrivateKey {
-    /// The first private key of a PEM file: PKCS#8, PKCS#1 or SEC1.
-    ///
-    /// # Errors
-    /// When there is none, or none that can be used.
-    pub fn from_pem(text: &[u8]) -> Result<Self, PemError> {
-        any_supported_type(&pem::private_key(text)?)
-            .map(Self)
-            .map_err(|_| PemError::Key)
-    }
-}
-
-impl fmt::Debug for ClientIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientIdentity")
-    }
-}
-
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrivateKey")
-    }
-}
+use crate::tls::Identity;
 
 /// What a connection answers a server that asks, and that it was asked: under TLS 1.3 a
 /// server which misses a certificate says so later, and some say no more than "failure".
 #[derive(Debug)]
 pub(super) struct Identities {
-    pub(super) client: Option<ClientIdentity>,
+    pub(super) client: Option<Identity>,
     pub(super) is_wanted: Arc<AtomicBool>,
 }
 
 impl ResolvesClientCert for Identities {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.is_wanted.store(true, Ordering::Relaxed);
-        let ClientIdentity(key) = self.client.as_ref()?;
+        let Identity(key) = self.client.as_ref()?;
         Some(Arc::clone(key))
     }
 

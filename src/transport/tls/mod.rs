@@ -10,7 +10,6 @@ mod certificate;
 mod connector;
 mod failure;
 mod identity;
-mod pem;
 mod verifier;
 
 use std::fmt;
@@ -23,11 +22,10 @@ use rustls::pki_types::ServerName;
 use rustls::{ALL_VERSIONS, ClientConfig};
 
 use super::Endpoint;
+use crate::tls::{Identity, Root};
 pub use certificate::{CertificateProblem, Untrusted};
 pub(super) use connector::TlsConnector;
 use identity::Identities;
-pub use identity::{CertificateChain, ClientIdentity, PrivateKey};
-pub use pem::{PemError, Root};
 use verifier::{Trusting, Verifier};
 
 /// How to speak TLS with one server. Copies share what is built at the first connection.
@@ -39,7 +37,7 @@ pub struct Tls(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     roots: Vec<Root>,
-    client: Option<ClientIdentity>,
+    client: Option<Identity>,
     verification: Verification,
     config: OnceLock<Arc<ClientConfig>>,
     /// Whether the server has asked for a certificate of ours.
@@ -70,11 +68,7 @@ pub(super) enum TlsError {
 impl Tls {
     /// Trusts these roots beside those of the system, and is this client for a server that
     /// wants to know.
-    pub fn new(
-        roots: Vec<Root>,
-        client: Option<ClientIdentity>,
-        verification: Verification,
-    ) -> Self {
+    pub fn new(roots: Vec<Root>, client: Option<Identity>, verification: Verification) -> Self {
         Self(Arc::new(Inner {
             roots,
             client,

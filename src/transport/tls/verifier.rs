@@ -11,8 +11,8 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-use super::Root;
 use super::certificate::{CertificateProblem, Untrusted};
+use crate::tls::Root;
 
 /// Trusts the given roots and, beside them, what the system trusts.
 ///

@@ -9,7 +9,8 @@ use super::super::authority::{Authority, Dates, self_signed};
 use super::super::tls_relay::TlsRelay;
 use super::*;
 use crate::session::Stage;
-use crate::transport::{Root, Verification};
+use crate::tls::Root;
+use crate::transport::Verification;
 
 const HOST: &str = "localhost";
 

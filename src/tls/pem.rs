@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate to trust: an authority's, or a server's own that is self-signed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Root(pub(super) CertificateDer<'static>);
+pub struct Root(pub(crate) CertificateDer<'static>);
 
 /// What is wrong with a PEM file. No text of it is told: it may be a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
