@@ -6,6 +6,10 @@
 //! Whoever subscribes there is sent messages, so that what waits for one ends.
 #![cfg(all(unix, feature = "cli"))]
 
+#[allow(dead_code, reason = "the tests of TLS need more of it")]
+#[path = "cli/authority.rs"]
+mod authority;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -18,6 +22,8 @@ use std::time::Duration;
 
 use bayeux::protocol::{Channel, ChannelPattern, Json, meta};
 use bayeux::server::{Event, Observer, Server, Settings, UnconnectedPublish};
+
+use authority::{Dates, self_signed};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bayeux");
@@ -293,7 +299,11 @@ impl ListedOption {
             let letters = word.strip_prefix('-').filter(|it| !it.starts_with('-'));
             letters.is_some_and(|it| self.short.is_some_and(|short| it.contains(short)))
         };
-        words(line).any(|it| it.strip_prefix("--") == Some(&self.long) || is_short(it))
+        let is_long = |word: &str| {
+            let word = word.strip_prefix("--");
+            word.is_some_and(|it| it.split('=').next() == Some(&self.long))
+        };
+        words(line).any(|it| is_long(it) || is_short(it))
     }
 }
 
@@ -314,6 +324,9 @@ impl Stage {
             fs::write(folder.join(name), text).expect("a file");
         }
         fs::write(folder.join("config.toml"), profiles()).expect("a file");
+        let identity = self_signed("localhost", Dates::Now);
+        fs::write(folder.join("server.pem"), identity.certificates).expect("a file");
+        fs::write(folder.join("server-key.pem"), identity.key).expect("a file");
         // Says which process is to be interrupted, and how it ended, whatever the pipeline
         // around it.
         let wrapper = format!(

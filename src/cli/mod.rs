@@ -19,6 +19,7 @@ mod extension_args;
 mod file;
 mod flavour;
 mod handshake;
+mod identity_args;
 mod lines;
 mod man;
 mod network_args;

@@ -23,6 +23,7 @@ use bayeux::transport::Secret;
 use super::conversation::record;
 use super::descriptors;
 use super::exit::{Exit, Stop, root};
+use super::identity_args::IdentityArgs;
 use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};
 use super::values;
@@ -38,6 +39,8 @@ Examples:
   bayeux serve --listen 127.0.0.1:0 --path /faye --deny '/admin/**'
   bayeux serve --timeout 5s --interval 100ms --max-interval 2s
   bayeux serve --require-token s3cret
+  bayeux serve --tls-self-signed=ca.pem
+  bayeux serve --tls-cert server.pem --tls-key server-key.pem
   bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
   bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
   bayeux serve --max-body 64KiB --max-sessions 100 --max-connections 500 --request-timeout 5s
@@ -168,6 +171,9 @@ pub(crate) struct Serve {
     /// Most connections at a time; further ones are closed.
     #[arg(long, value_name = "N", value_parser = values::number)]
     max_connections: Option<usize>,
+
+    #[command(flatten)]
+    identity: IdentityArgs,
 }
 
 /// As far as this machine can count.
@@ -260,6 +266,7 @@ impl Serve {
             max_interval: self.max_interval.unwrap_or(defaults.max_interval),
             deny: self.deny,
             allow_origins: self.allow_origin,
+            identity: self.identity.identity(&self.listen, printer)?,
             require_token: self.require_token.map(|it| Token::new(it.expose())),
             request_timeout: self.request_timeout.unwrap_or(defaults.request_timeout),
             max_body: self.max_body.map_or(defaults.max_body, bounded),
@@ -288,7 +295,7 @@ impl Serve {
             printer.note(&format!("the same chances again: --seed {seed}"));
         }
         if !server.address().ip().is_loopback() {
-            printer.warning("reachable from other machines: there is no encryption and no limit");
+            printer.warning("reachable from other machines: --require-token says who may use it");
         }
         tell(&receiver, printer)?;
         let n_sessions = server.n_sessions();

@@ -84,18 +84,26 @@ impl TlsArgs {
                     .hint("--cert FILE names the certificate that the key belongs to")),
             };
         };
-        let text = read("--cert", cert)?;
-        let chain =
-            CertificateChain::from_pem(&text).map_err(|it| unusable("--cert", cert, &it))?;
-        let key = match &self.key {
-            Some(key) => PrivateKey::from_pem(&read("--key", key)?)
-                .map_err(|it| unusable("--key", key, &it))?,
-            None => PrivateKey::from_pem(&text).map_err(|it| unusable("--cert", cert, &it))?,
-        };
-        Identity::new(chain, key)
-            .map(Some)
-            .map_err(|it| unusable("--cert", cert, &it))
+        let key = self.key.as_deref().map(|key| ("--key", key));
+        identity(("--cert", cert), key).map(Some)
     }
+}
+
+/// A certificate and its key, from the files of these options. A file may have both.
+pub(super) fn identity(
+    (cert_option, cert): (&str, &Path),
+    key: Option<(&str, &Path)>,
+) -> Result<Identity, Stop> {
+    let text = read(cert_option, cert)?;
+    let of_cert = |it: PemError| unusable(cert_option, cert, &it);
+    let chain = CertificateChain::from_pem(&text).map_err(of_cert)?;
+    let key = match key {
+        Some((option, key)) => {
+            PrivateKey::from_pem(&read(option, key)?).map_err(|it| unusable(option, key, &it))?
+        }
+        None => PrivateKey::from_pem(&text).map_err(of_cert)?,
+    };
+    Identity::new(chain, key).map_err(of_cert)
 }
 
 fn read(option: &str, path: &Path) -> Result<Vec<u8>, Stop> {
@@ -113,18 +121,21 @@ fn unusable(option: &str, path: &Path, error: &PemError) -> Stop {
         (PemError::EncryptedKey, _) => {
             format!("openssl pkey -in {path} -out key.pem decrypts it, then --key key.pem")
         }
-        (PemError::NoKey, "--cert") => "--key FILE names the file with its private key".to_owned(),
+        (PemError::NoKey, "--cert" | "--tls-cert") => {
+            let key = option.replace("cert", "key");
+            format!("{key} FILE names the file with its private key")
+        }
         (PemError::NoKey | PemError::Key, _) => {
             "it takes a block BEGIN PRIVATE KEY, as openssl genpkey writes it".to_owned()
         }
-        (PemError::NotPem, "--key") => {
+        (PemError::NotPem, "--key" | "--tls-key") => {
             format!("if it is DER: openssl pkey -inform der -in {path} -out key.pem")
         }
         (PemError::NotPem, _) => {
             format!("if it is DER: openssl x509 -inform der -in {path} -out cert.pem")
         }
         (PemError::OtherKey, _) => {
-            "the client's certificate must be the first in its file".to_owned()
+            "the certificate of the key must be the first in its file".to_owned()
         }
         (_, "--cacert") => {
             "it takes the certificate of the server's authority, or the server's own".to_owned()

@@ -11,6 +11,7 @@
 mod course;
 mod exchanges;
 mod pipe;
+mod socket;
 mod web_socket;
 mod wire;
 
@@ -24,6 +25,7 @@ use mio::net::TcpStream;
 
 use self::exchanges::{Exchanges, Step};
 use self::pipe::{Advance, Pipe};
+use self::socket::Socket;
 use self::web_socket::{Conversation, Ending, Progress};
 use self::wire::Wire;
 use super::alarms::Alarm;
@@ -91,16 +93,17 @@ struct Lingering {
 }
 
 impl Connection {
-    pub(super) fn new(socket: TcpStream, caller: Caller, hub: &Hub) -> Self {
+    pub(super) fn new(socket: TcpStream, caller: Caller, hub: &Hub) -> io::Result<Self> {
+        let wire = Wire::new(Socket::new(socket), hub.tls.as_ref()).map_err(io::Error::other)?;
         let http = Http {
-            pipe: Pipe::new(Wire::new(socket)),
+            pipe: Pipe::new(wire),
             exchanges: Exchanges::new(caller, hub),
             since: hub.now,
         };
-        Self {
+        Ok(Self {
             stage: Stage::Http(http),
             alarm: Alarm::default(),
-        }
+        })
     }
 
     /// Notes what the system says about the socket; [`turn`](Self::turn) does what that allows.
@@ -128,7 +131,16 @@ impl Connection {
                         self.become_web_socket(hub, start);
                         continue;
                     }
-                    Err(_) => Turn::Over,
+                    Err(error) => {
+                        if let Some(reason) = http.pipe.wire_mut().tls_failure(&error) {
+                            let peer = http.exchanges.caller().peer;
+                            hub.observe(&Event::Dropped {
+                                peer,
+                                reason: &reason,
+                            });
+                        }
+                        Turn::Over
+                    }
                 },
                 Stage::WebSocket(conversation) => match conversation.turn(hub) {
                     Ok(Progress::Waits) => Turn::Waits,

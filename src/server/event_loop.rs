@@ -215,7 +215,7 @@ impl EventLoop {
             .registry()
             .register(&mut socket, token, interest)?;
         let caller = Caller { token, peer };
-        let mut connection = Connection::new(socket, caller, &self.hub);
+        let mut connection = Connection::new(socket, caller, &self.hub)?;
         let deadline = connection.deadline(&self.hub.settings, self.hub.now);
         self.alarms.set(token, &mut connection.alarm, deadline);
         self.connections.insert(connection);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use mio::Token;
+use rustls::ServerConfig;
 
 use super::broker::rest::{self, Posted};
 use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, Released, SessionEvent};
@@ -20,6 +21,8 @@ use crate::protocol::{Channel, Json, Message};
 
 pub(super) struct Hub {
     pub(super) settings: Arc<Settings>,
+    /// Who the server is, if it speaks TLS.
+    pub(super) tls: Option<Arc<ServerConfig>>,
     /// What every connection accepts.
     pub(super) limits: Arc<Limits>,
     /// The present, as far as the connection that is served is concerned.
@@ -46,6 +49,7 @@ pub(super) enum Due {
 impl Hub {
     pub(super) fn new(
         settings: Arc<Settings>,
+        tls: Option<Arc<ServerConfig>>,
         broker: Broker,
         pages: Pages,
         n_sessions: Arc<AtomicUsize>,
@@ -54,6 +58,7 @@ impl Hub {
         Self {
             limits: Arc::new(limits(&settings)),
             settings,
+            tls,
             now,
             frames: Frames::default(),
             broker,

@@ -10,13 +10,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime};
 
 use mio::Waker;
+use rustls::ServerConfig;
 
 use super::acceptor::Acceptor;
 use super::broker::{Broker, Now};
 use super::event_loop::{Command, EventLoop};
 use super::hub::Hub;
 use super::pages::Pages;
-use super::{Fault, Flavor, Settings};
+use super::{Fault, Flavor, Settings, encryption};
 use crate::protocol::{Channel, Json};
 
 /// A Bayeux server on a thread of its own. It stops when it is dropped.
@@ -51,6 +52,9 @@ pub enum ServerError {
     /// The operating system gave no thread.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
+    /// The library refuses to speak TLS.
+    #[error("cannot speak TLS")]
+    Tls(#[source] rustls::Error),
     /// [`Settings::path`] does not begin with a slash.
     #[error("the path of a server begins with `/`: {0}")]
     Path(String),
@@ -74,7 +78,10 @@ impl Server {
         let endpoint = endpoint(&settings);
         let pages = Pages::new(&endpoint, settings.flavor, address, client_id);
         let inspector_key = pages.key();
-        let hub = hub(&settings, pages, &n_sessions);
+        let identity = settings.identity.as_ref();
+        let tls = identity.map(encryption::config).transpose();
+        let tls = tls.map_err(ServerError::Tls)?;
+        let hub = hub(&settings, tls, pages, &n_sessions);
         let (event_loop, waker) =
             EventLoop::new(acceptor, receiver, hub).map_err(ServerError::Listen)?;
         let thread = thread::Builder::new()
@@ -152,16 +159,24 @@ impl Server {
     /// all addresses gives the one of this machine, one that passes for Salesforce adds a
     /// version of its API.
     pub fn url(&self) -> String {
-        let address = reachable(self.address);
-        format!("http://{address}{}", endpoint(&self.settings))
+        let origin = self.origin();
+        format!("{origin}{}", endpoint(&self.settings))
     }
 
     /// The URL of the inspector, a page that shows sessions, channels and traffic. Where the
     /// server is reached from other machines it ends with a token, without which the page
     /// gets nothing to show.
     pub fn inspector_url(&self) -> String {
+        let origin = self.origin();
+        format!("{origin}/inspector{}", self.inspector_key)
+    }
+
+    fn origin(&self) -> String {
         let address = reachable(self.address);
-        format!("http://{address}/inspector{}", self.inspector_key)
+        match self.settings.identity {
+            Some(_) => format!("https://{address}"),
+            None => format!("http://{address}"),
+        }
     }
 
     /// How many sessions there are.
@@ -230,7 +245,12 @@ fn endpoint(settings: &Settings) -> String {
     }
 }
 
-fn hub(settings: &Arc<Settings>, pages: Pages, n_sessions: &Arc<AtomicUsize>) -> Hub {
+fn hub(
+    settings: &Arc<Settings>,
+    tls: Option<Arc<ServerConfig>>,
+    pages: Pages,
+    n_sessions: &Arc<AtomicUsize>,
+) -> Hub {
     let client_ids = match settings.flavor {
         Flavor::CometD => client_id,
         Flavor::Salesforce => salesforce_client_id,
@@ -242,6 +262,7 @@ fn hub(settings: &Arc<Settings>, pages: Pages, n_sessions: &Arc<AtomicUsize>) ->
     let broker = Broker::new(Arc::clone(settings), Box::new(client_ids), started);
     Hub::new(
         Arc::clone(settings),
+        tls,
         broker,
         pages,
         Arc::clone(n_sessions),

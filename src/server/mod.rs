@@ -13,7 +13,7 @@
 //! connect costs some memory and nothing else. No client makes another one wait: what its
 //! socket does not take is kept for it, within limits.
 //!
-//! It is not meant for the open internet: there is no TLS.
+//! It is not meant for the open internet.
 //!
 //! A browser finds a chat at `/` and an inspector at `/inspector`, which shows sessions, channels
 //! and traffic, ends sessions and switches faults; [`Server::inspector_url`] is where to look.
@@ -27,6 +27,7 @@ mod alarms;
 mod broker;
 mod client_name;
 mod connection;
+mod encryption;
 mod event_loop;
 mod fault;
 mod flavor;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{AllowedOrigin, Fault, Flavor, Observer, Recording};
 use crate::protocol::{Channel, ChannelPattern, Json};
+use crate::tls::Identity;
 
 /// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 6
 /// does, with limits that a test or a debugging session does not reach. [`Settings::of`]
@@ -62,6 +63,8 @@ pub struct Settings {
     /// `Authorization: Bearer TOKEN` or as `ext.token`. [`Flavor::Salesforce`] wants the
     /// header with every request, and answers one without with HTTP 401. Default none.
     pub require_token: Option<Token>,
+    /// If set, the server speaks TLS, and this is who it is. Default none.
+    pub identity: Option<Identity>,
     /// What to do with a publish that has no client id. Default refused.
     pub unconnected_publish: UnconnectedPublish,
     /// How long a request may take to arrive, from its first byte to its last; a slower one
@@ -142,6 +145,7 @@ impl Default for Settings {
             deny: Vec::new(),
             allow_origins: Vec::new(),
             require_token: None,
+            identity: None,
             unconnected_publish: UnconnectedPublish::Refused,
             request_timeout: Duration::from_secs(30),
             response_timeout: Duration::from_secs(30),

@@ -13,7 +13,7 @@ use super::{PemError, pem};
 /// A certificate with its private key: a client's for a server that asks, or a server's. `Debug`
 /// shows nothing of it.
 #[derive(Clone)]
-pub struct Identity(pub(crate) Arc<CertifiedKey>);
+pub struct Identity(Arc<CertifiedKey>);
 
 /// A certificate, and those after it that lead to its authority.
 #[derive(Clone, Debug)]
@@ -40,6 +40,11 @@ impl Identity {
             Err(rustls::Error::InconsistentKeys(_)) => Err(PemError::OtherKey),
             Err(_) => Err(PemError::Certificate(1)),
         }
+    }
+
+    /// The same for the library.
+    pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
+        &self.0
     }
 }
 

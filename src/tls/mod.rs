@@ -3,6 +3,10 @@
 
 mod identity;
 mod pem;
+#[cfg(feature = "self-signed")]
+mod self_signed;
 
 pub use identity::{CertificateChain, Identity, PrivateKey};
 pub use pem::{PemError, Root};
+#[cfg(feature = "self-signed")]
+pub use self_signed::{SelfSigned, SelfSignedError};

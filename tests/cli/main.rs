@@ -35,6 +35,7 @@ mod report;
 mod salesforce;
 mod secrets;
 mod serve;
+mod serve_tls;
 mod sf;
 mod signals;
 mod subscribe;

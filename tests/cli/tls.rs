@@ -429,7 +429,7 @@ fn files_that_cannot_be_used() {
     ----- stderr -----
     error: --cert: cannot use [tmp]/tls-files/ann.crt
     cause: the private key does not belong to the certificate
-    hint: the client's certificate must be the first in its file
+    hint: the certificate of the key must be the first in its file
     ");
     snapshot!(stage.handshake(&["--cert", &cert, "--key", &encrypted]).run(), @"
     exit: 2

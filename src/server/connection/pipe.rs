@@ -122,7 +122,9 @@ impl Pipe {
         let n_taken = write(&mut self.wire, &self.waiting[self.n_sent..])?;
         self.n_sent += n_taken;
         self.n_taken += n_taken as u64;
-        self.is_blocked = self.n_waiting() > 0;
+        // TLS may have more to say than we gave it.
+        let is_flushed = flush(&mut self.wire)?;
+        self.is_blocked = self.n_waiting() > 0 || !is_flushed;
         if !self.is_blocked {
             // Thousands of connections should not keep the buffer of their last response.
             self.waiting = Vec::new();
@@ -157,7 +159,7 @@ impl Pipe {
         since.checked_add(patience.saturating_add(earned))
     }
 
-    pub(super) fn shut_down(&self, how: Shutdown) {
+    pub(super) fn shut_down(&mut self, how: Shutdown) {
         // Of a socket that is gone already nothing is wanted.
         let _ = self.wire.shut_down(how);
     }
@@ -204,4 +206,13 @@ fn write(wire: &mut Wire, bytes: &[u8]) -> io::Result<usize> {
         }
     }
     Ok(n_sent)
+}
+
+/// Whether the wire kept nothing back.
+fn flush(wire: &mut Wire) -> io::Result<bool> {
+    match wire.flush() {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
 }

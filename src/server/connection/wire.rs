@@ -1,80 +1,125 @@
-//! The socket of one connection, which never blocks and asks the system only when there may be
-//! an answer.
+//! The bytes of one connection, with TLS or without.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 
 use mio::event::Event;
-use mio::net::TcpStream;
+use rustls::{Error, InvalidMessage, ServerConfig, ServerConnection, StreamOwned};
 
-/// Whether the next event tells of more once a read has found less than it had room for, as
-/// with epoll and kqueue. mio promises it only after a read that found nothing (its issue 1611),
-/// for the sake of other systems.
-const TELLS_OF_MORE: bool = cfg!(any(
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "ios",
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "netbsd",
-    target_os = "openbsd",
-));
+use super::socket::Socket;
 
+/// What comes in and goes out as bytes of HTTP and of frames.
 #[derive(Debug)]
-pub(in crate::server) struct Wire {
-    socket: TcpStream,
-    /// Whether there may be something to read.
-    is_readable: bool,
-    /// Whether the client will send no more than what is there.
-    is_ending: bool,
+pub(super) enum Wire {
+    Plain(Socket),
+    Tls(Box<StreamOwned<ServerConnection, Socket>>),
 }
 
+/// What every client of TLS begins with: a record of this type (RFC 8446, 5.1).
+const HANDSHAKE: u8 = 22;
+
+/// What somebody gets who does not speak TLS. Without it HTTP clients would find a few bytes of
+/// TLS where a response has to be.
+const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
+    Content-Length: 39\r\nConnection: close\r\n\r\nthis port speaks TLS: https:// or wss://";
+
 impl Wire {
-    pub(in crate::server) fn new(socket: TcpStream) -> Self {
-        Self {
-            socket,
-            is_readable: false,
-            is_ending: false,
-        }
+    /// `tls` is who the server is, where it speaks TLS.
+    ///
+    /// # Errors
+    /// When the library refuses the configuration.
+    pub(super) fn new(socket: Socket, tls: Option<&Arc<ServerConfig>>) -> Result<Self, Error> {
+        Ok(match tls {
+            None => Self::Plain(socket),
+            Some(config) => {
+                let connection = ServerConnection::new(Arc::clone(config))?;
+                Self::Tls(Box::new(StreamOwned::new(connection, socket)))
+            }
+        })
     }
 
     /// Notes what the system says about the socket.
     pub(super) fn note(&mut self, event: &Event) {
-        let is_ending = event.is_read_closed() || event.is_error();
-        self.is_ending |= is_ending;
-        self.is_readable |= is_ending || event.is_readable();
+        self.socket_mut().note(event);
     }
 
-    pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.shutdown(how)
+    pub(super) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
+        if let Self::Tls(tls) = self {
+            // Else it could be that something was cut off.
+            tls.conn.send_close_notify();
+            tls.flush()?;
+        }
+        self.socket_mut().shut_down(how)
+    }
+
+    /// What the observer is told of an error, if TLS is what failed.
+    pub(super) fn tls_failure(&self, error: &io::Error) -> Option<String> {
+        let Self::Tls(tls) = self else {
+            return None;
+        };
+        let cause = error.get_ref().and_then(|it| it.downcast_ref());
+        Some(match cause {
+            Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                "it does not speak TLS".to_owned()
+            }
+            Some(Error::AlertReceived(alert)) => format!("it ended TLS: {alert:?}"),
+            Some(error) => format!("TLS failed: {error}"),
+            // What many do that do not trust a certificate.
+            None if tls.conn.is_handshaking() => {
+                "it left before TLS was agreed; does it trust the certificate?".to_owned()
+            }
+            None => return None,
+        })
+    }
+
+    fn socket_mut(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => &mut tls.sock,
+        }
     }
 }
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.is_readable {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let result = self.socket.read(buffer);
-        match &result {
-            Ok(n_bytes) => {
-                // An end shows with one more read.
-                let is_all = *n_bytes < buffer.len() && *n_bytes > 0 && !self.is_ending;
-                self.is_readable = !(is_all && TELLS_OF_MORE);
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(tls) => {
+                if tls.sock.first_byte()?.is_some_and(|it| it != HANDSHAKE) {
+                    let _ = tls.sock.write(NO_TLS);
+                    let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
+                    return Err(io::Error::new(ErrorKind::InvalidData, error));
+                }
+                match tls.read(buffer) {
+                    // Many leave without a word; HTTP and frames say themselves where they end.
+                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                        match tls.conn.is_handshaking() {
+                            true => Err(error),
+                            false => Ok(0),
+                        }
+                    }
+                    result => result,
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
-            Err(_) => {}
         }
-        result
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes)
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
     }
 
+    /// TLS keeps what the socket did not take. Its handshake is the affair of whoever reads.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(tls) if tls.conn.is_handshaking() => Ok(()),
+            Self::Tls(tls) => tls.flush(),
+        }
     }
 }

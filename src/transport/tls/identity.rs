@@ -20,8 +20,9 @@ pub(super) struct Identities {
 impl ResolvesClientCert for Identities {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.is_wanted.store(true, Ordering::Relaxed);
-        let Identity(key) = self.client.as_ref()?;
-        Some(Arc::clone(key))
+        self.client
+            .as_ref()
+            .map(|it| Arc::clone(it.certified_key()))
     }
 
     fn has_certs(&self) -> bool {
