@@ -37,6 +37,10 @@ pub(super) struct Board {
     first_end: OnceLock<End>,
     /// What was first in the way of a session that was coming up.
     first_hindrance: OnceLock<Failure>,
+    /// And what was last.
+    last_hindrance: Mutex<Option<Failure>>,
+    /// Extensions that the server is known not to know.
+    unknown_extensions: Mutex<Vec<&'static str>>,
     pub(super) progress: Counters,
 }
 
@@ -86,6 +90,8 @@ impl Board {
             unpublished: Mutex::default(),
             first_end: OnceLock::new(),
             first_hindrance: OnceLock::new(),
+            last_hindrance: Mutex::default(),
+            unknown_extensions: Mutex::default(),
             progress: Counters::default(),
         }
     }
@@ -175,6 +181,22 @@ impl Board {
     pub(super) fn hindered(&self, failure: &Failure) {
         // Only the first one is kept.
         let _ = self.first_hindrance.set(failure.clone());
+        *lock(&self.last_hindrance) = Some(failure.clone());
+    }
+
+    /// What was last in the way of a session that was coming up.
+    pub(super) fn last_hindrance(&self) -> Option<Failure> {
+        lock(&self.last_hindrance).clone()
+    }
+
+    /// The server does not know an extension: whether nobody has said so before.
+    pub(super) fn is_news(&self, extension: &'static str) -> bool {
+        let mut known = lock(&self.unknown_extensions);
+        let is_news = !known.contains(&extension);
+        if is_news {
+            known.push(extension);
+        }
+        is_news
     }
 
     /// How the first session ended that did, or why it has not come up.

@@ -101,8 +101,10 @@ impl Conductor<'_> {
         let n_up = self.board.progress.n_up.load(Ordering::Relaxed);
         if n_up == 0 {
             let first = self.board.first_end().unwrap_or(End::Disconnected);
-            let first = Box::new(first);
-            return Err(BenchError::NoSession { first });
+            return Err(BenchError::NoSession {
+                first: Box::new(first),
+                last: self.board.last_hindrance().map(Box::new),
+            });
         }
         let started = Instant::now();
         self.board.start(started);

@@ -223,13 +223,24 @@ impl Participant {
                     subscriber.renewed(board);
                 }
             }
+            Event::Duplicate { message } => {
+                if let Role::Client(subscriber) = &mut self.role {
+                    subscriber.repeated(&message, board, recorder);
+                }
+            }
+            Event::ExtensionUnknown { name } => {
+                // Of a server it is true once, and not once for each session.
+                if board.is_news(name) {
+                    let kind = format!("extension unknown to the server: {name}");
+                    let sample = format!("no ext.{name} in the reply to the handshake");
+                    recorder.error(now, &kind, &sample);
+                }
+            }
             Event::Ended(end) => self.ended(now, &end, board, recorder),
-            Event::Duplicate { .. }
-            | Event::Unsubscribed { .. }
+            Event::Unsubscribed { .. }
             | Event::Reconnected { .. }
             | Event::ConnectedLate { .. }
             | Event::ReplayRefused { .. }
-            | Event::ExtensionUnknown { .. }
             | Event::Synchronised { .. }
             | Event::Unauthorised { .. }
             | Event::Unmatched { .. }

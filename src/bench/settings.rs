@@ -192,6 +192,8 @@ pub enum BenchError {
     NoSession {
         /// How the first one ended; its failure or refusal is in it.
         first: Box<crate::session::End>,
+        /// What was in the way of one that came up when the run gave up.
+        last: Option<Box<crate::session::Failure>>,
     },
     /// The system refused what a run needs.
     #[error("{what}")]

@@ -50,7 +50,8 @@ impl Subscriber {
         self.is_without_session = true;
     }
 
-    /// Takes a delivery.
+    /// Takes a delivery. A number that nobody has used is a stranger's; somebody who forges the very
+    /// next one, with the run's own stamp, is believed.
     pub(super) fn received(
         &mut self,
         now: Instant,
@@ -104,6 +105,16 @@ impl Subscriber {
                 };
                 recorder.delivered(now, delivered);
             }
+        }
+    }
+
+    /// Takes a delivery that the session had handed out before: the server sent it again, since
+    /// the connect that it came with failed. The ack extension asks for that.
+    pub(super) fn repeated(&self, message: &Message, board: &Board, recorder: &mut Recorder) {
+        let stamp = message.data().and_then(Stamp::read);
+        if let Some(stamp) = stamp.filter(|it| it.run == board.run) {
+            let is_measured = Phase::at(stamp.intended, board.plan.warmup) != Phase::Warmup;
+            recorder.messages.duplicates += u64::from(is_measured);
         }
     }
 

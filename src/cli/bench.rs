@@ -17,7 +17,7 @@ use bayeux::transport::{Endpoint, Settings as TransportSettings};
 use self::announcement::{Consent, announce, check_room};
 use self::engine_args::EngineArgs;
 use self::load_args::LoadArgs;
-use self::outcome::{carried_out, failed};
+use self::outcome::{carried_out, failed, interrupted};
 use self::results::ResultArgs;
 use super::descriptors;
 use super::exit::{Exit, Stop};
@@ -166,13 +166,13 @@ impl Bench {
         let results = self.results.open()?;
 
         let interrupt = Interrupt::default();
-        let (interrupted, interruption) = channel();
+        let (interrupting, interruption) = channel();
         let signals = {
             let interrupt = interrupt.clone();
             let end = move || {
                 interrupt.interrupt();
                 // Nobody listens any more once the run has begun.
-                let _ = interrupted.send(());
+                let _ = interrupting.send(());
             };
             Signals::listen(end, Ends::Measurement)
                 .map_err(|error| Stop::local("cannot listen for signals", &error))?
@@ -198,7 +198,10 @@ impl Bench {
             printer.load_progress(progress, count);
         });
         printer.end_load_progress();
-        let run = run.map_err(|error| ends(failed(error, &endpoint, began.elapsed())))?;
+        let run = run.map_err(|error| match signals.received() {
+            Some(signal) => interrupted(error, signal),
+            None => failed(error, &endpoint, began.elapsed()),
+        })?;
         let told = results.tell(&run, printer);
         if run.client.interrupted {
             // An error of this machine is told all the same.

@@ -1,8 +1,10 @@
 //! `bayeux bench`: what a run reports, and how it ends.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::Value;
 
-use crate::hostile::{Hostile, page};
+use crate::hostile::{Answer, Hostile, accepted, good, page};
 use crate::peer::{Observed, denying_server, guarded_server, server};
 use crate::program::{Outcome, bayeux, empty_folder, snapshot};
 
@@ -313,4 +315,73 @@ fn sessions_that_do_not_fit_are_refused_before_anything_is_sent() {
     assert!(told.contains("1 001 sessions do not fit"), "{told}");
     assert!(told.contains("64 open files"), "{told}");
     untouched.assert_unused();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_before_any_session_has_come_up_says_so_and_what_was_in_the_way() {
+    use rustix::process::Signal;
+
+    let silent = Hostile::silent();
+    let run = bayeux(["bench", &silent.url()]).args(&SHORT).start();
+    silent.until("/meta/handshake");
+    run.signal(Signal::INT);
+    snapshot!(run.end(), @"
+    exit: 130
+    ----- stdout -----
+    ----- stderr -----
+    error: interrupted before any session had come up
+    ");
+
+    let busy = Hostile::canned(page("503 Service Unavailable"));
+    let run = bayeux(["bench", &busy.url()]).args(&SHORT).start();
+    // With the second one it is known what came of the first.
+    while busy.requests().len() < 2 {
+        std::thread::yield_now();
+    }
+    run.signal(Signal::TERM);
+    snapshot!(run.end(), @"
+    exit: 143
+    ----- stdout -----
+    ----- stderr -----
+    error: interrupted before any session had come up
+    cause: HTTP status 503 Service Unavailable
+    ");
+}
+
+#[test]
+fn what_was_in_the_way_before_a_handshake_failed_for_good_is_told_as_well() {
+    let n_requests = AtomicU64::new(0);
+    let server = Hostile::new(move |_| match n_requests.fetch_add(1, Ordering::Relaxed) {
+        0 => Answer::Last(page("503 Service Unavailable")),
+        _ => Answer::Last(page("404 Not Found")),
+    });
+    snapshot!(bench(&server.url(), &[]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: http://127.0.0.1:[port]/cometd answered HTTP 404 (text/html; charset=utf-8, 65 B), not Bayeux
+    cause: also in the way: HTTP status 503 Service Unavailable
+    hint: is this the endpoint's path? bayeux handshake -vv shows the response's headers
+    ");
+}
+
+#[test]
+fn a_server_that_does_not_know_ack_is_told_once() {
+    let server = Hostile::conversation(|message| match message["channel"].as_str().unwrap() {
+        // The first one, which is not held.
+        "/meta/connect" if message["advice"].is_object() => Some(vec![accepted(message)]),
+        _ => good(message),
+    });
+    let outcome = bayeux(["bench", &server.url(), "-c", "3", "--ack", "-o", "json"])
+        .args(&["-n", "10", "-r", "500", "--warmup", "0s", "--drain", "0s"])
+        .args(&["--max", "lost=30"])
+        .run();
+    let report = report(&outcome);
+    let unknown = &report["errors"][0];
+    assert_eq!(
+        unknown["kind"], "extension unknown to the server: ack",
+        "{outcome}"
+    );
+    assert_eq!(unknown["count"], 1, "{outcome}");
 }

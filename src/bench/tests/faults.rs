@@ -32,7 +32,7 @@ fn requested_within(
 
 /// The failure without which there would have been a session.
 fn no_session(result: Result<Run, BenchError>) -> String {
-    let Err(BenchError::NoSession { first }) = result else {
+    let Err(BenchError::NoSession { first, .. }) = result else {
         panic!("{result:?}");
     };
     match *first {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bayeux::bench::{BenchError, Run};
-use bayeux::session::End;
+use bayeux::session::{End, Failure};
 use bayeux::transport::{Endpoint, TransportError};
 
 use super::announcement::no_room;
@@ -11,6 +11,20 @@ use super::load_args::impossible;
 use crate::cli::exit::{Exit, Stop, root};
 use crate::cli::explain::{self, Circumstances};
 use crate::output::words;
+
+/// A signal ended a run before it had a session.
+pub(super) fn interrupted(error: BenchError, signal: i32) -> Stop {
+    let stop = Stop::new(
+        Exit::Signal(signal),
+        "interrupted before any session had come up",
+    );
+    match error {
+        BenchError::NoSession {
+            last: Some(last), ..
+        } => stop.cause(last),
+        _ => stop,
+    }
+}
 
 /// Why a run could not begin, or no session came up within this time.
 pub(super) fn failed(error: BenchError, endpoint: &Endpoint, age: Duration) -> Stop {
@@ -21,7 +35,13 @@ pub(super) fn failed(error: BenchError, endpoint: &Endpoint, age: Duration) -> S
         }
         BenchError::Transport(error) => within_reach(explain::transport(&error, endpoint)),
         BenchError::NoRoom { n_wanted, capacity } => no_room(n_wanted, capacity),
-        BenchError::NoSession { first } => within_reach(no_session(&first, endpoint, age)),
+        BenchError::NoSession { first, last } => {
+            let stop = within_reach(no_session(&first, endpoint, age));
+            match last {
+                Some(last) => and_last(stop, &last),
+                None => stop,
+            }
+        }
         BenchError::System { what, source } => Stop::local(what, &source),
         error => Stop::new(Exit::Local, error.to_string()).cause(root(&error)),
     }
@@ -85,6 +105,21 @@ fn no_session(first: &End, endpoint: &Endpoint, age: Duration) -> Stop {
         cookies: &[],
     };
     explain::ended(first, circumstances)
+}
+
+/// Tells what was last in the way beside what was first, where that is something else.
+fn and_last(mut stop: Stop, last: &Failure) -> Stop {
+    let last = last.to_string();
+    if let Some(report) = &mut stop.report {
+        let is_told = |text: &str| text.contains(&last) || last.contains(text);
+        report.cause = match report.cause.take() {
+            cause if is_told(&report.error) => cause,
+            Some(cause) if is_told(&cause) => Some(cause),
+            Some(cause) => Some(format!("{cause}; also in the way: {last}")),
+            None => Some(format!("also in the way: {last}")),
+        };
+    }
+    stop
 }
 
 /// Names the command that has the option of a hint, where this one has not.
