@@ -15,8 +15,8 @@ use bayeux::protocol::{
 };
 use bayeux::recording::Direction;
 use bayeux::server::{
-    AllowedOrigin, ChannelGrammar, Event, Fault, FaultError, Flavor, Generated, Observer,
-    Recording, RecordingError, Retention, Server, ServerError, Settings, Token,
+    AllowedOrigin, BrowserCookie, ChannelGrammar, Event, Fault, FaultError, Flavor, Generated,
+    Observer, Recording, RecordingError, Retention, Server, ServerError, Settings, Token,
 };
 use bayeux::transport::Secret;
 
@@ -44,6 +44,8 @@ Examples:
   bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
   bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
   bayeux serve --max-body 64KiB --max-sessions 100 --max-connections 500 --request-timeout 5s
+  bayeux serve --trust-client-id
+  bayeux serve --flavor faye
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2
   bayeux serve --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
   bayeux serve --generate /ticks=10 --publish-on-subscribe '/state={\"n\":1}'
@@ -53,8 +55,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
 
-    /// The server to pass for: cometd, or salesforce (its Streaming API: versions in the path,
-    /// replay ids, cookies and wordings).
+    /// The server to pass for, field for field: cometd (9.0.0), faye (1.4.3), or salesforce
+    /// (its Streaming API: versions in the path, replay ids, cookies and wordings).
     #[arg(long, value_name = "NAME", default_value = "cometd")]
     flavor: Flavor,
 
@@ -92,11 +94,17 @@ pub(crate) struct Serve {
     #[arg(long)]
     exit_with_stdin: bool,
 
-    /// The path of the endpoint.
-    #[arg(long, value_name = "PATH", default_value = "/cometd", value_parser = path)]
-    path: String,
+    /// Serve whoever shows a session's client id. Without it the cometd flavor also wants its
+    /// cookie BAYEUX_BROWSER with every request, as CometD does: a client that drops cookies
+    /// gets 402::session_unknown.
+    #[arg(long)]
+    trust_client_id: bool,
 
-    /// How long a connect is held; 30s if left out, 110s for salesforce.
+    /// The path of the endpoint; /cometd if left out, /faye for faye.
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    path: Option<String>,
+
+    /// How long a connect is held; 30s if left out, 60s for faye, 110s for salesforce.
     #[arg(long, value_name = "DUR", value_parser = values::duration)]
     timeout: Option<Duration>,
 
@@ -104,7 +112,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
     interval: Duration,
 
-    /// How long a session lives without a connect; 10s if left out, 40s for salesforce.
+    /// How long a session lives without a connect; 10s if left out, 40s for salesforce, twice
+    /// as long as a connect is held for faye.
     #[arg(long, value_name = "DUR", value_parser = values::duration)]
     max_interval: Option<Duration>,
 
@@ -210,6 +219,7 @@ impl Serve {
             return Err(Stop::usage(error).hint("--flavor salesforce does"));
         }
         let of_cometd = [
+            ("--trust-client-id", self.trust_client_id),
             ("--strict", self.strict),
             ("--retain", self.retain.is_some()),
             ("--max-inactivity", self.max_inactivity.is_some()),
@@ -236,6 +246,7 @@ impl Serve {
         let is_by_chance = self.seed.is_none() && faults.iter().any(Fault::is_by_chance);
         let seed = self.seed.unwrap_or_else(new_seed);
         let mut defaults = Settings::of(self.flavor);
+        let timeout = self.timeout.unwrap_or(defaults.timeout);
         for limit in self.max_queue {
             match limit {
                 QueueLimit::Messages(most) => defaults.max_queue_messages = most,
@@ -260,10 +271,16 @@ impl Serve {
             replay: self.replay.as_deref().map(recording).transpose()?,
             generate: self.generate,
             publish_on_subscribe: self.publish_on_subscribe,
-            path: self.path,
-            timeout: self.timeout.unwrap_or(defaults.timeout),
+            path: self.path.unwrap_or(defaults.path),
+            timeout,
             interval: self.interval,
-            max_interval: self.max_interval.unwrap_or(defaults.max_interval),
+            max_interval: self
+                .max_interval
+                .unwrap_or_else(|| self.flavor.max_interval(timeout)),
+            browser_cookie: match self.trust_client_id {
+                true => BrowserCookie::Ignored,
+                false => BrowserCookie::Required,
+            },
             deny: self.deny,
             allow_origins: self.allow_origin,
             identity: self.identity.identity(&self.listen, printer)?,

@@ -26,11 +26,15 @@ const CAPACITY: usize = 256;
 
 impl MessageBuilder {
     pub(super) fn new(channel: &str) -> Self {
-        let builder = Self {
+        Self::empty().string("channel", channel)
+    }
+
+    /// Starts a message without a channel, or whose channel does not come first.
+    pub(crate) fn empty() -> Self {
+        Self {
             raw: String::with_capacity(CAPACITY),
             reader: Reader::default(),
-        };
-        builder.string("channel", channel)
+        }
     }
 
     /// Adds the id.
@@ -74,7 +78,8 @@ impl MessageBuilder {
 
     /// Ends the message.
     pub fn build(mut self) -> Message {
-        self.raw.push('}');
+        self.raw
+            .push_str(if self.raw.is_empty() { "{}" } else { "}" });
         Message::new(self.raw.into(), self.reader)
     }
 

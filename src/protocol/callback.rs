@@ -61,10 +61,15 @@ impl Callback {
     /// bytes, where it could pass for another type of file; the two line ends that JSON has
     /// and JavaScript once had not are escaped. Faye 1.4.3 does both.
     pub fn call(&self, json: &str) -> String {
+        format!("/**/{};", self.bare_call(json))
+    }
+
+    /// The same without the comment and the semicolon, as CometD writes it.
+    pub(crate) fn bare_call(&self, json: &str) -> String {
         let json = json
             .replace('\u{2028}', "\\u2028")
             .replace('\u{2029}', "\\u2029");
-        format!("/**/{self}({json});")
+        format!("{self}({json})")
     }
 
     /// Reads a response. One that calls another function, or none, is read all the same, and

@@ -122,6 +122,11 @@ impl Message {
         }
     }
 
+    /// What a subscribe or unsubscribe names, as raw JSON.
+    pub fn subscription(&self) -> Option<&str> {
+        self.span(self.fields.subscription)
+    }
+
     /// The payload as raw JSON.
     pub fn data(&self) -> Option<&str> {
         self.span(self.fields.data)

@@ -18,11 +18,13 @@
 //! ```
 
 mod browsers;
+mod cookie;
 mod dialect;
 mod disturbance;
 mod extension;
 mod inspection;
 mod links;
+mod refusal;
 mod reply;
 mod requests;
 mod salesforce;
@@ -39,17 +41,17 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{iter, mem, slice};
 
 use self::browsers::Browsers;
-use self::dialect::Dialect;
+use self::dialect::{Deliveries, Dialect};
 use self::extension::{Carriers, Reply, Retained, Style};
 pub(super) use self::inspection::{Snapshot, Stage};
 pub(super) use self::links::LinkId;
 use self::links::Links;
-use self::reply::Refusal;
+use self::refusal::Refusal;
 use self::requests::Connected;
 pub(super) use self::salesforce::rest;
-use self::salesforce::{cookies, denial};
+use self::salesforce::{cookies, refused};
 use self::script::Script;
-use self::sessions::{Held, Session, SessionKey, Sessions};
+use self::sessions::{Before, Held, Session, SessionKey, Sessions};
 use self::subscriptions::Subscriptions;
 use super::fault::{self, Delivered, Effects, Faults, Instead, Passage, Place};
 use super::{CloseReason, Settings};
@@ -110,7 +112,9 @@ pub(super) enum Handled {
 /// The response to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// Deliveries first, then a reply to each message in its order.
+    /// The HTTP status; with another one than 200 there are no messages.
+    pub(super) status: u16,
+    /// Deliveries, and a reply to each message in its order.
     pub(super) messages: Vec<Arc<Message>>,
     /// Values of `Set-Cookie`.
     pub(super) set_cookies: Vec<String>,
@@ -133,6 +137,9 @@ pub(super) enum SessionEvent {
     Opened(Arc<str>),
     Closed(Arc<str>, CloseReason),
 }
+
+/// The HTTP status of an answer with messages.
+pub(super) const OK: u16 = 200;
 
 /// Makes client ids; `None` when there is no randomness to be had.
 pub(super) type ClientIds = Box<dyn FnMut() -> Option<String> + Send>;
@@ -168,6 +175,8 @@ struct Turn<'a> {
     /// the same request are carried out, but their deliveries go to their own connects.
     sender: Option<SessionKey>,
     deliveries: Vec<Arc<Message>>,
+    /// Values of `Set-Cookie`.
+    set_cookies: Vec<String>,
     /// What [`Answer::retry_after`] will be.
     retry_after: Option<Duration>,
 }
@@ -229,39 +238,59 @@ impl Broker {
             link,
             sender: None,
             deliveries: Vec::new(),
+            set_cookies: Vec::new(),
             retry_after: None,
         };
-        let messages = request.messages;
+        let habits = self.dialect.habits();
+        let mut messages: Vec<(usize, &Message)> = request.messages.iter().enumerate().collect();
+        if habits.holds_batches {
+            // The connect last, and with it all of them.
+            messages.sort_by_key(|(_, message)| message.channel() == meta::CONNECT);
+        }
         let handshake = messages
             .iter()
-            .position(|message| message.channel() == meta::HANDSHAKE);
+            .position(|(_, message)| message.channel() == meta::HANDSHAKE)
+            .filter(|_| habits.handshakes_alone);
         let mut replies = Vec::with_capacity(messages.len());
-        for (at, message) in messages.iter().enumerate() {
-            let effects = effects.get(at).unwrap_or(&fault::NONE);
-            self.disturb(effects, message);
-            let objection = self.objection(now, &request, message);
-            let objection = objection.or_else(|| self.disturbed(effects, &turn, message));
+        for (at, &(place, message)) in messages.iter().enumerate() {
+            let effects_here = effects.get(place).unwrap_or(&fault::NONE);
+            self.disturb(effects_here, message);
+            let objection = self
+                .objection(now, &request, message)
+                .or_else(|| self.disturbed(effects_here, &turn, message));
             if let Some(refusal) = objection {
                 let reply = Arc::new(self.dialect.refused(message, &refusal));
-                replies.push(effects.alter(reply));
+                replies.push(effects_here.alter(reply));
                 continue;
             }
             let played = self.played(message);
             if let Some(played) = played.as_ref().filter(|it| !it.is_carried_out()) {
-                let id = reply::message_id(message);
+                let id = self.dialect.id(message);
                 let reply = played.reply(id.as_ref(), message.client_id());
-                replies.push(effects.alter(reply));
+                replies.push(effects_here.alter(reply));
                 continue;
             }
-            let reply = match (handshake, message.channel()) {
-                (Some(handshake), _) if handshake != at => {
+            let reply = match (
+                self.message_objection(message),
+                handshake,
+                message.channel(),
+            ) {
+                (Some(refusal), _, _) => Arc::new(self.dialect.refused(message, &refusal)),
+                (None, Some(handshake), _) if handshake != at => {
                     Arc::new(self.dialect.refused(message, &Refusal::HandshakeBatched))
                 }
-                (_, meta::CONNECT) => {
-                    match self.connect(now, &mut turn, message, (effects, &played)) {
+                (None, _, meta::CONNECT) => {
+                    match self.connect(now, &mut turn, message, (effects_here, &played)) {
                         Connected::Reply(reply) => reply,
-                        // Only a connect that is alone in its request is held.
+                        // Only the last one of a request is held.
                         Connected::Held(hold) => {
+                            self.refuse_unreadable(&request, &mut replies);
+                            let others = effects.iter().enumerate().filter(|(it, _)| *it != place);
+                            let before = Before {
+                                replies,
+                                effects: others.map(|(_, it)| it.clone()).collect(),
+                            };
+                            self.hold_back(hold, before);
                             self.wake(now);
                             return Handled::Held(hold);
                         }
@@ -279,36 +308,47 @@ impl Broker {
             }
             let client_id = reply.client_id().or(message.client_id());
             let reply = match &played {
-                Some(played) => played.reply(reply::message_id(message).as_ref(), client_id),
+                Some(played) => played.reply(self.dialect.id(message).as_ref(), client_id),
                 None => reply,
             };
-            replies.push(effects.alter(reply));
+            replies.push(effects_here.alter(reply));
         }
-        // One for all of them: there may be as many as a body has bytes.
-        let unreadable = Arc::new(reply::unreadable());
-        replies.extend(iter::repeat_n(unreadable, request.n_unreadable));
+        self.refuse_unreadable(&request, &mut replies);
         let sender = turn.sender.filter(|_| self.dialect.delivers_with(&request));
         let sender = sender.and_then(|key| self.sessions.get_mut(key));
         // What is pushed over another link must not overtake what waits there already.
         let sender = sender.filter(|it| {
             it.extensions.carriers() == Carriers::All && (it.link.is_none() || it.link == link)
         });
-        let mut answer = turn.deliveries;
-        answer.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
-        answer.append(&mut replies);
-        self.wake(now);
-        let answer = Answer {
-            retry_after: turn.retry_after,
-            ..self.with_cookies(request.cookies, answer)
+        let mut deliveries = turn.deliveries;
+        deliveries.extend(sender.into_iter().flat_map(|sender| sender.queue.take()));
+        let messages = match (habits.deliveries, link) {
+            // A link gets them as soon as there is one.
+            (Deliveries::BeforeReply, _) | (_, Some(_)) => joined(deliveries, replies),
+            (Deliveries::BehindReply, None) => joined(replies, deliveries),
         };
+        self.wake(now);
+        let mut answer = self.with_cookies(request.cookies, messages);
+        answer.set_cookies.append(&mut turn.set_cookies);
+        answer.retry_after = turn.retry_after;
         Handled::Answer(self.on_the_way(answer, &effects, turn.sender))
+    }
+
+    /// Replies to what is no message in a request.
+    fn refuse_unreadable(&self, request: &Request<'_>, replies: &mut Vec<Arc<Message>>) {
+        if request.n_unreadable > 0 {
+            // One for all of them: there may be as many as a body has bytes.
+            let unreadable = Arc::new(self.dialect.unreadable());
+            replies.extend(iter::repeat_n(unreadable, request.n_unreadable));
+        }
     }
 
     /// Delivers a message of the server's own to all subscribers. Denied channels are no
     /// concern here: `deny` is about what clients may do.
     pub(super) fn publish(&mut self, now: Instant, channel: &Channel, data: &Json) {
         if !channel.is_meta() && !channel.is_service() {
-            self.broadcast(now, channel.as_str(), data);
+            let published = reply::published(channel.as_str(), data);
+            self.broadcast(now, channel.as_str(), &published);
             self.wake(now);
         }
     }
@@ -421,16 +461,19 @@ impl Broker {
         self.sessions.len()
     }
 
-    fn broadcast(&mut self, now: Instant, channel: &str, data: &Json) {
-        if let Dialect::Salesforce(_) = self.dialect {
-            return self.publish_event(now, channel, data);
+    fn broadcast(&mut self, now: Instant, channel: &str, published: &Message) {
+        if self.dialect.salesforce().is_some() {
+            if let Some(data) = published.data().and_then(|data| data.parse().ok()) {
+                self.publish_event(now, channel, &data);
+            }
+            return;
         }
         let subscribers = self.subscriptions.of(channel);
         let retain = self.settings.retain.as_ref();
         if subscribers.is_empty() && retain.is_none() {
             return;
         }
-        let delivery = Arc::new(reply::delivery(channel, None, data));
+        let delivery = Arc::new(self.dialect.delivery(published));
         let kept = retain.map(|it| self.retained.keep(now, it, &delivery));
         // Written once for all who want it so.
         let mut numbered = None;
@@ -524,24 +567,59 @@ impl Broker {
             return false;
         };
         let link = session.link;
-        let mut messages = session.queue.take();
+        let deliveries = session.queue.take();
         let (client_id, id) = (Arc::clone(&session.client_id), held.id.as_ref());
         let is_unauthorised = held.is_authorised_until.is_some_and(|it| it <= now);
         let reply = match is_unauthorised {
-            true => denial::connect_of_expired_token(&client_id, id),
+            true => refused::connect_of_expired_token(&client_id, id),
             false => self.dialect.connected(&client_id, id, held.advice),
         };
         let at = self.started.at(now);
-        let to = Reply::Connect(&messages);
+        let to = Reply::Connect(&deliveries);
         let reply = session.extensions.extended(at, reply, to);
         let reply = match &held.played {
             Some(played) if !is_unauthorised => played.reply(id, Some(&client_id)),
             Some(_) | None => Arc::new(reply),
         };
-        messages.push(held.effects.alter(reply));
-        self.answer_held(link, Some(key), &held, messages);
+        let reply = vec![held.effects.alter(reply)];
+        let messages = match self.dialect.habits().deliveries {
+            Deliveries::BeforeReply => joined(deliveries, reply),
+            Deliveries::BehindReply => joined(reply, deliveries),
+        };
+        self.answer_held(link, Some(key), held, messages);
         self.expect_connect(now, key);
         true
+    }
+
+    /// Keeps what else is in a request back with its connect.
+    fn hold_back(&mut self, hold: HoldId, before: Before) {
+        if before.replies.is_empty() && before.effects.is_empty() {
+            return;
+        }
+        let key = self.holds.get(&hold).copied();
+        let session = key.and_then(|key| self.sessions.get_mut(key));
+        if let Some(held) = session.and_then(|session| session.held.as_mut()) {
+            held.before = Some(Box::new(before));
+        }
+    }
+
+    /// Ends a session's held connect, since a newer one came. One connect at a time (Bayeux
+    /// 1.0, "Connect Request": MUST); the older one has an answer, since a client may still
+    /// wait for it.
+    fn supersede(&mut self, now: Instant, key: SessionKey) {
+        let status = self.dialect.habits().superseded_status;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if status == OK || session.link.is_some() {
+            self.release_held(now, key);
+        } else if let Some(held) = session.held.take() {
+            let answer = Answer {
+                status,
+                ..answer(Vec::new())
+            };
+            self.respond_to_held(Some(key), held, answer);
+        }
     }
 
     /// Removes a session and answers its held connect.
@@ -558,20 +636,12 @@ impl Broker {
             self.browsers.leave(&browser, key);
         }
         if let Some(held) = session.held.take() {
-            let reply = match reason {
-                CloseReason::Disconnected => {
-                    reply::connected(held.id.as_ref(), Some(&reply::stop_advice()))
-                }
-                CloseReason::Expired
-                | CloseReason::Fault
-                | CloseReason::Forgotten
-                | CloseReason::Inactive
-                | CloseReason::QueueOverflow => {
-                    self.dialect.connect_of_unknown_session(held.id.as_ref())
-                }
-            };
+            let (client_id, id) = (&session.client_id, held.id.as_ref());
+            let reply = self
+                .dialect
+                .connect_of_closed_session(client_id, id, reason);
             let reply = held.effects.alter(Arc::new(reply));
-            self.answer_held(session.link, None, &held, vec![reply]);
+            self.answer_held(session.link, None, held, vec![reply]);
         }
         let client_id = Arc::clone(&session.client_id);
         self.events
@@ -585,20 +655,37 @@ impl Broker {
         &mut self,
         link: Option<LinkId>,
         session: Option<SessionKey>,
-        held: &Held,
-        messages: Vec<Arc<Message>>,
+        mut held: Held,
+        mut messages: Vec<Arc<Message>>,
     ) {
-        let hold = held.hold;
-        self.holds.remove(&hold);
+        if let Some(before) = &mut held.before {
+            messages = joined(mem::take(&mut before.replies), messages);
+        }
         match link {
-            Some(link) => self.links.push(link, messages, held.effects.passage()),
+            Some(link) => {
+                self.holds.remove(&held.hold);
+                let before = held.before.iter().flat_map(|it| &it.effects);
+                let passages = before.map(Effects::passage);
+                let passage = passages.fold(held.effects.passage(), Passage::and);
+                self.links.push(link, messages, passage);
+            }
             None => {
                 let answer = self.with_cookies("", messages);
-                let effects = slice::from_ref(&held.effects);
-                let answer = self.on_the_way(answer, effects, session);
-                self.released.push_back(Released { hold, answer });
+                self.respond_to_held(session, held, answer);
             }
         }
+    }
+
+    /// Hands out the response to a connect that was held by HTTP.
+    fn respond_to_held(&mut self, session: Option<SessionKey>, held: Held, answer: Answer) {
+        let hold = held.hold;
+        self.holds.remove(&hold);
+        let answer = match held.before {
+            Some(before) => self.on_the_way(answer, &before.effects, session),
+            None => answer,
+        };
+        let answer = self.on_the_way(answer, slice::from_ref(&held.effects), session);
+        self.released.push_back(Released { hold, answer });
     }
 
     /// Starts the time in which the next connect has to come: a reply to a connect was
@@ -613,19 +700,30 @@ impl Broker {
     }
 
     fn with_cookies(&mut self, had: &str, messages: Vec<Arc<Message>>) -> Answer {
-        let set_cookies = match &self.dialect {
-            Dialect::CometD { .. } => self.browser_cookie(had, &messages),
-            Dialect::Salesforce(_) => {
-                cookies::set(had, &messages, &self.settings.path, &mut self.client_ids)
-            }
+        let set_cookies = match self.dialect.salesforce() {
+            None => Vec::new(),
+            Some(_) => cookies::set(had, &messages, &self.settings.path, &mut self.client_ids),
         };
         Answer {
-            messages,
             set_cookies,
-            retry_after: None,
-            passage: Passage::default(),
+            ..answer(messages)
         }
     }
+}
+
+fn answer(messages: Vec<Arc<Message>>) -> Answer {
+    Answer {
+        status: OK,
+        messages,
+        set_cookies: Vec::new(),
+        retry_after: None,
+        passage: Passage::default(),
+    }
+}
+
+fn joined(mut first: Vec<Arc<Message>>, mut second: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+    first.append(&mut second);
+    first
 }
 
 /// A day later if the sum is beyond what the clock can show.

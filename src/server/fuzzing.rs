@@ -11,7 +11,7 @@ use super::broker::{self, Broker, Handled, Now};
 use super::http::{Limits, Received, Receiver, Request};
 use super::query::Query;
 use super::readable::readable;
-use super::{Flavor, Settings};
+use super::{BrowserCookie, Flavor, Settings};
 use crate::protocol::{ConnectionType, decode, encode};
 
 /// Reads the bytes of a connection at once and in pieces, of which the first byte tells the
@@ -114,11 +114,12 @@ pub fn query(query: &str) {
 /// Lets a broker carry out one body a line. It has the session `c1`, which has connected; a
 /// handshake of the body's may open `c2` and so on. Every message has its reply.
 pub fn conversation(bodies: &[u8]) {
-    for flavor in [Flavor::CometD, Flavor::Salesforce] {
+    for flavor in [Flavor::CometD, Flavor::Faye, Flavor::Salesforce] {
         let settings = Arc::new(Settings {
             max_sessions: 4,
             max_subscriptions: 8,
             max_queue_messages: 64,
+            browser_cookie: BrowserCookie::Ignored,
             ..Settings::of(flavor)
         });
         let mut n_ids = 0;
@@ -157,6 +158,7 @@ fn handle(broker: &mut Broker, now: Instant, line: &[u8]) {
         bearer: Some("t"),
         below: "",
         cookies: "",
+        user_agent: None,
     };
     match broker.handle(now, request) {
         Handled::Answer(answer) => {
@@ -166,6 +168,6 @@ fn handle(broker: &mut Broker, now: Instant, line: &[u8]) {
             let read = decode(text.as_bytes()).map(|it| it.messages.len());
             assert_eq!(read, Ok(answer.messages.len()));
         }
-        Handled::Held(_) | Handled::Unauthorised(_) => {}
+        Handled::Held(_) | Handled::Unauthorised(_) | Handled::Instead(_) => {}
     }
 }

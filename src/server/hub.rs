@@ -233,7 +233,7 @@ fn limits(settings: &Settings) -> Limits {
         path: settings.path.trim_end_matches('/').to_owned(),
         connection_types: settings.flavor.connection_types(),
         other_path: match settings.flavor {
-            Flavor::CometD => None,
+            Flavor::CometD | Flavor::Faye => None,
             Flavor::Salesforce => Some(rest::PATH),
         },
         max_body: settings.max_body,

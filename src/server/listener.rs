@@ -240,7 +240,7 @@ impl fmt::Debug for Server {
 /// The path of the endpoint, as clients have to name it.
 fn endpoint(settings: &Settings) -> String {
     match settings.flavor {
-        Flavor::CometD => settings.path.clone(),
+        Flavor::CometD | Flavor::Faye => settings.path.clone(),
         Flavor::Salesforce => format!("{}/65.0", settings.path.trim_end_matches('/')),
     }
 }
@@ -252,7 +252,7 @@ fn hub(
     n_sessions: &Arc<AtomicUsize>,
 ) -> Hub {
     let client_ids = match settings.flavor {
-        Flavor::CometD => client_id,
+        Flavor::CometD | Flavor::Faye => client_id,
         Flavor::Salesforce => salesforce_client_id,
     };
     let started = Now {

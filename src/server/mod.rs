@@ -57,4 +57,6 @@ pub use listener::{Server, ServerError};
 pub use observer::{CloseReason, Event, Observer};
 pub use origin::{AllowedOrigin, InvalidOrigin};
 pub use playback::{Recording, RecordingError};
-pub use settings::{ChannelGrammar, Generated, Retention, Settings, Token, UnconnectedPublish};
+pub use settings::{
+    BrowserCookie, ChannelGrammar, Generated, Retention, Settings, Token, UnconnectedPublish,
+};

@@ -1,10 +1,12 @@
 //! HTTP/1.1 responses as bytes, head and body in one piece, so that they leave in one packet.
 
-use std::time::Duration;
+use std::borrow::Cow;
 
 use ureq_proto::http::StatusCode;
 
+use super::broker::{self, Answer};
 use super::fault::{Instead, PAGE};
+use super::flavor::{PRIVATE, Wire};
 use super::origin::Access;
 use crate::protocol::{Callback, ConnectionType};
 
@@ -43,52 +45,50 @@ const JSON: &str = "application/json;charset=UTF-8";
 
 const ALLOW: &str = "Allow: GET, POST, OPTIONS\r\n";
 
+/// What the older one of two connects of a session is told with a status.
+pub(super) const SUPERSEDED: &str = "a newer connect came";
+
 /// How the server names itself.
 pub(super) const SERVER: &str = concat!("bayeux/", env!("CARGO_PKG_VERSION"));
 
-/// A response with Bayeux messages, written as an array, and the values of its `Set-Cookie`
-/// headers.
-pub(super) fn messages(
+/// The response that an answer of the broker becomes; `array` are its messages.
+///
+/// To a client that is to come again later HTTP tells it as well, for those who know no Bayeux,
+/// such as a balancer. A script would not be run with such a status.
+pub(super) fn answer(
+    answer: &Answer,
     array: &str,
     form: &Form,
-    set_cookies: &[String],
+    wire: &Wire,
     persistence: Persistence,
 ) -> Vec<u8> {
+    if answer.status != broker::OK {
+        let status =
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        return text(status, SUPERSEDED, &form.access, persistence);
+    }
     let mut lines = form.access.header_lines().into_owned();
-    for set_cookie in set_cookies {
+    for set_cookie in &answer.set_cookies {
         lines += &format!("Set-Cookie: {set_cookie}\r\n");
     }
-    let status = StatusCode::OK;
-    match &form.callback {
-        None => response(status, JSON, &lines, array, persistence),
-        Some(callback) => {
-            let content_type = "text/javascript;charset=UTF-8";
-            response(
-                status,
-                content_type,
-                &lines,
-                &callback.call(array),
-                persistence,
-            )
+    let mut status = StatusCode::OK;
+    let (content_type, body) = match &form.callback {
+        None => {
+            if let Some(after) = answer.retry_after {
+                status = StatusCode::SERVICE_UNAVAILABLE;
+                lines += &format!("Retry-After: {}\r\n", after.as_secs());
+            }
+            (wire.json, array.into())
         }
-    }
-}
-
-/// A response with the replies to a client that is to come again later: HTTP tells it to those
-/// who know no Bayeux, such as a balancer. A script would not be run with such a status.
-pub(super) fn busy(
-    array: &str,
-    form: &Form,
-    retry_after: Duration,
-    persistence: Persistence,
-) -> Vec<u8> {
-    if form.callback.is_some() {
-        return messages(array, form, &[], persistence);
-    }
-    let access = form.access.header_lines();
-    let lines = format!("{access}Retry-After: {}\r\n", retry_after.as_secs());
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    response(status, JSON, &lines, array, persistence)
+        Some(callback) => {
+            lines += wire.script_headers;
+            let [before, behind] = wire.around_call;
+            let call = callback.bare_call(array);
+            (wire.script, Cow::from(format!("{before}{call}{behind}")))
+        }
+    };
+    let lines = [wire.headers, &lines];
+    whole(status, content_type, lines, &body, persistence)
 }
 
 /// A response with other JSON.
@@ -172,14 +172,23 @@ pub(super) fn response(
     body: &str,
     persistence: Persistence,
 ) -> Vec<u8> {
+    whole(status, content_type, [PRIVATE, lines], body, persistence)
+}
+
+fn whole(
+    status: StatusCode,
+    content_type: &str,
+    [private, lines]: [&str; 2],
+    body: &str,
+    persistence: Persistence,
+) -> Vec<u8> {
     let connection = connection(persistence);
     let reason = status.canonical_reason().unwrap_or("");
     let length = body.len();
     let code = status.as_str();
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nServer: {SERVER}\r\n\
-         {lines}{connection}\r\n{body}"
+         {private}Server: {SERVER}\r\n{lines}{connection}\r\n{body}"
     )
     .into_bytes()
 }

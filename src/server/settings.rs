@@ -8,7 +8,7 @@ use super::{AllowedOrigin, Fault, Flavor, Observer, Recording};
 use crate::protocol::{Channel, ChannelPattern, Json};
 use crate::tls::Identity;
 
-/// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 6
+/// How a [`Server`](super::Server) behaves. Any value is legal; `Default` is what CometD 9
 /// does, with limits that a test or a debugging session does not reach. [`Settings::of`]
 /// gives what another flavor does.
 ///
@@ -43,7 +43,7 @@ pub struct Settings {
     /// matches it; nobody else gets it. Default nothing.
     pub publish_on_subscribe: Vec<(Channel, Json)>,
     /// Path of the endpoint; paths below it are answered as well, since cometd.js appends
-    /// `/handshake` and `/connect`. Default `/cometd`.
+    /// `/handshake` and `/connect`. Default `/cometd`, and `/faye` for [`Flavor::Faye`].
     pub path: String,
     /// How long a connect is held when nothing happens. Default 30 s.
     pub timeout: Duration,
@@ -67,6 +67,9 @@ pub struct Settings {
     pub identity: Option<Identity>,
     /// What to do with a publish that has no client id. Default refused.
     pub unconnected_publish: UnconnectedPublish,
+    /// Whether a session is only for those who show the cookie of its browser. Default
+    /// required, as with CometD; the other flavors have rules of their own.
+    pub browser_cookie: BrowserCookie,
     /// How long a request may take to arrive, from its first byte to its last; a slower one
     /// is answered with HTTP 408. Default 30 s.
     pub request_timeout: Duration,
@@ -103,21 +106,33 @@ pub struct Settings {
     pub retain: Option<Retention>,
     /// Which channels may be published and subscribed to. Default lenient.
     pub channel_grammar: ChannelGrammar,
-    /// Most connects that are held for one browser, told by the cookie `BAYEUX_BROWSER`, which
-    /// clients are then given. The connects of its further sessions are answered at once, with
-    /// the advice `multiple-clients` and an interval of 2 s. CometD says 1. Default any number,
-    /// and no cookie.
+    /// Most connects that are held for one browser, told by the cookie `BAYEUX_BROWSER` that
+    /// its handshakes showed, or were given. The connects of its further sessions are answered
+    /// at once, with the advice `multiple-clients` and an interval of 2 s. CometD says 1.
+    /// Default any number.
     pub max_held_per_browser: Option<usize>,
     /// Is told what happens. Default none.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Settings {
-    /// The settings of a flavor: its path, times and limits. Salesforce holds a connect for
-    /// 110 s, keeps a session for 40 s, and has 2,000 clients at the most.
+    /// The settings of a flavor: its path, times and limits. Faye holds a connect for 60 s and
+    /// keeps a session for twice as long. Salesforce holds one for 110 s, keeps a session for
+    /// 40 s, and has 2,000 clients at the most.
     pub fn of(flavor: Flavor) -> Self {
         match flavor {
             Flavor::CometD => Self::default(),
+            Flavor::Faye => {
+                let timeout = Duration::from_secs(60);
+                Self {
+                    flavor,
+                    path: "/faye".to_owned(),
+                    timeout,
+                    max_interval: flavor.max_interval(timeout),
+                    unconnected_publish: UnconnectedPublish::Accepted,
+                    ..Self::default()
+                }
+            }
             Flavor::Salesforce => Self {
                 flavor,
                 timeout: Duration::from_secs(110),
@@ -147,6 +162,7 @@ impl Default for Settings {
             require_token: None,
             identity: None,
             unconnected_publish: UnconnectedPublish::Refused,
+            browser_cookie: BrowserCookie::Required,
             request_timeout: Duration::from_secs(30),
             response_timeout: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,
@@ -226,6 +242,16 @@ impl Default for Retention {
             max_age: Duration::MAX,
         }
     }
+}
+
+/// What CometD's cookie `BAYEUX_BROWSER` is to a server that passes for it. It comes with the
+/// reply to a handshake that has none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BrowserCookie {
+    /// A message over HTTP without the cookie of its session gets `402::session_unknown`.
+    Required,
+    /// The client id is enough, as where CometD's option `trustClientSession` is set.
+    Ignored,
 }
 
 /// A credential that a handshake has to show. `Debug` of it shows nothing.

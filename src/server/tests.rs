@@ -119,7 +119,12 @@ fn publish(client_id: &str, data: &str) -> String {
     format!("[{{'channel':'/demo','clientId':'{client_id}','data':{data}}}]")
 }
 
+/// These clients keep no cookies.
 fn bind(settings: Settings) -> Server {
+    let settings = Settings {
+        browser_cookie: BrowserCookie::Ignored,
+        ..settings
+    };
     Server::bind("127.0.0.1:0", settings).unwrap()
 }
 
@@ -165,14 +170,10 @@ fn a_publish_wakes_the_held_connect_of_another_session() {
     let response = subscriber.response();
     assert_eq!(
         response.body,
-        "[{'channel':'/demo','data':{'n':1.00,'big':9007199254740993}},\
+        "[{'data':{'n':1.00,'big':9007199254740993},'channel':'/demo'},\
          {'channel':'/meta/connect','successful':true}]"
     );
-    assert!(
-        response
-            .head
-            .contains("Content-Type: application/json;charset=UTF-8\r\n")
-    );
+    assert!(response.head.contains("Content-Type: application/json\r\n"));
     assert!(response.head.contains("Cache-Control: no-store\r\n"));
     assert_eq!(server.n_sessions(), 2);
 }
@@ -186,7 +187,7 @@ fn the_server_itself_can_publish_and_forget() {
         client
             .response()
             .body
-            .starts_with("[{'channel':'/demo','data':[1]}")
+            .starts_with("[{'data':[1],'channel':'/demo'}")
     );
     client.send(&connect(&client_id));
     server.forget_sessions();
@@ -246,7 +247,7 @@ fn deeply_nested_fields_are_read_on_the_threads_stack() {
     for depth in [100, 127, 100_000] {
         let deep = format!("{{'a':{}{}}}", "[".repeat(depth), "]".repeat(depth));
         client.send(&format!(
-            "{{'channel':'/meta/handshake','ext':{deep},'advice':{deep},'id':{deep}}}"
+            "{{'channel':'/meta/handshake','ext':{deep},'advice':{deep},'x':{deep}}}"
         ));
         assert!(client.response().body.contains("handshake_denied"));
     }
@@ -292,10 +293,8 @@ fn dojox_shakes_hands_with_a_form_and_goes_on_with_text_json() {
     let form_type = "Host: a\r\nContent-Type: application/x-www-form-urlencoded";
     client.write(&post(form).replace("Host: a", form_type));
     let handshake = client.response().body;
-    assert!(
-        handshake.contains("'id':'0','successful':true"),
-        "{handshake}"
-    );
+    assert!(handshake.contains("'id':'0'"), "{handshake}");
+    assert!(handshake.contains("'successful':true"), "{handshake}");
     let client_id = handshake.split("'clientId':'").nth(1).unwrap();
     let client_id = client_id.split('\'').next().unwrap();
     let json_type = "Host: a\r\nContent-Type: text/json;charset=UTF-8";
@@ -314,7 +313,7 @@ fn dojox_of_a_page_elsewhere_shakes_hands_without_connection_types() {
     let callback = "dojo.io.script.jsonp_dojoIoScript1._jsonpCallback";
     client.write(&get(callback, handshake).replace("Host: a", page));
     let response = client.response();
-    assert!(response.body.starts_with(&format!("/**/{callback}([{{")));
+    assert!(response.body.starts_with(&format!("{callback}([{{")));
     assert!(response.body.contains("'successful':true"));
 }
 
@@ -575,12 +574,8 @@ fn callback_polling_and_long_polling_share_the_broker() {
             .head
             .contains("X-Content-Type-Options: nosniff\r\n")
     );
-    assert!(
-        handshake
-            .body
-            .starts_with("/**/cb([{'channel':'/meta/handshake',")
-    );
-    assert!(handshake.body.ends_with("}]);"));
+    assert!(handshake.body.starts_with("cb([{'minimumVersion':'1.0',"));
+    assert!(handshake.body.ends_with("}])"));
     let client_id = handshake.body.split("'clientId':'").nth(1).unwrap();
     let client_id = client_id.split('\'').next().unwrap().to_owned();
     for body in [connect(&client_id), subscribe(&client_id, "/demo")] {
@@ -594,12 +589,12 @@ fn callback_polling_and_long_polling_share_the_broker() {
     assert_eq!(publisher.response().status, 200);
     let delivery = poster.response().body;
     assert!(
-        delivery.starts_with("[{'channel':'/demo','data':'\u{2028}'}"),
+        delivery.starts_with("[{'data':'\u{2028}','channel':'/demo'}"),
         "{delivery}"
     );
     let delivery = getter.response().body;
     assert!(
-        delivery.starts_with("/**/cb2([{'channel':'/demo','data':'\\u2028'}"),
+        delivery.starts_with("cb2([{'data':'\\u2028','channel':'/demo'}"),
         "{delivery}"
     );
 }

@@ -142,7 +142,7 @@ fn a_publish_below_meta_is_no_success() {
     exit: 5
     ----- stdout -----
     ----- stderr -----
-    error: publish to /meta/nonsense rejected: 403:/meta/nonsense:meta_channel_denied
+    error: publish to /meta/nonsense rejected: 403:denied_by_security_policy:channel_create_denied
     hint: channels below /meta/ belong to the protocol
     ");
 }

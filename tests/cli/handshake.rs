@@ -12,27 +12,22 @@ fn pretty_shows_the_reply_and_a_digest() {
     ----- stdout -----
     [time]  < /meta/handshake  id 1  ok
     {
+      "minimumVersion": "1.0",
+      "clientId": "[client id]",
+      "supportedConnectionTypes": ["websocket", "long-polling", "callback-polling"],
+      "advice": { "interval": 0, "timeout": 30000, "reconnect": "retry" },
       "channel": "/meta/handshake",
       "id": "1",
-      "successful": true,
       "version": "1.0",
-      "minimumVersion": "1.0",
-      "supportedConnectionTypes": ["long-polling", "callback-polling", "websocket"],
-      "clientId": "[client id]",
-      "advice": {
-        "reconnect": "retry",
-        "interval": 0,
-        "timeout": 30000,
-        "maxInterval": 10000
-      }
+      "successful": true
     }
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling, websocket
-    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    transports  websocket, long-polling, callback-polling
+    advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     none set
+    cookies     BAYEUX_BROWSER
     round trip  [duration]
     ----- stderr -----
     "#);
@@ -44,14 +39,14 @@ fn compact_is_one_line_and_a_digest() {
     snapshot!(bayeux(["hs", &url.1, "-o", "compact"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling, websocket
-    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    transports  websocket, long-polling, callback-polling
+    advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     none set
+    cookies     BAYEUX_BROWSER
     round trip  [duration]
     ----- stderr -----
     "#);
@@ -63,7 +58,7 @@ fn json_is_one_record() {
     snapshot!(bayeux(["hs", &url.1, "-o", "json"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
     ----- stderr -----
     "#);
 }
@@ -74,7 +69,7 @@ fn data_is_the_reply_itself() {
     snapshot!(bayeux(["hs", &url.1, "-o", "data"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     ----- stderr -----
     "#);
 }
@@ -95,7 +90,7 @@ fn jq_projects_the_reply() {
     exit: 0
     ----- stdout -----
     /meta/handshake
-    ["long-polling","callback-polling","websocket"]
+    ["websocket","long-polling","callback-polling"]
     ----- stderr -----
     "#);
 }
@@ -113,18 +108,18 @@ fn v_shows_the_traffic_both_ways() {
     snapshot!(bayeux(["hs", &url.1, "-v", "-o", "compact"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling, websocket
-    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    transports  websocket, long-polling, callback-polling
+    advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     none set
+    cookies     BAYEUX_BROWSER
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     ~ connected over long-polling
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}
@@ -137,14 +132,14 @@ fn vv_shows_the_lines_of_http() {
     snapshot!(bayeux(["hs", &url.1, "-vv", "-o", "compact"]).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling, websocket
-    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    transports  websocket, long-polling, callback-polling
+    advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     none set
+    cookies     BAYEUX_BROWSER
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}
@@ -155,14 +150,15 @@ fn vv_shows_the_lines_of_http() {
                     content-type: application/json;charset=UTF-8
                     user-agent: bayeux/[version]
     [time]  < HTTP/1.1 200 OK
-                    Content-Type: application/json;charset=UTF-8
+                    Content-Type: application/json
                     Content-Length: [length]
                     Cache-Control: no-store
                     X-Content-Type-Options: nosniff
                     Server: bayeux/[version]
                     Vary: Origin
+                    Set-Cookie: BAYEUX_BROWSER=***; Path=/; HttpOnly
                     (connect [duration], first byte [duration], total [duration])
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     ~ connected over long-polling
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time]  > POST /cometd HTTP/1.1
@@ -171,8 +167,9 @@ fn vv_shows_the_lines_of_http() {
                     host: 127.0.0.1:[port]
                     content-type: application/json;charset=UTF-8
                     user-agent: bayeux/[version]
+                    cookie: BAYEUX_BROWSER=***
     [time]  < HTTP/1.1 200 OK
-                    Content-Type: application/json;charset=UTF-8
+                    Content-Type: application/json
                     Content-Length: [length]
                     Cache-Control: no-store
                     X-Content-Type-Options: nosniff

@@ -104,11 +104,11 @@ fn the_first_line_of_serve_is_a_url_with_a_version() {
 
 #[test]
 fn flavors_and_faults_that_there_are_not() {
-    snapshot!(bayeux(["serve", "--flavor", "faye"]).run(), @"
+    snapshot!(bayeux(["serve", "--flavor", "groovy"]).run(), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'faye' for '--flavor <NAME>': there are cometd and salesforce
+    error: invalid value 'groovy' for '--flavor <NAME>': there are cometd, faye and salesforce
     hint: bayeux serve -h lists its options
     ");
     snapshot!(bayeux(["serve", "--fault", "slow"]).run(), @"

@@ -34,7 +34,7 @@ fn the_first_line_is_the_url_and_an_interrupt_ends_it() {
     ----- stderr -----
     ~ a chat is at /, the inspector at http://127.0.0.1:[port]/inspector
     {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
     {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
     ~ session [client id] ended: disconnected
     {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
@@ -150,7 +150,7 @@ fn websockets_are_told_as_such_and_why_they_were_closed() {
     ----- stderr -----
     ~ a chat is at /, the inspector at http://127.0.0.1:[port]/inspector
     {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","data":1}}
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","successful":false,"error":"402::session_unknown"}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","error":"402::session_unknown","successful":false}}
     ~ the websocket of 127.0.0.1:[port] was closed with 1007: not JSON: expected an array of messages at byte 0
     ~ stopped, 0 sessions were open
     "#);
@@ -261,7 +261,7 @@ fn what_is_kept_is_replayed() {
         @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","data":3,"ext":{"replay":3}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"ext":{"replay":3},"data":3,"channel":"/demo"}}
     ----- stderr -----
     ~ subscribed to /demo
     "#

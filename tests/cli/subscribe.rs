@@ -24,7 +24,7 @@ fn count_ends_in_success() {
     snapshot!(tail(&["-n", "1", "-o", "json"]), @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","data":{"user":"ann","text":"hi","n":1.00}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"data":{"user":"ann","text":"hi","n":1.00},"channel":"/demo"}}
     ----- stderr -----
     ~ subscribed to /demo
     ~ 1 message received in [duration]
@@ -32,8 +32,8 @@ fn count_ends_in_success() {
     snapshot!(tail(&["--count", "2", "-o", "json"]), @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","data":{"user":"ann","text":"hi","n":1.00}}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"channel":"/demo","data":{"user":"bob","text":"ho","n":9007199254740993}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"data":{"user":"ann","text":"hi","n":1.00},"channel":"/demo"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"long-polling","message":{"data":{"user":"bob","text":"ho","n":9007199254740993},"channel":"/demo"}}
     ----- stderr -----
     ~ subscribed to /demo
     ~ 2 messages received in [duration]
@@ -97,7 +97,7 @@ fn jq_drops_what_it_gives_nothing_for() {
     snapshot!(tail(&["-n", "1", "-o", "json", "--jq", r#"select(.data.user=="bob")"#]), @r#"
     exit: 0
     ----- stdout -----
-    {"channel":"/demo","data":{"user":"bob","text":"ho","n":9007199254740993}}
+    {"data":{"user":"bob","text":"ho","n":9007199254740993},"channel":"/demo"}
     ----- stderr -----
     ~ subscribed to /demo
     ~ 2 messages received, 1 matched in [duration]

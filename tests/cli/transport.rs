@@ -50,8 +50,8 @@ fn everything_works_by_callback_polling() {
     ");
     let outcome = tail.end().stdout().replace(&long, "[long]");
     snapshot!(outcome, @r#"
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"callback-polling","message":{"channel":"/demo","data":"short"}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"callback-polling","message":{"channel":"/demo","data":"[long]"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"callback-polling","message":{"data":"short","channel":"/demo"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"callback-polling","message":{"data":"[long]","channel":"/demo"}}
     "#);
 }
 
@@ -63,18 +63,18 @@ fn v_and_serve_say_which_transport_it_is() {
     snapshot!(bayeux(words).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling, websocket
-    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    transports  websocket, long-polling, callback-polling
+    advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     none set
+    cookies     BAYEUX_BROWSER
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["callback-polling"]}
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     ~ connected over callback-polling
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}

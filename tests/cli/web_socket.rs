@@ -87,18 +87,18 @@ fn a_handshake_over_the_websocket_of_our_own_server() {
     snapshot!(bayeux(words).run(), @r#"
     exit: 0
     ----- stdout -----
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     server      bayeux serve (bayeux/[version])
     version     1.0, minimum 1.0
     client id   [client id]
-    transports  long-polling, callback-polling, websocket
-    advice      retry, interval 0 ms, connects held for 30s, session kept for 10s
+    transports  websocket, long-polling, callback-polling
+    advice      retry, interval 0 ms, connects held for 30s
     extensions  none
     cookies     none set
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["websocket"]}
-    [time] < /meta/handshake {"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}
+    [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     ~ connected over websocket
     [time] > /meta/disconnect {"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}
     [time] < /meta/disconnect {"channel":"/meta/disconnect","id":"2","successful":true}
@@ -107,7 +107,7 @@ fn a_handshake_over_the_websocket_of_our_own_server() {
     snapshot!(bayeux(words).run(), @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"websocket","message":{"channel":"/meta/handshake","id":"1","successful":true,"version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling","callback-polling","websocket"],"clientId":"[client id]","advice":{"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":10000}}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"websocket","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
     ----- stderr -----
     "#);
 }
@@ -128,9 +128,9 @@ fn a_tail_and_a_publish_over_the_websocket_of_our_own_server() {
     snapshot!(tail.end(), @r#"
     exit: 0
     ----- stdout -----
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","data":1}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","data":2.00}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","data":3}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"data":1,"channel":"/demo"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"data":2.00,"channel":"/demo"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"data":3,"channel":"/demo"}}
     ----- stderr -----
     ~ subscribed to /demo
     ~ 3 messages received in [duration]

@@ -1,26 +1,34 @@
-//! Which sessions belong to one browser, told by its cookie: a browser opens only a few
-//! connections to one server, so that the held connects of several pages leave none for
-//! anything else (Bayeux 1.0, "Multiple clients operation").
+//! The cookie by which CometD and Salesforce tell browsers apart, and which sessions belong to
+//! one browser.
 //!
-//! Only where [`Settings::max_held_per_browser`](crate::server::Settings::max_held_per_browser)
-//! says so. As CometD does, connects beyond that are answered at once and advise polling; those
-//! of websockets do not count.
+//! A session belongs to the browser that shook hands over HTTP, from then on: another one is not
+//! served, unless [`BrowserCookie::Ignored`] says so. Over a websocket there is nothing to tell
+//! browsers apart by.
+//!
+//! A browser opens only a few connections to one server, so that the held connects of several
+//! pages leave none for anything else (Bayeux 1.0, "Multiple clients operation"). Where
+//! [`Settings::max_held_per_browser`](crate::server::Settings::max_held_per_browser) is set,
+//! connects beyond that are answered at once and advise polling, as with CometD; those of
+//! websockets do not count.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::cookie::value;
 use super::requests::Connected;
-use super::sessions::SessionKey;
-use super::{Broker, Request, later, reply};
-use crate::protocol::{Json, Message, meta};
+use super::sessions::{Session, SessionKey};
+use super::{Broker, Request, Turn, later};
+use crate::protocol::{ConnectionType, Json};
+use crate::server::BrowserCookie;
 
-const COOKIE: &str = "BAYEUX_BROWSER";
+/// The cookie that names a browser.
+pub(super) const BROWSER: &str = "BAYEUX_BROWSER";
 
 /// How long the other sessions of a browser are advised to wait (CometD: multiSessionInterval).
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// The sessions of each browser that a connect was held for.
+/// The sessions of each browser, where that is limited.
 #[derive(Debug, Default)]
 pub(super) struct Browsers(HashMap<Box<str>, BTreeSet<SessionKey>>);
 
@@ -43,30 +51,64 @@ impl Browsers {
 }
 
 impl Broker {
-    /// Whether as many connects as may be are held for the browser of this session, which is
-    /// about to hold one more. If not, it counts from now on.
-    pub(super) fn shares_browser(&mut self, key: SessionKey, request: &Request<'_>) -> bool {
+    /// From now on the session belongs to the browser that sent its handshake. One that has no
+    /// cookie yet gets one.
+    pub(super) fn bind_to_browser(&mut self, turn: &mut Turn<'_>, key: SessionKey) {
+        let is_counted = self.settings.max_held_per_browser.is_some();
+        let is_looked_at = is_counted || self.settings.browser_cookie == BrowserCookie::Required;
+        if !is_looked_at
+            || !self.dialect.habits().binds_to_browser
+            || turn.request.connection_type == ConnectionType::WebSocket
+        {
+            return;
+        }
+        let browser = match value(turn.request.cookies, BROWSER) {
+            Some(browser) => Some(browser.to_owned()),
+            None => (self.client_ids)().inspect(|it| {
+                turn.set_cookies
+                    .push(format!("{BROWSER}={it}; Path=/; HttpOnly"));
+            }),
+        };
+        let browser: Option<Box<str>> = browser.map(Into::into);
+        if let Some(browser) = browser.as_ref().filter(|_| is_counted) {
+            self.browsers
+                .0
+                .entry(browser.clone())
+                .or_default()
+                .insert(key);
+        }
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.browser = browser;
+        }
+    }
+
+    /// Whether a request may speak for a session.
+    pub(super) fn is_of_browser(&self, session: &Session, request: &Request<'_>) -> bool {
+        let Some(browser) = session.browser.as_deref() else {
+            return true;
+        };
+        self.settings.browser_cookie == BrowserCookie::Ignored
+            || request.connection_type == ConnectionType::WebSocket
+            || value(request.cookies, BROWSER) == Some(browser)
+    }
+
+    /// Whether as many connects as may be are held over HTTP for the browser of this session,
+    /// which is about to hold one more.
+    pub(super) fn shares_browser(&self, key: SessionKey, request: &Request<'_>) -> bool {
         let Some(limit) = self.settings.max_held_per_browser else {
             return false;
         };
-        let Some(browser) = browser(request.cookies) else {
-            return false;
+        let session = self.sessions.get(key);
+        let browser = session.and_then(|it| it.browser.as_deref());
+        let sessions = browser.and_then(|it| self.browsers.0.get(it));
+        let is_held = |it: &SessionKey| {
+            let session = self.sessions.get(*it);
+            session.is_some_and(|it| it.held.is_some() && it.link.is_none())
         };
-        let known = self.browsers.0.get(browser).into_iter().flatten();
-        let is_held = |it: &SessionKey| self.sessions.get(*it).is_some_and(|it| it.held.is_some());
-        let n_held = known.filter(|it| **it != key && is_held(it)).count();
-        if n_held >= limit {
-            return true;
-        }
-        if let Some(session) = self.sessions.get_mut(key) {
-            let before = session.browser.replace(browser.into());
-            if let Some(before) = before.filter(|it| **it != *browser) {
-                self.browsers.leave(&before, key);
-            }
-            let sessions = self.browsers.0.entry(browser.into()).or_default();
-            sessions.insert(key);
-        }
-        false
+        let others = sessions.into_iter().flatten().filter(|it| **it != key);
+        request.connection_type != ConnectionType::WebSocket
+            && browser.is_some()
+            && others.filter(|it| is_held(it)).count() >= limit
     }
 
     /// The reply to a connect that is not held because its browser has others.
@@ -78,7 +120,7 @@ impl Broker {
     ) -> Connected {
         let until = later(now, INTERVAL.saturating_add(self.settings.max_interval));
         self.sessions.move_deadline(key, until);
-        let reply = reply::connected(id, Some(&advice()));
+        let reply = self.dialect.connect_of_crowded_browser(id, INTERVAL);
         let reply = match self.sessions.get_mut(key) {
             Some(session) => {
                 let to = super::Reply::Connect(&[]);
@@ -88,33 +130,4 @@ impl Broker {
         };
         Connected::Reply(Arc::new(reply))
     }
-
-    /// Values of `Set-Cookie` for a response with these messages.
-    pub(super) fn browser_cookie(&mut self, had: &str, messages: &[Arc<Message>]) -> Vec<String> {
-        let is_handshaken =
-            |it: &Arc<Message>| it.channel() == meta::HANDSHAKE && it.successful() == Some(true);
-        if self.settings.max_held_per_browser.is_none()
-            || browser(had).is_some()
-            || !messages.iter().any(is_handshaken)
-        {
-            return Vec::new();
-        }
-        let value = (self.client_ids)();
-        let cookie = value.map(|it| format!("{COOKIE}={it}; Path=/; HttpOnly"));
-        cookie.into_iter().collect()
-    }
-}
-
-/// The browser that a `Cookie` header names.
-fn browser(header: &str) -> Option<&str> {
-    let mut pairs = header.split(';').filter_map(|it| it.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.trim() == COOKIE)?;
-    Some(value.trim()).filter(|it| !it.is_empty())
-}
-
-fn advice() -> Json {
-    reply::literal(&format!(
-        r#"{{"reconnect":"retry","interval":{},"multiple-clients":true}}"#,
-        reply::milliseconds(INTERVAL)
-    ))
 }

@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use super::reply::Refusal;
+use super::cookie::value;
+use super::refusal::Refusal;
 use super::sessions::SessionKey;
 use super::{Answer, Broker, Request, Turn};
 use crate::protocol::{Message, meta};
@@ -75,7 +76,7 @@ impl Broker {
         }
         let key = self.sessions.find(message.client_id()?)?;
         let cookies = &self.sessions.get(key)?.cookies;
-        let shown = cookie(turn.request.cookies).unwrap_or_default();
+        let shown = value(turn.request.cookies, COOKIE).unwrap_or_default();
         let is_known = cookies.is_empty() || cookies.iter().any(|it| it == shown);
         (turn.link.is_none() && !is_known).then_some(Refusal::SessionUnknown)
     }
@@ -120,13 +121,4 @@ fn place(message: &Message) -> Place {
         meta::DISCONNECT => Place::Disconnect,
         _ => Place::Publish,
     }
-}
-
-/// The value of the cookie in a `Cookie` header.
-fn cookie(header: &str) -> Option<&str> {
-    let pairs = header.split(';').filter_map(|it| it.trim().split_once('='));
-    pairs
-        .filter(|(name, _)| *name == COOKIE)
-        .map(|it| it.1)
-        .next()
 }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::dialect::Dialect;
+use super::dialect::ConnectAdvice;
 use super::extension::{Carriers, Extensions, Reply, Standing};
-use super::reply::{self, Refusal};
+use super::refusal::Refusal;
+use super::reply;
 use super::sessions::{AdviceWanted, Client, Held, SessionKey};
 use super::{Broker, HoldId, LinkId, SessionEvent, Turn, later};
 use super::{salesforce, services};
@@ -39,28 +40,32 @@ impl Broker {
         message: &Message,
     ) -> Result<Message, Refusal> {
         match message.channel() {
-            "" => Err(Refusal::ChannelMissing),
             meta::HANDSHAKE => self.handshake(now, turn, message),
-            meta::SUBSCRIBE => match self.dialect {
-                Dialect::CometD { .. } => self.subscribe(now, turn, message),
-                Dialect::Salesforce(_) => self.subscribe_with_replay(now, turn, message),
+            meta::SUBSCRIBE => match self.dialect.salesforce() {
+                None => self.subscribe(now, turn, message),
+                Some(_) => self.subscribe_with_replay(now, turn, message),
             },
             meta::UNSUBSCRIBE => self.unsubscribe(now, turn, message),
             meta::DISCONNECT => self.disconnect(now, turn, message),
-            name => {
-                if name.len() > MAX_CHANNEL {
-                    return Err(Refusal::ChannelInvalid);
-                }
-                let channel: Channel = name.parse().map_err(|_| Refusal::ChannelInvalid)?;
-                if self.is_outside_grammar(channel.grammar_note()) {
-                    return Err(Refusal::ChannelInvalid);
-                }
-                if channel.is_meta() {
-                    return Err(Refusal::MetaChannel(name.into()));
-                }
-                self.publish_from(now, turn, message, &channel)
-            }
+            _ => self.publish_from(now, turn, message),
         }
+    }
+
+    /// What stands against a message in itself, whoever sent it.
+    pub(super) fn message_objection(&self, message: &Message) -> Option<Refusal> {
+        let name = message.channel();
+        if name.len() > MAX_CHANNEL {
+            return Some(Refusal::ChannelInvalid);
+        }
+        let objection = self.dialect.objection(message);
+        let is_within = || {
+            let channel = name.parse::<Channel>();
+            channel.is_ok_and(|it| !self.is_outside_grammar(it.grammar_note()))
+        };
+        objection.or_else(|| match self.settings.channel_grammar {
+            ChannelGrammar::Lenient => None,
+            ChannelGrammar::Strict => (!is_within()).then_some(Refusal::ChannelInvalid),
+        })
     }
 
     fn handshake(
@@ -69,22 +74,20 @@ impl Broker {
         turn: &mut Turn<'_>,
         message: &Message,
     ) -> Result<Message, Refusal> {
-        if let (Some(token), Dialect::CometD { .. }) = (&self.settings.require_token, &self.dialect)
-        {
+        if let (Some(token), None) = (&self.settings.require_token, self.dialect.salesforce()) {
             let by_header = turn.request.bearer.is_some_and(|it| token.fits(it));
             let by_ext = ext_token(message).is_some_and(|it| token.fits(&it));
             if !by_header && !by_ext {
                 return Err(Refusal::HandshakeDenied);
             }
         }
-        if let Some(types) = connection_types(message)
-            && !types.iter().any(|it| self.speaks(it))
-        {
-            return Err(Refusal::ConnectionTypes(types.join(",")));
+        if let Some(refusal) = self.dialect.types_objection(message) {
+            return Err(refusal);
         }
         if self.sessions.len() >= self.settings.max_sessions {
-            // A handshake is alone in its request, or nothing of the request is carried out.
-            if let Dialect::CometD { .. } = self.dialect {
+            // Where a handshake is alone in its request, or nothing of the request is carried
+            // out, HTTP may say it, too.
+            if self.dialect.habits().tells_http_of_limits {
                 turn.retry_after = Some(reply::BUSY_INTERVAL);
             }
             return Err(Refusal::TooManySessions);
@@ -102,6 +105,10 @@ impl Broker {
             .sessions
             .open(Arc::clone(&client_id), client, extensions, deadline, ends)
             .ok_or(Refusal::TooManySessions)?;
+        self.bind_to_browser(turn, key);
+        if self.dialect.habits().pushes_from_handshake {
+            self.attach(key, turn.link);
+        }
         let reply = self.dialect.handshaken(message, &client_id);
         self.events.push_back(SessionEvent::Opened(client_id));
         if let Some(n) = self.n_to_forget.checked_sub(1) {
@@ -118,14 +125,10 @@ impl Broker {
         message: &Message,
         (effects, played): (&Effects, &Option<Played>),
     ) -> Connected {
-        let client_id = message.client_id().unwrap_or("");
-        let Some(key) = self.sessions.find(client_id) else {
+        let Some(key) = self.session_of(turn, message) else {
             return self.unknown(message);
         };
-        // One connect at a time (Bayeux 1.0, "Connect Request": MUST). The older one is
-        // answered, since a client may still wait for it; CometD 8.0.10 ends it with HTTP
-        // 500, Faye 1.4.3 never.
-        self.release_held(now, key);
+        self.supersede(now, key);
         self.attach(key, turn.link);
         turn.sender.get_or_insert(key);
         let timeout = self.hold_timeout(turn.request.connection_type, message);
@@ -133,7 +136,7 @@ impl Broker {
         if let Some(played) = played {
             self.schedule(now, message, played);
         }
-        let id = reply::message_id(message);
+        let id = self.dialect.id(message);
         let at = self.started.at(now);
         let Some(session) = self.sessions.get_mut(key) else {
             return self.unknown(message);
@@ -142,40 +145,48 @@ impl Broker {
         let standing = session.extensions.received(at, message, &mut session.queue);
         if standing == Standing::Inactive {
             self.close(key, CloseReason::Inactive);
-            turn.deliveries.push(Arc::new(reply::ended_by_server()));
-            return Connected::Reply(Arc::new(reply::connect_of_ended_session(id.as_ref())));
+            turn.deliveries
+                .push(Arc::new(self.dialect.ended_by_server()));
+            let reply = self.dialect.connect_that_ends_session(id.as_ref());
+            return Connected::Reply(Arc::new(reply));
         }
         let is_first = !mem::replace(&mut session.has_connected, true);
-        let advice = match is_first || (wants_advice && self.dialect.repeats_advice()) {
-            true => AdviceWanted::Wanted,
-            false => AdviceWanted::Unchanged,
+        let habits = self.dialect.habits();
+        let advice = match habits.connect_advice {
+            ConnectAdvice::OnRequest if wants_advice => AdviceWanted::Wanted,
+            ConnectAdvice::First if is_first => AdviceWanted::Wanted,
+            ConnectAdvice::Always => AdviceWanted::Wanted,
+            ConnectAdvice::OnRequest | ConnectAdvice::First => AdviceWanted::Unchanged,
         };
-        let is_alone = turn.request.messages.len() + turn.request.n_unreadable == 1;
-        // The dojox client sends nothing else before its first connect succeeded: that one
-        // is answered at once (CometD does, Faye 1.4.3 and cometd-nodejs-server 1.2.1 hold
-        // it). Nor do the replies of a batch wait for the connect among them.
+        let client_id = Arc::clone(&session.client_id);
+        let request = turn.request;
+        let n_others = match habits.holds_batches {
+            true => {
+                let is_connect = |it: &&Message| it.channel() == meta::CONNECT;
+                request.messages.iter().filter(is_connect).count() - 1
+            }
+            false => request.messages.len() + request.n_unreadable - 1,
+        };
         // What waits for a link leaves by itself.
         let has_something = session.pushes_to().is_none() && !session.queue.is_empty();
         let (is_first, timeout) = match effects.hold() {
             true => (false, self.settings.timeout),
-            false => (is_first, timeout),
+            false => (is_first && habits.answers_first_connect, timeout),
         };
         let is_answered = is_first || timeout.is_zero() || has_something || effects.storm();
-        if is_alone && !is_answered {
-            if self.shares_browser(key, &turn.request) {
+        if n_others == 0 && !is_answered {
+            if self.shares_browser(key, &request) {
                 return self.crowded(now, key, id.as_ref());
             }
             self.last_hold += 1;
             let hold = HoldId(self.last_hold);
-            let is_authorised_until = match &mut self.dialect {
-                Dialect::CometD { .. } => None,
-                Dialect::Salesforce(it) => it.token_ends(now, turn.request.bearer, &self.faults),
-            };
+            let is_authorised_until = self.dialect.token_ends(now, request.bearer, &self.faults);
             if let Some(session) = self.sessions.get_mut(key) {
                 session.held = Some(Held {
                     hold,
                     id,
                     advice,
+                    before: None,
                     is_authorised_until,
                     effects: effects.clone(),
                     played: played.clone(),
@@ -188,7 +199,7 @@ impl Broker {
             return Connected::Held(hold);
         }
         self.expect_connect(now, key);
-        let reply = self.dialect.connected(client_id, id.as_ref(), advice);
+        let reply = self.dialect.connected(&client_id, id.as_ref(), advice);
         let Some(session) = self.sessions.get_mut(key) else {
             return Connected::Reply(Arc::new(reply));
         };
@@ -231,21 +242,18 @@ impl Broker {
         message: &Message,
     ) -> Result<Message, Refusal> {
         let key = self.sender(now, turn, message)?;
-        let patterns = patterns(message)?;
-        let notes = patterns.iter().filter_map(ChannelPattern::grammar_note);
-        if self.is_outside_grammar(notes.into_iter().next()) {
-            return Err(Refusal::SubscriptionInvalid);
+        let (mut patterns, mut refused) = self.dialect.subscriptions(message);
+        let objections = patterns.iter().map(|it| self.subscription_objection(it));
+        let first = objections.enumerate().find_map(|(at, it)| Some((at, it?)));
+        if let Some((at, refusal)) = first {
+            refused = Some(refusal);
+            patterns.truncate(at);
         }
-        // All of an array or nothing of it: the reply has only one `successful`. CometD, Faye
-        // and cometd-nodejs-server keep what stands before the one that failed.
-        for pattern in &patterns {
-            let name = pattern.as_str();
-            if name.starts_with("/meta/") {
-                return Err(Refusal::MetaChannel(name.into()));
-            }
-            if self.is_denied(name) {
-                return Err(Refusal::SubscribeDenied);
-            }
+        // The reply has only one `successful`.
+        if !self.dialect.habits().keeps_leading_subscriptions
+            && let Some(refusal) = refused
+        {
+            return Err(refusal);
         }
         let replayed = self.replayed(now, message, &patterns)?;
         let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
@@ -262,10 +270,28 @@ impl Broker {
             session.subscriptions.insert(name.into());
             self.subscriptions.add(name, key);
         }
+        for pattern in &patterns {
+            self.dialect.use_channel(pattern.as_str());
+        }
         for kept in replayed {
             self.enqueue_kept(now, key, &kept);
         }
-        Ok(reply::subscribed(message))
+        match refused {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.dialect.done(message)),
+        }
+    }
+
+    fn subscription_objection(&self, pattern: &ChannelPattern) -> Option<Refusal> {
+        let name = pattern.as_str();
+        if name.len() > MAX_CHANNEL || self.is_outside_grammar(pattern.grammar_note()) {
+            return Some(Refusal::SubscriptionInvalid(name.into()));
+        }
+        if name.starts_with("/meta/") {
+            return Some(Refusal::Forbidden(name.into()));
+        }
+        let is_denied = self.is_denied(name);
+        is_denied.then(|| Refusal::SubscribeDenied(name.into()))
     }
 
     fn unsubscribe(
@@ -275,7 +301,13 @@ impl Broker {
         message: &Message,
     ) -> Result<Message, Refusal> {
         let key = self.sender(now, turn, message)?;
-        let patterns = patterns(message)?;
+        let (patterns, refused) = self.dialect.subscriptions(message);
+        let mut objections = patterns
+            .iter()
+            .filter_map(|it| self.dialect.unsubscribe_objection(it.as_str()));
+        if let Some(refusal) = refused.or_else(|| objections.next()) {
+            return Err(refusal);
+        }
         let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
         for pattern in &patterns {
             session.subscriptions.remove(pattern.as_str());
@@ -285,7 +317,7 @@ impl Broker {
                 self.subscriptions.remove(channel, key);
             }
         }
-        Ok(reply::subscribed(message))
+        Ok(self.dialect.done(message))
     }
 
     fn disconnect(
@@ -298,11 +330,12 @@ impl Broker {
         if let Some(session) = self.close(key, CloseReason::Disconnected)
             && session.extensions.carriers() == Carriers::All
             && turn.sender == Some(key)
+            && self.dialect.delivers_with(&turn.request)
         {
             let mut queue = session.queue;
             turn.deliveries.extend(queue.take_all());
         }
-        Ok(reply::reply_to(message, true).build())
+        Ok(self.dialect.done(message))
     }
 
     fn publish_from(
@@ -310,34 +343,47 @@ impl Broker {
         now: Instant,
         turn: &mut Turn<'_>,
         message: &Message,
-        channel: &Channel,
     ) -> Result<Message, Refusal> {
+        let habits = self.dialect.habits();
         let sender = match (message.client_id(), self.settings.unconnected_publish) {
+            _ if habits.publishes_without_session => None,
             (None, UnconnectedPublish::Accepted) => None,
             (None, UnconnectedPublish::Refused) | (Some(_), _) => {
                 Some(self.sender(now, turn, message)?)
             }
         };
-        if self.is_denied(channel.as_str()) {
+        let channel = self.dialect.channel(message)?;
+        if self.is_denied(channel) {
             return Err(Refusal::PublishDenied);
         }
-        let data = message.data().and_then(|data| data.parse().ok());
-        let data: Json = data.ok_or(Refusal::DataMissing)?;
-        if let Dialect::Salesforce(_) = self.dialect
-            && !salesforce::is_durable(channel.as_str())
-        {
+        let data: Option<Json> = message.data().and_then(|data| data.parse().ok());
+        if data.is_none() && !self.dialect.takes_no_data() {
+            return Err(Refusal::DataMissing);
+        }
+        if self.dialect.salesforce().is_some() && !salesforce::is_durable(channel) {
             return Err(Refusal::PublishDenied);
         }
-        if !channel.is_service() {
-            self.broadcast(now, channel.as_str(), &data);
-        } else if let Some(key) = sender
-            && let Some(answer) = services::answer(channel.as_str(), &data, self.started.at(now))
+        self.dialect.use_channel(channel);
+        if !habits.has_services || !channel.starts_with("/service/") {
+            self.broadcast(now, channel, message);
+        } else if let (Some(key), Some(data)) = (sender, data)
+            && let Some(answer) = services::answer(channel, &data, self.started.at(now))
         {
-            let id = reply::message_id(message);
-            let answer = reply::delivery(channel.as_str(), id.as_ref(), &answer);
+            let id = self.dialect.id(message);
+            let answer = reply::answer(channel, id.as_ref(), &answer);
             self.enqueue(now, key, &Arc::new(answer));
         }
-        Ok(reply::reply_to(message, true).build())
+        Ok(self.dialect.done(message))
+    }
+
+    /// The session of a message, if its request may speak for it.
+    fn session_of(&self, turn: &Turn<'_>, message: &Message) -> Option<SessionKey> {
+        let key = self.sessions.find(message.client_id().unwrap_or(""))?;
+        let session = self.sessions.get(key)?;
+        let is_another = self.dialect.habits().one_session_a_request
+            && turn.request.connection_type != ConnectionType::WebSocket
+            && turn.sender.is_some_and(|sender| sender != key);
+        (self.is_of_browser(session, &turn.request) && !is_another).then_some(key)
     }
 
     /// The session of a message other than handshake and connect. Such a message is a sign
@@ -348,10 +394,8 @@ impl Broker {
         turn: &mut Turn<'_>,
         message: &Message,
     ) -> Result<SessionKey, Refusal> {
-        let client_id = message.client_id().unwrap_or("");
         let key = self
-            .sessions
-            .find(client_id)
+            .session_of(turn, message)
             .ok_or(Refusal::SessionUnknown)?;
         turn.sender.get_or_insert(key);
         self.sessions
@@ -385,11 +429,6 @@ impl Broker {
         }
     }
 
-    fn speaks(&self, connection_type: &str) -> bool {
-        let mut spoken = self.settings.flavor.connection_types().iter();
-        spoken.any(|it| it.as_str() == connection_type)
-    }
-
     pub(super) fn is_denied(&self, name: &str) -> bool {
         self.settings
             .deny
@@ -398,31 +437,7 @@ impl Broker {
     }
 }
 
-/// The patterns of a subscribe or unsubscribe; all of them are legal.
-fn patterns(message: &Message) -> Result<Vec<ChannelPattern>, Refusal> {
-    let names = message.subscriptions();
-    if names.is_empty() {
-        return match message.get("subscription").map(str::trim) {
-            None | Some("null") => Err(Refusal::SubscriptionMissing),
-            Some(_) => Err(Refusal::SubscriptionInvalid),
-        };
-    }
-    names
-        .iter()
-        .map(|name| match name.len() {
-            0..=MAX_CHANNEL => name.parse().map_err(|_| Refusal::SubscriptionInvalid),
-            _ => Err(Refusal::SubscriptionInvalid),
-        })
-        .collect()
-}
-
 fn ext_token(message: &Message) -> Option<String> {
     let ext: Value = serde_json::from_str(message.ext()?).ok()?;
     Some(ext.get("token")?.as_str()?.to_owned())
-}
-
-/// What a handshake says about its connection types. The dojox client leaves the field out of
-/// its cross-origin handshake (dojox 1.7.12), which is no reason to refuse it.
-fn connection_types(message: &Message) -> Option<Vec<String>> {
-    serde_json::from_str(message.get("supportedConnectionTypes")?).ok()
 }

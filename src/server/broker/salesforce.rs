@@ -11,6 +11,7 @@ pub(super) mod cookies;
 pub(super) mod denial;
 mod event;
 mod filter;
+pub(super) mod refused;
 mod replay;
 pub(super) mod replies;
 pub(in crate::server) mod rest;
@@ -23,8 +24,10 @@ use std::time::Instant;
 use self::denial::Denial;
 use self::event::{Kind, Stamp};
 use self::retained::Retained;
-use super::dialect::Dialect;
-use super::reply::{Refusal, literal};
+use super::browsers::BROWSER;
+use super::cookie::value;
+use super::refusal::Refusal;
+use super::reply::literal;
 use super::sessions::{Session, SessionKey};
 use super::{Broker, Now, Request, Turn, later};
 use crate::protocol::{Channel, Json, Message, meta};
@@ -87,9 +90,7 @@ impl Salesforce {
 impl Broker {
     /// What a request is answered with that has no token where one is required.
     pub(super) fn unauthorised(&self, request: &Request<'_>) -> Option<&'static str> {
-        let Dialect::Salesforce(_) = self.dialect else {
-            return None;
-        };
+        self.dialect.salesforce()?;
         let is_required = self.settings.require_token.is_some();
         (is_required && request.bearer.is_none()).then_some("401::Request requires authentication")
     }
@@ -102,9 +103,7 @@ impl Broker {
         request: &Request<'_>,
         message: &Message,
     ) -> Option<Refusal> {
-        if !matches!(self.dialect, Dialect::Salesforce(_)) {
-            return None;
-        }
+        self.dialect.salesforce()?;
         if let Err(denial) = check_version(request.below) {
             return Some(Refusal::Salesforce(denial));
         }
@@ -123,7 +122,7 @@ impl Broker {
             _ if !is_accepted => Denial::AuthenticationInvalid,
             (_, Some(client_id))
                 if self.sessions.find(client_id).is_some()
-                    && !cookies::has(request.cookies, cookies::BROWSER) =>
+                    && value(request.cookies, BROWSER).is_none() =>
             {
                 Denial::BrowserCookieMissing(client_id.into())
             }
@@ -138,7 +137,7 @@ impl Broker {
 
     /// Whether the token of a request is the required one, if any is, and not expired.
     fn takes_token(&mut self, now: Instant, bearer: Option<&str>) -> bool {
-        let Dialect::Salesforce(salesforce) = &mut self.dialect else {
+        let Some(salesforce) = self.dialect.salesforce_mut() else {
             return true;
         };
         let required = self.settings.require_token.as_ref();
@@ -171,8 +170,8 @@ impl Broker {
                     name.as_ref().into(),
                 )));
             }
-            let Dialect::Salesforce(salesforce) = &mut self.dialect else {
-                return Err(Refusal::SubscribeDenied);
+            let Some(salesforce) = self.dialect.salesforce_mut() else {
+                return Err(Refusal::SubscribeDenied(name.as_ref().into()));
             };
             if salesforce.n_refused < self.faults.n_busy() {
                 salesforce.n_refused += 1;
@@ -214,7 +213,7 @@ impl Broker {
     }
 
     fn publish_stamped(&mut self, now: Instant, channel: &str, published: &Json, uuid: String) {
-        let Dialect::Salesforce(salesforce) = &mut self.dialect else {
+        let Some(salesforce) = self.dialect.salesforce_mut() else {
             return;
         };
         let Some(kind) = Kind::of(channel) else {
@@ -235,14 +234,14 @@ impl Broker {
                 self.deliver(now, key, delivery);
             }
         }
-        if let Dialect::Salesforce(salesforce) = &mut self.dialect {
+        if let Some(salesforce) = self.dialect.salesforce_mut() {
             let replay_id = stamp.replay_id;
             salesforce.retained.keep(now, channel, replay_id, data);
         }
     }
 
     fn deliver(&mut self, now: Instant, key: SessionKey, delivery: Message) {
-        if let Dialect::Salesforce(salesforce) = &mut self.dialect {
+        if let Some(salesforce) = self.dialect.salesforce_mut() {
             salesforce.n_delivered = salesforce.n_delivered.saturating_add(1);
         }
         self.enqueue(now, key, &Arc::new(delivery));

@@ -112,7 +112,8 @@ impl Broker {
                 generator.n += 1;
                 let channel = generator.generated.channel.clone();
                 let data = reply::literal(&format!(r#"{{"n":{n},"due_ms":{ms}}}"#));
-                self.broadcast(now, channel.as_str(), &data);
+                let published = reply::published(channel.as_str(), &data);
+                self.broadcast(now, channel.as_str(), &published);
             }
         }
         self.wake(now);
@@ -128,7 +129,8 @@ impl Broker {
         let patterns: Vec<ChannelPattern> = names.iter().filter_map(|it| it.parse().ok()).collect();
         for (channel, data) in &settings.publish_on_subscribe {
             if patterns.iter().any(|it| it.matches(channel.as_str())) {
-                let greeting = reply::delivery(channel.as_str(), None, data);
+                let greeting = reply::published(channel.as_str(), data);
+                let greeting = self.dialect.delivery(&greeting);
                 self.enqueue(now, key, &Arc::new(greeting));
             }
         }

@@ -33,7 +33,7 @@ pub(super) struct Session {
     pub(super) client: Client,
     pub(super) queue: Queue,
     pub(super) extensions: Extensions,
-    /// The browser that made its last connect, where that is looked at.
+    /// The browser that it belongs to, where that is looked at.
     pub(super) browser: Option<Box<str>>,
     pub(super) subscriptions: BTreeSet<Box<str>>,
     /// The link over which it made its last connect, if that was over one.
@@ -88,6 +88,8 @@ pub(super) struct Held {
     /// The id of the message, to be repeated in the reply.
     pub(super) id: Option<Json>,
     pub(super) advice: AdviceWanted,
+    /// What waits with it.
+    pub(super) before: Option<Box<Before>>,
     /// When its credentials stop being valid.
     pub(super) is_authorised_until: Option<Instant>,
     /// What goes wrong with its reply.
@@ -96,10 +98,18 @@ pub(super) struct Held {
     pub(super) played: Option<Played>,
 }
 
+/// The other messages of a request whose connect is held.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// Replies to them.
+    pub(super) replies: Vec<Arc<Message>>,
+    /// What goes wrong with the response because of them.
+    pub(super) effects: Vec<Effects>,
+}
+
 /// Whether a connect reply has to carry the advice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum AdviceWanted {
-    /// It is the first of its session, or its request carried advice itself.
     Wanted,
     /// The client knows it already.
     Unchanged,

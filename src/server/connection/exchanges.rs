@@ -264,16 +264,22 @@ impl Exchanges {
         answer: &Answer,
     ) {
         let messages: &[Arc<Message>] = &answer.messages;
-        hub.observe(&Event::Sent {
-            peer: self.caller.peer,
-            connection_type: form.connection_type(),
-            messages,
+        let peer = self.caller.peer;
+        hub.observe(&match answer.status {
+            broker::OK => Event::Sent {
+                peer,
+                connection_type: form.connection_type(),
+                messages,
+            },
+            status => Event::Refused {
+                peer,
+                status,
+                reason: response::SUPERSEDED,
+            },
         });
         let text = answer.passage.encode(messages);
-        let response = match answer.retry_after {
-            Some(it) => response::busy(&text, form, it, persistence),
-            None => response::messages(&text, form, &answer.set_cookies, persistence),
-        };
+        let wire = hub.settings.flavor.wire();
+        let response = response::answer(answer, &text, form, wire, persistence);
         match answer.passage.is_sound() {
             true => pipe.push(response),
             false => pipe.push_steps(answer.passage.steps(response)),

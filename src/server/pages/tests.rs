@@ -11,7 +11,7 @@ use super::api::OFFERED;
 use super::{PageRequest, Pages};
 use crate::protocol::{ConnectionType, decode};
 use crate::server::broker::{self, Broker, Handled, Now};
-use crate::server::{Event, Flavor, Settings};
+use crate::server::{BrowserCookie, Event, Flavor, Settings};
 
 const LOOPBACK: &str = "127.0.0.1:8080";
 const ELSEWHERE: &str = "0.0.0.0:8080";
@@ -24,7 +24,10 @@ struct Scenario {
 
 impl Scenario {
     fn new(address: &str, settings: Settings) -> Self {
-        let settings = Arc::new(settings);
+        let settings = Arc::new(Settings {
+            browser_cookie: BrowserCookie::Ignored,
+            ..settings
+        });
         let mut n_sessions = 0;
         let client_ids = Box::new(move || {
             n_sessions += 1;

@@ -27,7 +27,7 @@ fn a_response_is_cut_and_the_connection_ends() {
     let mut client = Client::new(&server);
     client.send(HANDSHAKE);
     let response = rest(&mut client);
-    assert!(response.ends_with("\r\n\r\n[{\"channel"), "{response}");
+    assert!(response.ends_with("\r\n\r\n[{\"minimum"), "{response}");
     assert!(!response.contains("Content-Length: 10\r"), "{response}");
 }
 
@@ -82,7 +82,7 @@ fn a_response_is_late_or_drips_and_is_whole() {
     ]);
     let start = Instant::now();
     let (mut client, client_id) = Client::connected(&server);
-    assert!(start.elapsed() >= Duration::from_millis(60 + 100));
+    assert!(start.elapsed() >= Duration::from_millis(60 + 40));
     let start = Instant::now();
     let reply = client.exchange(&connect(&client_id));
     assert!(reply.contains("'successful':true"), "{reply}");
@@ -136,7 +136,7 @@ fn upgrades_are_refused_and_frames_are_lost_and_cut() {
     let reply = socket.exchange("[{'channel':'/meta/handshake','id':'2'}]");
     assert!(reply.contains("'id':'2'"), "{reply}");
     socket.send(HANDSHAKE);
-    assert_eq!(socket.receive(), "[{'ch");
+    assert_eq!(socket.receive(), "[{'mi");
 }
 
 #[test]

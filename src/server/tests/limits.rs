@@ -100,7 +100,7 @@ fn pipelined_requests_are_answered_in_order() {
     client.write(&requests);
     for n in 0..N_REQUESTS {
         let body = client.response().body;
-        assert!(body.contains(&format!("'id':{n},")), "{n}: {body}");
+        assert!(body.contains(&format!("'id':'{n}',")), "{n}: {body}");
     }
 }
 

@@ -106,7 +106,7 @@ fn a_publish_is_pushed_and_leaves_the_connect_held() {
         let reply = publisher.exchange(&publish(&client_id, data));
         assert_eq!(reply, "[{'channel':'/demo','successful':true}]");
         let pushed = subscriber.receive();
-        assert_eq!(pushed, format!("[{{'channel':'/demo','data':{data}}}]"));
+        assert_eq!(pushed, format!("[{{'data':{data},'channel':'/demo'}}]"));
     }
     let reply = subscriber.receive();
     assert_eq!(reply, "[{'channel':'/meta/connect','successful':true}]");
@@ -189,16 +189,16 @@ fn batches_lone_messages_heartbeats_and_pings_are_answered() {
     );
     assert_eq!(
         socket.exchange(&batch),
-        "[{'channel':'/demo','data':1},{'channel':'/demo','id':1,'successful':true},\
+        "[{'data':1,'channel':'/demo'},{'channel':'/demo','id':'1','successful':true},\
          {'channel':'/other','id':'2','successful':true},\
-         {'channel':'','successful':false,'error':'400::message_invalid'}]"
+         {'error':'400::message_invalid','successful':false}]"
     );
     let lone = format!("{{'channel':'/x','clientId':'{client_id}','data':1}}");
     assert_eq!(
         socket.exchange(&lone),
         "[{'channel':'/x','successful':true}]"
     );
-    let batched = "[{'channel':'/meta/handshake'},{'channel':'/x','data':1}]";
+    let batched = "[{'channel':'/meta/handshake'},{'data':1,'channel':'/x'}]";
     assert!(socket.exchange(batched).contains("400::handshake_batched"));
     socket.0.send(Message::Ping("hello".into())).unwrap();
     assert_eq!(socket.0.read().unwrap(), Message::Pong("hello".into()));
@@ -288,7 +288,7 @@ fn a_session_outlives_its_socket_and_may_change_its_transport() {
     }
     assert_eq!(answer, "[]");
     server.publish(&"/demo".parse().unwrap(), &"1".parse().unwrap());
-    assert_eq!(other.receive(), "[{'channel':'/demo','data':1}]");
+    assert_eq!(other.receive(), "[{'data':1,'channel':'/demo'}]");
 
     let mut client = Client::new(&server);
     client.send(&connect(&client_id));
@@ -325,7 +325,7 @@ fn two_hundred_sockets_get_everything_in_order() {
         while numbers.len() < 50 {
             let text = socket.receive();
             let data = text.split("'data':").skip(1);
-            numbers.extend(data.map(|it| it.split('}').next().unwrap().parse::<u32>().unwrap()));
+            numbers.extend(data.map(|it| it.split(',').next().unwrap().parse::<u32>().unwrap()));
             assert!(!text.contains("/meta/connect"), "{text}");
         }
         assert!(numbers.iter().copied().eq(0..50), "{numbers:?}");

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::Now;
 use super::sessions::Queue;
-use crate::protocol::{Message, member};
+use crate::protocol::{Message, MessageBuilder, member, members};
 use crate::server::{Flavor, Settings};
 
 use self::ack::Ack;
@@ -139,8 +139,9 @@ impl Extensions {
     pub(super) fn agreed(settings: &Settings, now: Now, handshake: &Message) -> Self {
         match settings.flavor {
             Flavor::CometD => {}
-            // It keeps events and replays them by rules of its own, and knows nothing else.
-            Flavor::Salesforce => return Self::default(),
+            // Faye's extensions are written by those who run it; it comes with none. Salesforce
+            // keeps events and replays them by rules of its own, and knows nothing else.
+            Flavor::Faye | Flavor::Salesforce => return Self::default(),
         }
         let is_asked = |name| ext_member(handshake, name).is_some_and(|it| it == "true");
         let mut extensions: Vec<Box<dyn Extension>> = Vec::new();
@@ -196,19 +197,29 @@ impl Extensions {
     }
 }
 
-/// A message of ours with these members of `ext`, if there are any; it has had none so far.
+/// A message with these members in its `ext`, if there are any. It comes first, where CometD's
+/// hash table has it; what was published with an `ext` keeps that beside.
 fn with_ext(message: Message, ext: &Members) -> Message {
     if ext.0.is_empty() {
         return message;
     }
-    let members = ext
-        .0
-        .iter()
-        .map(|(name, value)| format!("\"{name}\":{value}"));
-    let members: Vec<String> = members.collect();
-    let open = message.raw().strip_suffix('}').unwrap_or_default();
-    let text = format!("{open},\"ext\":{{{}}}}}", members.join(","));
-    Message::parse(&text).unwrap_or(message)
+    let Some(fields) = members(message.raw()) else {
+        return message;
+    };
+    let is_new = |name: &str| ext.0.iter().all(|(new, _)| *new != name);
+    let before = message.ext().and_then(members).unwrap_or_default();
+    let mut with = MessageBuilder::empty();
+    for (name, value) in before.iter().filter(|(name, _)| is_new(name)) {
+        with = with.raw(name, value);
+    }
+    for (name, value) in &ext.0 {
+        with = with.raw(name, value);
+    }
+    let whole = MessageBuilder::empty().raw("ext", with.build().raw());
+    let fields = fields.iter().filter(|(name, _)| name != "ext");
+    fields
+        .fold(whole, |whole, (name, value)| whole.raw(name, value))
+        .build()
 }
 
 /// The value of a member of a message's `ext`, as raw JSON.
@@ -226,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_added_behind_what_a_message_has() {
+    fn members_come_first_and_stand_beside_those_that_were_published() {
         let message = Message::builder("/a").id("1").build();
         let mut ext = Members::default();
         assert_eq!(
@@ -238,8 +249,13 @@ mod tests {
         let extended = with_ext(message, &ext);
         assert_eq!(
             extended.raw(),
-            r#"{"channel":"/a","id":"1","ext":{"ack":7,"replay":true}}"#
+            r#"{"ext":{"ack":7,"replay":true},"channel":"/a","id":"1"}"#
         );
         assert_eq!(extended.ext(), Some(r#"{"ack":7,"replay":true}"#));
+        let published = Message::parse(r#"{"channel":"/a","ext":{"k":1.0,"ack":2}}"#).unwrap();
+        assert_eq!(
+            with_ext(published, &ext).raw(),
+            r#"{"ext":{"k":1.0,"ack":7,"replay":true},"channel":"/a"}"#
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::{Extension, Kept, Members, Reply, Style, ext_member, integer};
 use crate::protocol::{ChannelPattern, Message, member, meta};
-use crate::server::broker::reply::Refusal;
+use crate::server::broker::refusal::Refusal;
 use crate::server::broker::salesforce::denial::Denial;
 use crate::server::broker::sessions::SessionKey;
 use crate::server::broker::{Broker, Now};

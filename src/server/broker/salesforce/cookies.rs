@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use super::denial::is_unknown_client;
+use super::refused::is_unknown_client;
 use crate::protocol::{Message, meta};
 use crate::server::broker::ClientIds;
-
-/// The cookie without which a session is not served.
-pub(in crate::server::broker) const BROWSER: &str = "BAYEUX_BROWSER";
+use crate::server::broker::browsers::BROWSER;
+use crate::server::broker::cookie::value;
 
 /// The cookie by which a load balancer finds a client's server again.
 const ROUTE: &str = "sfdc-stream";
@@ -29,26 +28,22 @@ pub(in crate::server::broker) fn set(
         vec![ROUTE]
     } else if messages.iter().any(is_handshaken) {
         let all = ["BrowserId", "t", BROWSER, ROUTE];
-        all.into_iter().filter(|name| !has(had, name)).collect()
+        all.into_iter()
+            .filter(|name| value(had, name).is_none())
+            .collect()
     } else {
         return Vec::new();
     };
     let endpoint = endpoint.trim_end_matches('/');
     let cookie = |name: &str| {
-        let value = random()?;
+        let random = random()?;
         Some(match name {
-            "BrowserId" => format!("{name}={value}; Path=/; Max-Age=5184000"),
-            "t" => format!("{name}={value}; Path={endpoint}/; HttpOnly"),
-            BROWSER => format!("{name}={value}; Path={endpoint}/"),
+            "BrowserId" => format!("{name}={random}; Path=/; Max-Age=5184000"),
+            "t" => format!("{name}={random}; Path={endpoint}/; HttpOnly"),
+            BROWSER => format!("{name}={random}; Path={endpoint}/"),
             // Three hours, after which the balancer may choose anew.
-            _ => format!("{name}={value}; Path=/; Max-Age=10800"),
+            _ => format!("{name}={random}; Path=/; Max-Age=10800"),
         })
     };
     wanted.into_iter().filter_map(cookie).collect()
-}
-
-/// Whether a `Cookie` header has a cookie of this name.
-pub(in crate::server::broker) fn has(header: &str, name: &str) -> bool {
-    let mut pairs = header.split(';').filter_map(|it| it.split_once('='));
-    pairs.any(|(known, value)| known.trim() == name && !value.trim().is_empty())
 }

@@ -15,9 +15,9 @@ impl Scenario {
     /// replied to with batch 1.
     fn acknowledging(&mut self) -> String {
         let (client_id, reply) = self.extended("{'ack':true}");
-        assert!(reply.ends_with(",'ext':{'ack':true}}"), "{reply}");
+        assert!(reply.starts_with("{'ext':{'ack':true},"), "{reply}");
         let reply = self.request(&acknowledging_connect(&client_id, "0"));
-        assert!(reply.ends_with(",'ext':{'ack':1}}"), "{reply}");
+        assert!(reply.starts_with("{'ext':{'ack':1},"), "{reply}");
         self.subscribe_with(&client_id, "'/demo'", "{}");
         client_id
     }
@@ -69,7 +69,7 @@ fn nothing_is_advertised_that_was_not_asked_for() {
     }
     let (_, reply) = scenario.extended("{'ack':true,'replay':true}");
     assert!(
-        reply.ends_with(",'ext':{'ack':true,'replay':true}}"),
+        reply.starts_with("{'ext':{'ack':true,'replay':true},"),
         "{reply}"
     );
     // Where nothing is kept there is nothing to replay.
@@ -133,7 +133,7 @@ fn with_ack_deliveries_go_with_connects_alone() {
     let reply = scenario.subscribe_with(&client_id, "'/other'", "{}");
     assert_eq!(
         reply,
-        "{'channel':'/meta/subscribe','successful':true,'subscription':'/other'}"
+        "{'channel':'/meta/subscribe','subscription':'/other','successful':true}"
     );
     let disconnect = format!("[{{'channel':'/meta/disconnect','clientId':'{client_id}'}}]");
     assert_eq!(
@@ -228,18 +228,18 @@ fn timesync_tells_the_time_to_those_whose_reckoning_is_wrong() {
     scenario.pass(10 * SECOND);
     let sync = |tc, lag, offset| format!("{{'timesync':{{'tc':{tc},'l':{lag},'o':{offset}}}}}");
     let (client_id, reply) = scenario.extended(&sync(9_000, 0, 0));
-    let answer = "'ext':{'timesync':{'tc':9000,'ts':10000,'p':0,'a':-1000}}}";
-    assert!(reply.ends_with(answer), "{reply}");
+    let answer = "{'ext':{'timesync':{'tc':9000,'ts':10000,'p':0,'a':-1000}},";
+    assert!(reply.starts_with(answer), "{reply}");
     let connect = |ext: &str| connect(&client_id).replace("'id'", &format!("'ext':{ext},'id'"));
     let reply = scenario.request(&connect(&sync(9_000, 0, 1_000)));
-    let answer = "'ext':{'timesync':{'tc':9000,'ts':10000,'p':0,'a':0}}}";
-    assert!(reply.ends_with(answer), "{reply}");
+    let answer = "{'ext':{'timesync':{'tc':9000,'ts':10000,'p':0,'a':0}},";
+    assert!(reply.starts_with(answer), "{reply}");
     // `p` is how long the connect was held.
     scenario.handle(&connect(&sync(9_000, 1, 1_024)));
     scenario.pass(30 * SECOND);
-    let answer = "'ext':{'timesync':{'tc':9000,'ts':10000,'p':30000,'a':25}}}";
+    let answer = "{'ext':{'timesync':{'tc':9000,'ts':10000,'p':30000,'a':25}},";
     let released = scenario.released();
-    assert!(released[0].1.ends_with(answer), "{released:?}");
+    assert!(released[0].1.starts_with(answer), "{released:?}");
     // A reckoning that is good enough is left alone.
     scenario.handle(&connect(&sync(39_000, 1, 1_023)));
     scenario.pass(30 * SECOND);
@@ -285,8 +285,8 @@ fn a_session_without_activity_is_ended_with_its_next_connect() {
     assert_eq!(
         scenario.connect(&client_id),
         "{'channel':'/meta/disconnect','successful':true} \
-         {'channel':'/meta/connect','id':'9','successful':false,'error':'402::session_unknown',\
-         'advice':{'reconnect':'none','interval':0}}"
+         {'advice':{'interval':0,'reconnect':'none'},'channel':'/meta/connect','id':'9',\
+         'error':'402::session_unknown','successful':false}"
     );
     let ended = SessionEvent::Closed(client_id.as_str().into(), CloseReason::Inactive);
     assert_eq!(scenario.events(), [ended]);
@@ -325,9 +325,9 @@ fn what_is_kept_is_replayed_to_those_who_ask_and_goes_on_with_what_comes() {
     );
     assert_eq!(
         reply,
-        "{'channel':'/a/1','data':1,'ext':{'replay':1}} {'channel':'/b','data':2,'ext':{'replay':2}} \
-         {'channel':'/a/2','data':3,'ext':{'replay':3}} \
-         {'channel':'/meta/subscribe','successful':true,'subscription':['/a/*','/**']}"
+        "{'ext':{'replay':1},'data':1,'channel':'/a/1'} {'ext':{'replay':2},'data':2,'channel':'/b'} \
+         {'ext':{'replay':3},'data':3,'channel':'/a/2'} \
+         {'channel':'/meta/subscribe','subscription':['/a/*','/**'],'successful':true}"
     );
     let hold = scenario.hold(&client_id);
     scenario.publish(&publisher, "/b", "5");
@@ -335,7 +335,7 @@ fn what_is_kept_is_replayed_to_those_who_ask_and_goes_on_with_what_comes() {
         scenario.released(),
         [(
             hold,
-            format!("{{'channel':'/b','data':5,'ext':{{'replay':4}}}} {CONNECTED}")
+            format!("{{'ext':{{'replay':4}},'data':5,'channel':'/b'}} {CONNECTED}")
         )]
     );
 }
@@ -347,10 +347,10 @@ fn who_did_not_ask_in_the_handshake_gets_no_ids() {
     assert!(
         scenario
             .publish(&client_id, "/a", "1")
-            .starts_with("{'channel':'/a','data':1} ")
+            .starts_with("{'data':1,'channel':'/a'} ")
     );
     let reply = scenario.subscribe_with(&client_id, "'/a'", "{'replay':{'/a':-2}}");
-    assert!(reply.starts_with("{'channel':'/a','data':1} "), "{reply}");
+    assert!(reply.starts_with("{'data':1,'channel':'/a'} "), "{reply}");
     let reply = scenario.subscribe_with(&client_id, "'/a'", "{'replay':{'/a':-1}}");
     assert!(!reply.contains("'data'"), "{reply}");
 }
@@ -381,7 +381,7 @@ fn an_id_that_is_not_known_is_refused_and_nothing_subscribed_to() {
     scenario.hold(&client_id);
     let ext = "{'replay':{'/a':3}}";
     let reply = scenario.subscribe_with(&client_id, "'/a'", ext);
-    assert!(reply.contains("'data':4,'ext':{'replay':4}"), "{reply}");
+    assert!(reply.contains("'ext':{'replay':4},'data':4"), "{reply}");
     assert_eq!(reply.matches("'data'").count(), 1);
     scenario.pass(61 * SECOND);
     let (late, _) = scenario.extended("{'replay':true}");

@@ -1,7 +1,7 @@
 //! Faults, recordings, schedules and greetings in the broker.
 
 use super::*;
-use crate::server::{Fault, Generated};
+use crate::server::{Fault, Flavor, Generated};
 
 fn faulty(faults: &[&str]) -> Scenario {
     Scenario::with(Settings {
@@ -53,8 +53,8 @@ fn messages_are_refused_with_the_advice_that_fits_the_code() {
         "publish:refuse=403",
         "connect:refuse=401:after=1",
     ]);
-    let refused = "{'channel':'/meta/handshake','successful':false,'error':'503::refused_by_fault',\
-         'advice':{'reconnect':'handshake','interval':0}}";
+    let refused = "{'advice':{'interval':0,'reconnect':'handshake'},'channel':'/meta/handshake',\
+         'error':'503::refused_by_fault','successful':false}";
     for _ in 0..2 {
         assert_eq!(handshake(&mut scenario), refused);
     }
@@ -62,11 +62,11 @@ fn messages_are_refused_with_the_advice_that_fits_the_code() {
     let reply = scenario.publish(&id, "/a", "1");
     assert_eq!(
         reply,
-        "{'channel':'/a','successful':false,'error':'403::refused_by_fault'}"
+        "{'channel':'/a','error':'403::refused_by_fault','successful':false}"
     );
     let reply = scenario.connect(&id);
     assert!(
-        reply.contains("'401::refused_by_fault','advice':{'reconnect':'none'"),
+        reply.contains("'401::refused_by_fault'") && reply.contains("'reconnect':'none'"),
         "{reply}"
     );
 }
@@ -84,7 +84,7 @@ fn a_status_or_a_page_takes_the_place_of_the_response_and_nothing_is_carried_out
     assert!(
         scenario
             .publish(&id, "/a", "2")
-            .starts_with("{'channel':'/a','data':2}")
+            .starts_with("{'data':2,'channel':'/a'}")
     );
 }
 
@@ -142,7 +142,7 @@ fn deliveries_are_lost_doubled_and_late() {
             [1, 2, 3].map(|n| format!("{{'channel':'/a','clientId':'{id}','data':{n}}}"));
         let answer = scenario.request(&format!("[{}]", messages.join(",")));
         let data = answer.split("'data':").skip(1);
-        let data: Vec<_> = data.map(|it| it.split('}').next().unwrap()).collect();
+        let data: Vec<_> = data.map(|it| it.split(',').next().unwrap()).collect();
         assert_eq!(data.join(" "), expected, "{fault}");
     }
 }
@@ -157,7 +157,7 @@ fn what_waits_for_the_next_delivery_comes_with_the_end_of_the_hold() {
         .publish(scenario.now, &"/a".parse().unwrap(), &"1".parse().unwrap());
     assert_eq!(scenario.released(), []);
     scenario.pass(30 * SECOND);
-    let delivery = "{'channel':'/a','data':1}";
+    let delivery = "{'data':1,'channel':'/a'}";
     assert_eq!(
         scenario.released(),
         [(hold, format!("{delivery} {CONNECTED}"))]
@@ -214,7 +214,7 @@ fn numbered_messages_keep_to_their_schedule() {
     scenario.pass(Duration::ZERO);
     let tick = |n: u32| {
         format!(
-            "{{'channel':'/ticks','data':{{'n':{n},'due_ms':{}}}}}",
+            "{{'data':{{'n':{n},'due_ms':{}}},'channel':'/ticks'}}",
             (n - 1) * 250
         )
     };
@@ -244,7 +244,7 @@ fn who_subscribes_is_greeted_alone() {
             "[{{'channel':'/meta/subscribe','clientId':'{id}','subscription':'{pattern}'}}]"
         ));
         assert_eq!(
-            reply.starts_with("{'channel':'/a/b','data':1} "),
+            reply.starts_with("{'data':1,'channel':'/a/b'} "),
             is_greeted,
             "{reply}"
         );
@@ -315,4 +315,78 @@ fn a_recording_answers_and_what_is_not_in_it_is_answered_as_otherwise() {
     let hold = scenario.hold("c1");
     scenario.pass(30 * SECOND);
     assert_eq!(scenario.released(), [(hold, CONNECTED.into())]);
+}
+
+#[test]
+fn a_fault_refuses_in_every_flavor_and_in_its_words() {
+    for (flavor, refused) in [
+        (
+            Flavor::CometD,
+            "{'advice':{'interval':0,'reconnect':'retry'},'channel':'/meta/connect','id':'9',\
+             'error':'503::refused_by_fault','successful':false}",
+        ),
+        (
+            Flavor::Faye,
+            "{'id':'9','channel':'/meta/connect','error':'503::refused_by_fault','successful':false,\
+             'advice':{'reconnect':'retry','interval':0}}",
+        ),
+        (
+            Flavor::Salesforce,
+            "{'channel':'/meta/connect','id':'9','successful':false,'clientId':'c1',\
+             'error':'503::refused_by_fault','advice':{'reconnect':'retry','interval':0}}",
+        ),
+    ] {
+        let mut scenario = Scenario::with(Settings {
+            faults: vec!["connect:refuse=503".parse().unwrap()],
+            ..Settings::of(flavor)
+        });
+        let around = Around {
+            bearer: None,
+            below: "/65.0",
+            cookies: "BAYEUX_BROWSER=1",
+        };
+        let handshake = "[{'channel':'/meta/handshake','version':'1.0',\
+             'supportedConnectionTypes':['long-polling']}]";
+        assert!(matches!(
+            scenario.handle_with(handshake, around),
+            Handled::Answer(_)
+        ));
+        match scenario.handle_with(&connect("c1"), around) {
+            Handled::Answer(answer) => assert_eq!(text(&answer.messages), refused),
+            handled => panic!("not answered: {handled:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_waits_with_a_connect_of_faye_has_the_faults_of_all_its_messages() {
+    let mut scenario = Scenario::with(Settings {
+        faults: vec![
+            "subscribe:wrong-id:first=1".parse().unwrap(),
+            "subscribe:delay=1s".parse().unwrap(),
+            "connect:advice=none".parse().unwrap(),
+        ],
+        ..Settings::of(Flavor::Faye)
+    });
+    scenario.request(
+        "[{'channel':'/meta/handshake','version':'1.0','supportedConnectionTypes':['long-polling']}]",
+    );
+    // The connect comes first in the request, and is answered last.
+    let batch = connect("c1").replace(
+        "}]",
+        "},{'channel':'/meta/subscribe','clientId':'c1','subscription':'/a','id':'3'}]",
+    );
+    assert!(matches!(scenario.handle(&batch), Handled::Held(_)));
+    scenario.publish("c1", "/a", "1");
+    let released = scenario.broker.poll_released().unwrap().answer;
+    assert_eq!(
+        text(&released.messages),
+        "{'id':'fault','clientId':'c1','channel':'/meta/subscribe','successful':true,'subscription':'/a'} \
+         {'id':'9','clientId':'c1','channel':'/meta/connect','successful':true,\
+         'advice':{'reconnect':'none','interval':0}} {'channel':'/a','data':1}"
+    );
+    assert_eq!(
+        released.passage.steps(Vec::new()),
+        [Step::Wait(SECOND), Step::Write(Vec::new())]
+    );
 }

@@ -6,7 +6,7 @@ use crate::server::ChannelGrammar;
 
 /// The numbers of what was delivered in a response.
 fn numbers(response: &str) -> Vec<u32> {
-    let number = |it: &str| it.split('}').next().unwrap().parse().unwrap();
+    let number = |it: &str| it.split(',').next().unwrap().parse().unwrap();
     response.split("'data':").skip(1).map(number).collect()
 }
 
@@ -84,14 +84,14 @@ fn the_grammar_of_the_specification_counts_only_where_it_is_asked_for() {
         channel_grammar: ChannelGrammar::Strict,
         ..Settings::default()
     };
-    let outside = ["/de.mo", "/a b", "/ä", "/a+b", "/a*b"];
+    let outside = ["/de.mo", "/a b", "/a+b", "/a*b"];
     for (settings, is_taken) in [(Settings::default(), true), (strict, false)] {
         let mut scenario = Scenario::with(settings);
         let client_id = scenario.connected(&["/a/*", "/A-_!~()$@9/**"]);
         for channel in outside {
             let reply = scenario.publish(&client_id, channel, "1");
             let refused = format!(
-                "{{'channel':'{channel}','successful':false,'error':'405::channel_invalid'}}"
+                "{{'channel':'{channel}','error':'405::channel_invalid','successful':false}}"
             );
             assert_eq!(reply == refused, !is_taken, "{reply}");
             let reply = scenario.request(&format!(
@@ -112,9 +112,22 @@ const BROWSER: Around = Around {
     cookies: "a=1; BAYEUX_BROWSER=one",
 };
 
-/// A session of the browser with the cookie above, or of another one.
+/// A session of the browser with the cookie above, or of another one. Its first connect was
+/// answered.
+fn opened(scenario: &mut Scenario, around: Around) -> String {
+    let handshake = match scenario.handle_with("[{'channel':'/meta/handshake'}]", around) {
+        Handled::Answer(answer) => answer.messages,
+        handled => panic!("not answered: {handled:?}"),
+    };
+    let client_id = handshake[0].client_id().unwrap().to_owned();
+    let first = scenario.handle_with(&connect(&client_id), around);
+    assert!(matches!(first, Handled::Answer(_)));
+    client_id
+}
+
+/// The same, and its connect is held.
 fn browsing(scenario: &mut Scenario, around: Around) -> String {
-    let client_id = scenario.connected(&[]);
+    let client_id = opened(scenario, around);
     assert!(matches!(
         scenario.handle_with(&connect(&client_id), around),
         Handled::Held(_)
@@ -141,9 +154,9 @@ fn further_sessions_of_one_browser_are_advised_to_poll_where_that_is_asked_for()
             ..BROWSER
         },
     );
-    let second = scenario.connected(&[]);
-    let crowded = "{'channel':'/meta/connect','id':'9','successful':true,\
-         'advice':{'reconnect':'retry','interval':2000,'multiple-clients':true}}";
+    let second = opened(&mut scenario, BROWSER);
+    let crowded = "{'advice':{'multiple-clients':true,'interval':2000,'reconnect':'retry'},\
+         'channel':'/meta/connect','id':'9','successful':true}";
     for _ in 0..2 {
         match scenario.handle_with(&connect(&second), BROWSER) {
             Handled::Answer(answer) => assert_eq!(text(&answer.messages), crowded),
