@@ -1,0 +1,94 @@
+//! What a server does, as it is shown while it runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::SystemTime;
+
+use bayeux::protocol::{ConnectionType, Message};
+use bayeux::recording::Direction;
+use bayeux::server::{Event, Observer};
+
+use super::super::conversation::record;
+use super::super::exit::Stop;
+use crate::output::Printer;
+
+/// What the server's thread tells the one that owns the printer.
+pub(super) enum Told {
+    Messages(SystemTime, Direction, ConnectionType, Vec<Message>),
+    Note(String),
+    Stop,
+}
+
+/// What happens while the terminal is stopped; the server never waits for it.
+pub(super) const MOST_UNTOLD: usize = 4096;
+
+pub(super) struct Reporter {
+    sender: SyncSender<Told>,
+    n_untold: AtomicU64,
+}
+
+impl Reporter {
+    pub(super) fn shared(sender: SyncSender<Told>) -> Arc<dyn Observer> {
+        Arc::new(Self {
+            sender,
+            n_untold: AtomicU64::new(0),
+        })
+    }
+}
+
+impl Observer for Reporter {
+    fn observe(&self, event: &Event<'_>) {
+        let now = SystemTime::now();
+        let told = match event {
+            Event::Received {
+                connection_type,
+                messages,
+                ..
+            } => Told::Messages(now, Direction::In, *connection_type, messages.to_vec()),
+            Event::Sent {
+                connection_type,
+                messages,
+                ..
+            } => {
+                let messages = messages.iter().map(|it| Message::clone(it)).collect();
+                Told::Messages(now, Direction::Out, *connection_type, messages)
+            }
+            // Its handshake is shown.
+            Event::SessionOpened { .. } => return,
+            Event::Refused { status: 403, .. } => {
+                let remark = event.remark().unwrap_or_default();
+                Told::Note(format!("{remark}; --allow-origin lets them"))
+            }
+            event => match event.remark() {
+                Some(remark) => Told::Note(remark),
+                None => return,
+            },
+        };
+        let n_untold = self.n_untold.swap(0, Ordering::Relaxed);
+        let is_sent = n_untold == 0 || {
+            let note = Told::Note(format!("{n_untold} things happened that were not shown"));
+            self.sender.try_send(note).is_ok()
+        };
+        // While the server stops nobody listens any more, and then nothing is missed.
+        if !is_sent || self.sender.try_send(told).is_err() {
+            self.n_untold.fetch_add(n_untold + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Shows what comes, until the server is to stop.
+pub(super) fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(), Stop> {
+    for told in receiver {
+        match told {
+            Told::Messages(time, direction, connection_type, messages) => {
+                for message in messages {
+                    printer.served(&record(time, direction, connection_type, message))?;
+                }
+            }
+            Told::Note(text) => printer.note(&text),
+            Told::Stop => return Ok(()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! The options that say what a server does by itself: what goes wrong, what it publishes, what
+//! it answers from a recording.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bayeux::protocol::{Channel, ChannelError, Json, JsonError};
+use bayeux::server::{Fault, FaultError, Flavor, Generated, Recording, RecordingError, Settings};
+
+use super::super::exit::Stop;
+use super::super::values;
+
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Script")]
+pub(super) struct ScriptArgs {
+    /// What goes wrong on purpose, WHERE:WHAT[:KEY=VALUE], e.g. connect:drop:every=5 or
+    /// any:delay=200ms:p=0.1; may be repeated, and docs/faults.md lists them all. WHERE is handshake, connect, subscribe,
+    /// unsubscribe, disconnect, publish, any, delivery or upgrade. WHAT is expire, refuse=CODE,
+    /// status=CODE, html, delay=DUR, drop, cut, drip=DUR, close=before|after, wrong-id, infinity,
+    /// advice=retry|handshake|none, storm, hold, cookie, duplicate or reorder. KEY is every, first,
+    /// after, for or p. Without WHERE: expire=DUR ends every session after that time, forget=N
+    /// makes it forget the next N sessions at once after that; for salesforce also
+    /// token-expires=DUR, busy=N and daily-limit=N.
+    #[arg(long, value_name = "SPEC")]
+    fault: Vec<String>,
+
+    /// What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told
+    /// it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Answer from a recording that a client made with --record, with the ids of today; what is
+    /// not in it is answered as otherwise.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+
+    /// Publish numbered messages, {"n":1,"due_ms":0} and so on, so many a second; may be repeated.
+    #[arg(long, value_name = "CHANNEL=RATE", value_parser = generated)]
+    generate: Vec<Generated>,
+
+    /// Give this to each client that subscribes to the channel, or to a pattern that matches it;
+    /// may be repeated.
+    #[arg(long, value_name = "CHANNEL=JSON", value_parser = greeting)]
+    publish_on_subscribe: Vec<(Channel, Json)>,
+}
+
+impl ScriptArgs {
+    /// Puts what is asked for into the settings. Gives a seed that nobody named, if anything
+    /// depends on it.
+    pub(super) fn apply(self, settings: &mut Settings) -> Result<Option<u64>, Stop> {
+        let faults = faults(&self.fault)?;
+        if let Some(fault) = faults.iter().find(|it| it.is_of_salesforce())
+            && settings.flavor != Flavor::Salesforce
+        {
+            let error = format!("--fault {fault}: {} does not show it", settings.flavor);
+            return Err(Stop::usage(error).hint("--flavor salesforce does"));
+        }
+        let is_by_chance = faults.iter().any(Fault::is_by_chance);
+        let new = self.seed.is_none().then(new_seed);
+        settings.faults = faults;
+        settings.seed = self.seed.or(new).unwrap_or_default();
+        settings.replay = self.replay.as_deref().map(recording).transpose()?;
+        settings.generate = self.generate;
+        settings.publish_on_subscribe = self.publish_on_subscribe;
+        Ok(new.filter(|_| is_by_chance))
+    }
+}
+
+fn recording(file: &Path) -> Result<Arc<Recording>, Stop> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Stop::local(&format!("cannot read {}", file.display()), &error))?;
+    text.parse().map(Arc::new).map_err(|error: RecordingError| {
+        Stop::usage(format!("{} is no recording", file.display()))
+            .cause(error)
+            .hint("bayeux sub --record makes one")
+    })
+}
+
+fn generated(text: &str) -> Result<Generated, String> {
+    let (channel, rate) = text
+        .split_once('=')
+        .ok_or("CHANNEL=RATE is wanted, e.g. /ticks=10")?;
+    Ok(Generated {
+        channel: channel.parse().map_err(|it: ChannelError| it.to_string())?,
+        rate: values::rate(rate)?,
+    })
+}
+
+fn greeting(text: &str) -> Result<(Channel, Json), String> {
+    let (channel, data) = text
+        .split_once('=')
+        .ok_or("CHANNEL=JSON is wanted, e.g. /state={\"n\":1}")?;
+    Ok((
+        channel.parse().map_err(|it: ChannelError| it.to_string())?,
+        data.parse().map_err(|it: JsonError| it.to_string())?,
+    ))
+}
+
+fn faults(texts: &[String]) -> Result<Vec<Fault>, Stop> {
+    let faults = texts.iter().map(|text| {
+        text.parse().map_err(|error: FaultError| {
+            let hint = error.hint().to_owned();
+            Stop::usage(format!("--fault {text} is no fault"))
+                .cause(error)
+                .hint(hint)
+        })
+    });
+    faults.collect()
+}
+
+/// One that is easily typed again.
+fn new_seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |it| u64::from(it.subsec_nanos()) % 1_000_000)
+}
