@@ -56,6 +56,12 @@ impl Script {
         generated.chain(delivery).min()
     }
 
+    /// When the last delivery to this session is due.
+    fn last_due(&self, key: SessionKey) -> Option<Instant> {
+        let mut latest_first = self.deliveries.iter().rev();
+        latest_first.find_map(|(&(at, _), (session, _))| (*session == key).then_some(at))
+    }
+
     fn take_delivery(&mut self, now: Instant) -> Option<(SessionKey, Arc<Message>)> {
         let entry = self.deliveries.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
@@ -87,8 +93,12 @@ impl Broker {
         let Some(key) = connect.client_id().and_then(|it| self.sessions.find(it)) else {
             return;
         };
+        // Its connect before may have been answered earlier than in the recording, and what came
+        // to it is still due: the order counts for more than the time.
+        let not_before = self.script.last_due(key).unwrap_or(now);
         for (after, delivery) in &played.deliveries {
-            let at = (later(now, *after), self.script.n_scheduled);
+            let at = later(now, *after).max(not_before);
+            let at = (at, self.script.n_scheduled);
             self.script.n_scheduled += 1;
             let delivery = (key, Arc::new(delivery.clone()));
             self.script.deliveries.insert(at, delivery);
