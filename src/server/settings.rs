@@ -96,7 +96,7 @@ pub struct Settings {
     pub max_queue_messages: usize,
     /// Most bytes of messages that wait for one session, with the same consequence. Where the
     /// client uses the ack extension, messages wait until they are acknowledged.
-    /// Default 64 MiB.
+    /// Default 16 MiB.
     pub max_queue_bytes: usize,
     /// How long a client may send nothing but connects before its session is ended, as CometD's
     /// activity extension does. Default for ever.
@@ -171,7 +171,7 @@ impl Default for Settings {
             max_sessions: 100_000,
             max_subscriptions: 10_000,
             max_queue_messages: 100_000,
-            max_queue_bytes: 64 * 1024 * 1024,
+            max_queue_bytes: 16 * 1024 * 1024,
             max_inactivity: None,
             retain: None,
             channel_grammar: ChannelGrammar::Lenient,

@@ -11,7 +11,7 @@ use super::super::values;
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitArgs {
     /// Most messages (10k) or bytes of them (8MiB) that wait for one session, which ends when
-    /// there are more; 100k,64MiB if left out. May be repeated.
+    /// there are more; 100k,16MiB if left out. May be repeated.
     #[arg(long, value_name = "COUNT|SIZE", value_delimiter = ',')]
     max_queue: Vec<QueueLimit>,
 
