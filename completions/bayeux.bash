@@ -804,7 +804,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__serve)
-            opts="-o -v -q -h --listen --flavor --fault --seed --replay --generate --publish-on-subscribe --exit-with-stdin --path --timeout --interval --max-interval --deny --allow-origin --require-token --strict --max-queue --retain --retain-age --max-inactivity --max-per-browser --request-timeout --max-body --max-sessions --max-connections --output --color --verbose --quiet --show-secrets --help"
+            opts="-o -v -q -h --listen --flavor --exit-with-stdin --path --timeout --interval --max-interval --deny --allow-origin --require-token --trust-client-id --strict --retain --retain-age --max-inactivity --max-per-browser --max-queue --request-timeout --max-body --max-sessions --max-connections --fault --seed --replay --generate --publish-on-subscribe --tls-cert --tls-key --tls-self-signed --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -815,26 +815,6 @@ _bayeux() {
                     return 0
                     ;;
                 --flavor)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fault)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --seed)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --replay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --generate)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --publish-on-subscribe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -866,10 +846,6 @@ _bayeux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --max-queue)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --retain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -886,6 +862,10 @@ _bayeux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-queue)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --request-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -899,6 +879,38 @@ _bayeux() {
                     return 0
                     ;;
                 --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fault)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --generate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish-on-subscribe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-self-signed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
