@@ -30,7 +30,7 @@ fn handshakes_beyond_the_bound_are_told_to_come_again_and_may() {
                     "{reply}"
                 );
                 assert!(
-                    reply.contains("\"reconnect\":\"handshake\",\"interval\":10000"),
+                    reply.contains("\"interval\":10000,\"reconnect\":\"handshake\""),
                     "{reply}"
                 );
                 n_refused += 1;
