@@ -302,13 +302,16 @@ impl Broker {
     ) -> Result<Message, Refusal> {
         let key = self.sender(now, turn, message)?;
         let (patterns, refused) = self.dialect.subscriptions(message);
+        let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
         let mut objections = patterns
             .iter()
-            .filter_map(|it| self.dialect.unsubscribe_objection(it.as_str()));
+            .map(ChannelPattern::as_str)
+            // What it is subscribed to is in use, however long ago that was noted.
+            .filter(|name| !session.subscriptions.contains(*name))
+            .filter_map(|name| self.dialect.unsubscribe_objection(name));
         if let Some(refusal) = refused.or_else(|| objections.next()) {
             return Err(refusal);
         }
-        let session = self.sessions.get_mut(key).ok_or(Refusal::SessionUnknown)?;
         for pattern in &patterns {
             session.subscriptions.remove(pattern.as_str());
             let channel = self.dialect.channel_of(pattern.as_str());

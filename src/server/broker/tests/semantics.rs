@@ -215,3 +215,35 @@ fn sessions_of_one_browser_all_wait_unless_the_settings_say_otherwise() {
         browsing(&mut scenario, BROWSER);
     }
 }
+
+#[test]
+fn what_a_session_is_subscribed_to_can_be_given_up_however_many_channels_were_used_since() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&["/kept/**"]);
+    for n in 0..10_001 {
+        scenario.publish(&client_id, &format!("/used/{n}"), "1");
+    }
+    let mut unsubscribe = || {
+        scenario.request(&format!(
+            "[{{'channel':'/meta/unsubscribe','clientId':'{client_id}','subscription':'/kept/**'}}]"
+        ))
+    };
+    assert!(unsubscribe().contains("'successful':true"));
+    assert!(unsubscribe().contains("'400::channel_missing'"));
+}
+
+#[test]
+fn a_session_is_for_the_browser_that_shook_hands() {
+    let mut scenario = Scenario::trusting(Settings::default(), BrowserCookie::Required);
+    let client_id = opened(&mut scenario, BROWSER);
+    for cookies in ["", "BAYEUX_BROWSER=two"] {
+        let around = Around { cookies, ..BROWSER };
+        match scenario.handle_with(&connect(&client_id), around) {
+            Handled::Answer(answer) => assert_eq!(text(&answer.messages), UNKNOWN),
+            handled => panic!("not answered: {handled:?}"),
+        }
+    }
+    let link = scenario.broker.open_link();
+    assert!(scenario.over(link, &connect(&client_id)).is_empty());
+    assert!(scenario.broker.is_in_use(link));
+}
