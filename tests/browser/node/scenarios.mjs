@@ -243,7 +243,7 @@ export async function aFaultButtonMakesSessionsEnd({ context, server }) {
   await connected(page);
   await inspected.getByLabel("Another fault").fill("nonsense");
   await inspected.getByRole("button", { name: "Begin" }).click();
-  await inspected.getByRole("alert").filter({ hasText: "no such fault: nonsense" }).waitFor();
+  await inspected.getByRole("alert").filter({ hasText: "no such place: nonsense" }).waitFor();
 }
 
 export async function axeFindsNothingWrong({ browser, server }) {
