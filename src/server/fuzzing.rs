@@ -31,6 +31,7 @@ fn received<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Request> {
     let mut receiver = Receiver::new(Arc::new(Limits {
         path: "/cometd".into(),
         connection_types: Flavor::CometD.connection_types(),
+        allow_origins: Vec::new(),
         other_path: None,
         max_body: MAX_BODY,
     }));
@@ -45,6 +46,8 @@ fn received<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Request> {
                     assert!(request.body.len() <= MAX_BODY);
                     requests.push(request);
                 }
+                Received::Answered(response, _) => assert!(response.starts_with(b"HTTP/1.1 ")),
+                Received::Page(_) => {}
                 Received::Refused(refused) => {
                     assert!(refused.response().starts_with(b"HTTP/1.1 "));
                     assert_ne!(refused.status.as_u16(), 500);
