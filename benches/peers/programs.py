@@ -83,6 +83,10 @@ def npm_faye(url, workload):
     return _npm("faye", url, workload)
 
 
+def bare(url, workload):
+    return _result([os.environ["BARE_RECEIVER"], *_options(url, workload, workload.warmup)], workload)
+
+
 def bayeux(url, workload):
     command = [os.environ["BAYEUX"], "bench", url, "/bench", "-t", workload.transport]
     command += ["-c", workload.clients, "--channels", workload.rooms, "--per-client", "1", "--publishers", "1"]
