@@ -21,7 +21,6 @@ struct Counts {
     delivered: u64,
     latencies: [u64; 6],
     errors: Vec<String>,
-    shortfall: Option<Shortfall>,
 }
 
 fn counts(run: &Run) -> Counts {
@@ -59,7 +58,6 @@ fn counts(run: &Run) -> Counts {
                 .sum(),
         ],
         errors: run.errors.iter().map(|it| it.kind.clone()).collect(),
-        shortfall: run.client.shortfall,
     }
 }
 
