@@ -35,6 +35,7 @@ mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod headers;
 mod http;
 mod hub;
 mod listener;
@@ -44,6 +45,7 @@ mod pages;
 mod playback;
 mod query;
 mod readable;
+mod refused;
 mod response;
 mod settings;
 mod slab;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   Origin, else Referer, else Sec-Fetch-Site   -> the page, if one is behind the request
-//!   allowed origins, loopback, the server's own -> Access | Refused with HTTP 403
+//!   allowed origins, loopback, the server's own -> Access | ForeignPage
 //! ```
 //!
 //! A developer's browser has pages of strangers open as well, and the server is within their
@@ -24,9 +24,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use ureq_proto::http::{HeaderMap, Method, Request, StatusCode, header};
-
-use super::http::{Refused, refused};
+use ureq_proto::http::{HeaderMap, Method, Request, header};
 
 /// An origin whose pages may use the server, beside those on loopback, which always may:
 /// `https://app.example.com`; `*` for all, or `null` for those without, such as files.
@@ -70,6 +68,11 @@ pub(super) enum Access {
     GrantedToAll,
 }
 
+/// A page that may not use the server, by its origin.
+#[derive(Debug, thiserror::Error)]
+#[error("pages of {0} may not use this server")]
+pub(super) struct ForeignPage(String);
+
 /// Scheme, host and port of a page, as browsers write them: in small letters, without the
 /// port that the scheme has anyway.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -92,7 +95,10 @@ enum Sender {
 
 impl Access {
     /// Whether the page that sends this request may use the server, and how it is told.
-    pub(super) fn of(request: &Request<()>, allowed: &[AllowedOrigin]) -> Result<Self, Refused> {
+    pub(super) fn of(
+        request: &Request<()>,
+        allowed: &[AllowedOrigin],
+    ) -> Result<Self, ForeignPage> {
         let headers = request.headers();
         let host = Host::of(request);
         match Sender::of(headers) {
@@ -104,7 +110,7 @@ impl Access {
                 } else if allowed.iter().any(|it| it.0 == Pattern::Any) {
                     Ok(Self::GrantedToAll)
                 } else {
-                    Err(foreign(&origin.to_string()))
+                    Err(ForeignPage(origin.to_string()))
                 }
             }
             Sender::OpaquePage if allowed.iter().any(|it| it.0 == Pattern::Null) => {
@@ -113,10 +119,10 @@ impl Access {
             Sender::OpaquePage if allowed.iter().any(|it| it.0 == Pattern::Any) => {
                 Ok(Self::GrantedToAll)
             }
-            Sender::OpaquePage => Err(foreign("null")),
+            Sender::OpaquePage => Err(ForeignPage("null".to_owned())),
             Sender::OwnPage | Sender::NoPage if may_hide_its_page(request) => {
                 match host.filter(|it| !it.is_ours() && !allowed.iter().any(|a| a.is_of(it))) {
-                    Some(host) => Err(foreign(&format!("http://{}", host.text))),
+                    Some(host) => Err(ForeignPage(format!("http://{}", host.text))),
                     None => Ok(Self::Unsaid),
                 }
             }
@@ -301,11 +307,6 @@ impl fmt::Display for AllowedOrigin {
 /// websocket has an origin in every browser.
 fn may_hide_its_page(request: &Request<()>) -> bool {
     request.method() == Method::GET && !request.headers().contains_key(header::UPGRADE)
-}
-
-fn foreign(origin: &str) -> Refused {
-    let reason = format!("pages of {origin} may not use this server");
-    refused(StatusCode::FORBIDDEN, &reason)
 }
 
 fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {

@@ -3,7 +3,8 @@
 use tungstenite::handshake::derive_accept_key;
 use ureq_proto::http::{HeaderMap, Method, Request, StatusCode, Version, header};
 
-use super::http::{Refused, bearer, has_token, refused, text};
+use super::headers::{bearer, has_token, text};
+use super::refused::{Refused, refused};
 use super::response::SERVER;
 
 /// A request to go on as a websocket.

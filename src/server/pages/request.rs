@@ -3,7 +3,8 @@
 use ureq_proto::http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 
 use super::assets::Asset;
-use crate::server::http::{Refused, bearer, has_token, persistence, refused, text};
+use crate::server::headers::{bearer, has_token, persistence, text};
+use crate::server::refused::{Refused, refused};
 use crate::server::response::Persistence;
 
 /// A request for a page, or for what belongs to it. It has no body.
