@@ -15,10 +15,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Broker;
+use super::clock::later;
 use super::cookie::value;
-use super::requests::Connected;
-use super::sessions::{Session, SessionKey};
-use super::{Broker, Request, Turn, later};
+use super::exchange::Request;
+use super::extension::Reply;
+use super::keys::SessionKey;
+use super::sessions::Session;
+use super::turn::{Connected, Turn};
 use crate::protocol::{ConnectionType, Json};
 use crate::server::BrowserCookie;
 
@@ -123,7 +127,7 @@ impl Broker {
         let reply = self.dialect.connect_of_crowded_browser(id, INTERVAL);
         let reply = match self.sessions.get_mut(key) {
             Some(session) => {
-                let to = super::Reply::Connect(&[]);
+                let to = Reply::Connect(&[]);
                 session.extensions.extended(self.started.at(now), reply, to)
             }
             None => reply,

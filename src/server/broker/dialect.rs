@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use self::cometd::CometD;
 use self::faye::Faye;
+use super::clock::Now;
+use super::exchange::Request;
 use super::refusal::Refusal;
 use super::reply;
 use super::salesforce::{Salesforce, refused as salesforce_refused, replies};
 use super::sessions::AdviceWanted;
-use super::{Now, Request};
 use crate::protocol::{Channel, ChannelPattern, ConnectionType, Json, Message, meta};
 use crate::server::fault::Faults;
 use crate::server::{CloseReason, Flavor, Settings};

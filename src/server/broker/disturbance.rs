@@ -3,10 +3,12 @@
 
 use std::time::Instant;
 
+use super::Broker;
 use super::cookie::value;
+use super::exchange::{Answer, Request};
+use super::keys::SessionKey;
 use super::refusal::Refusal;
-use super::sessions::SessionKey;
-use super::{Answer, Broker, Request, Turn};
+use super::turn::Turn;
 use crate::protocol::{Message, meta};
 use crate::server::fault::{Effects, Faults, Instead, Passage, Place};
 use crate::server::{CloseReason, Fault};

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Broker;
-use super::sessions::{Session, SessionKey};
+use super::keys::SessionKey;
+use super::sessions::Session;
 use crate::protocol::ConnectionType;
 use crate::server::CloseReason;
 

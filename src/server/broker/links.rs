@@ -3,13 +3,9 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::SessionKey;
+use super::keys::{LinkId, SessionKey};
 use crate::protocol::Message;
 use crate::server::fault::Passage;
-
-/// Names a link within its broker; never given twice.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(in crate::server) struct LinkId(u64);
 
 /// A table of links. What waits for a link is its responses here, and the queues of the
 /// sessions that made their last connect over it; a response is always older than a queue.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Broker;
+use super::clock::later;
+use super::keys::SessionKey;
 use super::reply;
-use super::sessions::SessionKey;
-use super::{Broker, later};
 use crate::protocol::{ChannelPattern, Message, meta};
 use crate::server::playback::{Playback, Played};
 use crate::server::{Generated, Settings};

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::Now;
+use super::clock::Now;
 use super::reply::literal;
 use crate::protocol::Json;
 

@@ -6,25 +6,10 @@ use std::time::Instant;
 use std::{mem, sync::Arc};
 
 use super::extension::{Carriers, Extensions, Size};
-use super::{HoldId, LinkId};
+use super::keys::{HoldId, LinkId, SessionKey};
 use crate::protocol::{ConnectionType, Json, Message};
 use crate::server::fault::Effects;
 use crate::server::playback::Played;
-
-/// Names a session within its broker; never given twice.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct SessionKey(u64);
-
-impl SessionKey {
-    /// The key of a session from its number.
-    pub(super) fn of(number: u64) -> Self {
-        Self(number)
-    }
-
-    pub(super) fn number(self) -> u64 {
-        self.0
-    }
-}
 
 /// One client, from its handshake to its disconnect or expiry.
 #[derive(Debug)]
@@ -207,7 +192,7 @@ impl Sessions {
             return None;
         }
         self.last_key += 1;
-        let key = SessionKey(self.last_key);
+        let key = SessionKey::of(self.last_key);
         let deadline = ends.map_or(deadline, |it| it.min(deadline));
         let session = Session {
             client_id: Arc::clone(&client_id),

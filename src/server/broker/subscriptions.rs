@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::sessions::SessionKey;
+use super::keys::SessionKey;
 
 /// The subscribers of every pattern. A channel name is looked up as the handful of patterns
 /// that match it, so that a publish costs nothing for those that do not; nor does each level of

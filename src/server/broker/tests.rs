@@ -5,10 +5,12 @@ mod faults;
 mod salesforce;
 mod semantics;
 
+use std::time::{Duration, SystemTime};
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::decode;
+use crate::protocol::{ConnectionType, Message, decode};
 use crate::server::fault::Step;
 use crate::server::{BrowserCookie, Token, UnconnectedPublish};
 

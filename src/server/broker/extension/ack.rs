@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Carriers, Extension, Members, Reply, Size, Standing, ext_member, integer};
 use crate::protocol::{Message, meta};
-use crate::server::broker::Now;
+use crate::server::broker::clock::Now;
 use crate::server::broker::sessions::Queue;
 
 pub(super) const NAME: &str = "ack";

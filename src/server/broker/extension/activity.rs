@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Extension, Standing};
 use crate::protocol::{Message, meta};
-use crate::server::broker::Now;
+use crate::server::broker::clock::Now;
 use crate::server::broker::sessions::Queue;
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::fmt;
 use std::ops::Add;
 use std::sync::Arc;
 
-use super::Now;
+use super::clock::Now;
 use super::sessions::Queue;
 use crate::protocol::{Message, MessageBuilder, member, members};
 use crate::server::{Flavor, Settings};

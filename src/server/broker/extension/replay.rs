@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use super::{Extension, Kept, Members, Reply, Style, ext_member, integer};
 use crate::protocol::{ChannelPattern, Message, member, meta};
+use crate::server::broker::Broker;
+use crate::server::broker::clock::Now;
+use crate::server::broker::keys::SessionKey;
 use crate::server::broker::refusal::Refusal;
 use crate::server::broker::salesforce::denial::Denial;
-use crate::server::broker::sessions::SessionKey;
-use crate::server::broker::{Broker, Now};
 
 pub(super) const NAME: &str = "replay";
 

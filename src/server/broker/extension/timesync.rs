@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Extension, Members, Reply, Standing, ext_member, integer};
 use crate::protocol::{Message, member, meta};
-use crate::server::broker::Now;
+use crate::server::broker::clock::Now;
 use crate::server::broker::sessions::Queue;
 
 pub(super) const NAME: &str = "timesync";
