@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ureq_proto::http::StatusCode;
 
-use super::Caller;
 use super::pipe::Pipe;
+use super::turn::Caller;
 use crate::protocol::Message;
 use crate::server::broker::{self, Answer, Handled, HoldId, rest};
 use crate::server::fault::{Instead, Passage};

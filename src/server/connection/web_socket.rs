@@ -15,8 +15,8 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, WebSocket};
 
-use super::Caller;
 use super::pipe::{Advance, Pipe};
+use super::turn::Caller;
 use crate::protocol::{ConnectionType, Message};
 use crate::server::broker::{self, LinkId};
 use crate::server::fault::{Passage, Step};
