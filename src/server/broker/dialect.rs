@@ -1,14 +1,18 @@
 //! What differs between the servers that a broker passes for: the shape of its replies, what
-//! it takes for legal, and its habits. The words of each stand in a file of their own.
+//! it takes for legal, and its habits. The words of each stand in a file of their own, the
+//! habits of all in one.
 
 mod cometd;
 mod faye;
+mod habits;
 mod members;
 
 use std::time::{Duration, Instant};
 
 use self::cometd::CometD;
 use self::faye::Faye;
+use self::habits::{COMETD, FAYE, Habits, SALESFORCE};
+pub(super) use self::habits::{ConnectAdvice, Deliveries};
 use super::clock::Now;
 use super::exchange::Request;
 use super::refusal::Refusal;
@@ -25,98 +29,6 @@ pub(super) enum Dialect {
     Faye(Faye),
     Salesforce(Box<Salesforce>),
 }
-
-/// What a server does where others do something else. Each line is found in
-/// tests/interop/flavors, but for those of Salesforce.
-#[derive(Debug)]
-pub(super) struct Habits {
-    /// The first connect of a session is answered at once. The dojox client (1.7.12) sends
-    /// nothing else before that.
-    pub(super) answers_first_connect: bool,
-    pub(super) connect_advice: ConnectAdvice,
-    /// Where messages stand that leave with the reply to a connect.
-    pub(super) deliveries: Deliveries,
-    /// The replies of a batch wait until the connect among them is answered.
-    pub(super) holds_batches: bool,
-    /// A handshake has to be alone in its request (Bayeux 1.0, "Handshake Request").
-    pub(super) handshakes_alone: bool,
-    /// The messages of one request have to be those of one session.
-    pub(super) one_session_a_request: bool,
-    /// What stands before the wrong element of a subscription's array is subscribed to.
-    pub(super) keeps_leading_subscriptions: bool,
-    /// Whoever knows the endpoint publishes.
-    pub(super) publishes_without_session: bool,
-    /// Messages on service channels go to nobody but the service.
-    pub(super) has_services: bool,
-    /// Over a websocket messages come from the handshake on, and not from the first connect.
-    pub(super) pushes_from_handshake: bool,
-    /// The HTTP status that ends a held connect once a newer one comes.
-    pub(super) superseded_status: u16,
-    /// A session belongs to the browser that has its cookie.
-    pub(super) binds_to_browser: bool,
-    /// A handshake beyond the limit of sessions gets HTTP 503 as well.
-    pub(super) tells_http_of_limits: bool,
-}
-
-/// Which connect replies carry advice.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) enum ConnectAdvice {
-    /// Those to requests with advice of their own.
-    OnRequest,
-    First,
-    Always,
-}
-
-/// Where messages stand beside the reply to a connect.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Deliveries {
-    BeforeReply,
-    BehindReply,
-}
-
-const COMETD: Habits = Habits {
-    answers_first_connect: true,
-    connect_advice: ConnectAdvice::OnRequest,
-    deliveries: Deliveries::BeforeReply,
-    holds_batches: false,
-    handshakes_alone: true,
-    one_session_a_request: true,
-    keeps_leading_subscriptions: false,
-    publishes_without_session: false,
-    has_services: true,
-    pushes_from_handshake: true,
-    superseded_status: 500,
-    binds_to_browser: true,
-    tells_http_of_limits: true,
-};
-
-const FAYE: Habits = Habits {
-    answers_first_connect: false,
-    connect_advice: ConnectAdvice::Always,
-    deliveries: Deliveries::BehindReply,
-    holds_batches: true,
-    handshakes_alone: false,
-    one_session_a_request: false,
-    keeps_leading_subscriptions: true,
-    publishes_without_session: true,
-    has_services: false,
-    pushes_from_handshake: false,
-    // Faye itself never answers the older one.
-    superseded_status: 200,
-    binds_to_browser: false,
-    // Other messages of the request may have been carried out.
-    tells_http_of_limits: false,
-};
-
-const SALESFORCE: Habits = Habits {
-    connect_advice: ConnectAdvice::First,
-    superseded_status: 200,
-    one_session_a_request: false,
-    // It has a check of its own, and words for it.
-    binds_to_browser: false,
-    tells_http_of_limits: false,
-    ..COMETD
-};
 
 impl Dialect {
     pub(super) fn new(settings: &Settings, started: Now) -> Self {
