@@ -41,7 +41,7 @@ Examples:
   bayeux serve --retain 1000 --retain-age 1h --max-queue 10k,8MiB
   bayeux serve --allow-origin https://app.example.com --allow-origin http://dev.test:3000
   bayeux serve --max-body 64KiB --max-sessions 100 --max-connections 500 --request-timeout 5s
-  bayeux serve --trust-client-id
+  bayeux serve --flavor cometd --trust-client-id
   bayeux serve --flavor faye
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2
   bayeux serve --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
@@ -54,8 +54,9 @@ pub(crate) struct Serve {
 
     /// The server to pass for, field for field: cometd (9.0.0), faye (1.4.3), or salesforce
     /// (its Streaming API: versions in the path, replay ids, cookies and wordings).
-    #[arg(long, value_name = "NAME", default_value = "cometd")]
-    flavor: Flavor,
+    /// Without it the server speaks as CometD does, and serves clients that keep no cookies too.
+    #[arg(long, value_name = "NAME")]
+    flavor: Option<Flavor>,
 
     /// End with standard input, for a program that starts the server and may die.
     #[arg(long)]
@@ -120,7 +121,7 @@ impl Serve {
         let stopper = sender.clone();
         Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
-        let defaults = Settings::of(self.flavor);
+        let defaults = self.flavor.map_or_else(Settings::default, Settings::of);
         let timeout = self.timeout.unwrap_or(defaults.timeout);
         let mut settings = Settings {
             path: self.path.unwrap_or(defaults.path),
@@ -128,7 +129,7 @@ impl Serve {
             interval: self.interval,
             max_interval: self
                 .max_interval
-                .unwrap_or_else(|| self.flavor.max_interval(timeout)),
+                .unwrap_or_else(|| defaults.flavor.max_interval(timeout)),
             deny: self.deny,
             allow_origins: self.allow_origin,
             require_token: self.require_token.map(|it| Token::new(it.expose())),

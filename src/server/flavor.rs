@@ -17,8 +17,8 @@ use crate::protocol::ConnectionType;
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Flavor {
-    /// CometD, as of 9.0.0. A session belongs to the browser that has its cookie
-    /// ([`BrowserCookie`](super::BrowserCookie)).
+    /// CometD, as of 9.0.0. A session belongs to the browser that has its cookie, unless
+    /// [`BrowserCookie::Ignored`](super::BrowserCookie::Ignored) says otherwise.
     #[default]
     CometD,
     /// Faye for Node.js, as of 1.4.3: it holds the first connect too, takes publishes without

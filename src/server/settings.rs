@@ -67,8 +67,9 @@ pub struct Settings {
     pub identity: Option<Identity>,
     /// What to do with a publish that has no client id. Default refused.
     pub unconnected_publish: UnconnectedPublish,
-    /// Whether a session is only for those who show the cookie of its browser. Default
-    /// required, as with CometD; the other flavors have rules of their own.
+    /// Whether a session is only for those who show the cookie of its browser. Default not, for
+    /// the sake of clients that keep none; [`Settings::of`] CometD required. The other flavors
+    /// have rules of their own.
     pub browser_cookie: BrowserCookie,
     /// How long a request may take to arrive, from its first byte to its last; a slower one
     /// is answered with HTTP 408. Default 30 s.
@@ -116,12 +117,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings of a flavor: its path, times and limits. Faye holds a connect for 60 s and
+    /// The settings of a flavor: its path, times and limits. CometD wants its cookie. Faye holds a connect for 60 s and
     /// keeps a session for twice as long. Salesforce holds one for 110 s, keeps a session for
     /// 40 s, and has 2,000 clients at the most.
     pub fn of(flavor: Flavor) -> Self {
         match flavor {
-            Flavor::CometD => Self::default(),
+            Flavor::CometD => Self {
+                browser_cookie: BrowserCookie::Required,
+                ..Self::default()
+            },
             Flavor::Faye => {
                 let timeout = Duration::from_secs(60);
                 Self {
@@ -162,7 +166,7 @@ impl Default for Settings {
             require_token: None,
             identity: None,
             unconnected_publish: UnconnectedPublish::Refused,
-            browser_cookie: BrowserCookie::Required,
+            browser_cookie: BrowserCookie::Ignored,
             request_timeout: Duration::from_secs(30),
             response_timeout: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,

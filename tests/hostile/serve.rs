@@ -54,8 +54,6 @@ impl Serve {
     fn run(mut command: Command, options: &[&str]) -> Self {
         let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0"])
-            // The hostile keep no cookies.
-            .args((!options.contains(&"--flavor")).then_some("--trust-client-id"))
             .args(options)
             .env_remove("BAYEUX_REQUIRE_TOKEN")
             .stdin(Stdio::null())

@@ -12,7 +12,7 @@ use super::limit_args::whole;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Habits, of the cometd flavor alone")]
 pub(super) struct HabitArgs {
-    /// Serve whoever shows a session's client id. Without it the cometd flavor also wants its
+    /// Serve whoever shows a session's client id. Without it --flavor cometd also wants its
     /// cookie BAYEUX_BROWSER with every request, as CometD does: a client that drops cookies
     /// gets 402::session_unknown.
     #[arg(long)]
@@ -46,7 +46,6 @@ impl HabitArgs {
     /// Puts what is asked for into the settings.
     pub(super) fn apply(self, settings: &mut Settings) -> Result<(), Stop> {
         let given = [
-            ("--trust-client-id", self.trust_client_id),
             ("--strict", self.strict),
             ("--retain", self.retain.is_some()),
             ("--max-inactivity", self.max_inactivity.is_some()),
@@ -57,6 +56,11 @@ impl HabitArgs {
         {
             let error = format!("{option}: {} has rules of its own", settings.flavor);
             return Err(Stop::usage(error).hint("leave it out, or take --flavor cometd"));
+        }
+        let wants_cookie = settings.browser_cookie == BrowserCookie::Required;
+        if self.trust_client_id && !wants_cookie {
+            let error = "--trust-client-id: no cookie is wanted";
+            return Err(Stop::usage(error).hint("only --flavor cometd wants one"));
         }
         if self.retain_age.is_some() && self.retain.is_none() {
             let error = "--retain-age: nothing is kept";
