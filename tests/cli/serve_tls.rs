@@ -123,6 +123,9 @@ fn http_is_told_that_the_port_speaks_tls() {
     let _ = socket.read_to_end(&mut response);
     let response = String::from_utf8_lossy(&response);
     assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
-    assert!(response.contains("this port speaks TLS"), "{response}");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a body");
+    assert_eq!(body, "this port speaks TLS: https:// or wss://");
+    let length = format!("Content-Length: {}\r\n", body.len());
+    assert!(head.contains(&length), "{response}");
     serve.told("it does not speak TLS");
 }

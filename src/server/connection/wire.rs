@@ -22,7 +22,7 @@ const HANDSHAKE: u8 = 22;
 /// What somebody gets who does not speak TLS. Without it HTTP clients would find a few bytes of
 /// TLS where a response has to be.
 const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
-    Content-Length: 39\r\nConnection: close\r\n\r\nthis port speaks TLS: https:// or wss://";
+    Content-Length: 40\r\nConnection: close\r\n\r\nthis port speaks TLS: https:// or wss://";
 
 impl Wire {
     /// `tls` is who the server is, where it speaks TLS.
