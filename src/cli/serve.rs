@@ -154,7 +154,8 @@ impl Serve {
         })?;
         printer.line(&server.url())?;
         printer.note(&format!(
-            "a chat is at /, the inspector at {}",
+            "chat {}, inspector {}",
+            server.chat_url(),
             server.inspector_url()
         ));
         if let Some(seed) = new_seed {

@@ -163,6 +163,11 @@ impl Server {
         format!("{origin}{}", endpoint(&self.settings))
     }
 
+    /// The URL of the chat, a page that shows what is published to `/demo` and publishes there.
+    pub fn chat_url(&self) -> String {
+        format!("{}/", self.origin())
+    }
+
     /// The URL of the inspector, a page that shows sessions, channels and traffic. Where the
     /// server is reached from other machines it ends with a token, without which the page
     /// gets nothing to show.

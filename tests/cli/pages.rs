@@ -134,7 +134,7 @@ fn elsewhere_the_inspector_has_a_token_in_its_url() {
     ----- stdout -----
     http://127.0.0.1:[port]/cometd
     ----- stderr -----
-    ~ a chat is at /, the inspector at http://127.0.0.1:[port]/inspector#token=[client id]
+    ~ chat http://127.0.0.1:[port]/, inspector http://127.0.0.1:[port]/inspector#token=[client id]
     warning: reachable from other machines: --require-token says who may use it
     ~ stopped, 0 sessions were open
     ");
