@@ -131,8 +131,8 @@ fn flavors_and_faults_that_there_are_not() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: --fault busy=2: cometd does not show it
-    hint: --flavor salesforce does
+    error: --fault busy=2: cometd has no such fault
+    hint: --flavor salesforce has it
     ");
 }
 

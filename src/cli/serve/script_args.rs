@@ -54,8 +54,8 @@ impl ScriptArgs {
         if let Some(fault) = faults.iter().find(|it| it.is_of_salesforce())
             && settings.flavor != Flavor::Salesforce
         {
-            let error = format!("--fault {fault}: {} does not show it", settings.flavor);
-            return Err(Stop::usage(error).hint("--flavor salesforce does"));
+            let error = format!("--fault {fault}: {} has no such fault", settings.flavor);
+            return Err(Stop::usage(error).hint("--flavor salesforce has it"));
         }
         let is_by_chance = faults.iter().any(Fault::is_by_chance);
         let new = self.seed.is_none().then(new_seed);

@@ -166,7 +166,7 @@ impl Pages {
             ("PUT", "faults", Some(spec)) => match fault(spec) {
                 Ok(fault) if !self.shows(&fault) => {
                     let flavor = self.flavor;
-                    Answer::bad(&format!("{flavor} does not show {fault}"))
+                    Answer::bad(&format!("{flavor} has no such fault: {fault}"))
                 }
                 Ok(fault) => {
                     // Once is enough; what it counts begins anew.
@@ -178,7 +178,7 @@ impl Pages {
             },
             ("DELETE", "faults", Some(spec)) => match fault(spec) {
                 Ok(fault) if broker.remove_fault(&fault) => faults(broker),
-                Ok(fault) => Answer::not_found(&format!("{fault} does not show")),
+                Ok(fault) => Answer::not_found(&format!("{fault} is not switched on")),
                 Err(error) => Answer::bad(&error),
             },
             ("DELETE", "sessions", None) => {

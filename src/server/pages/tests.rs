@@ -453,7 +453,7 @@ fn what_is_no_fault_here_is_said_so() {
             .unwrap()
             .starts_with("no such place: slow; WHERE:WHAT")
     );
-    let refused = json!({"error":"cometd does not show busy=1"});
+    let refused = json!({"error":"cometd has no such fault: busy=1"});
     assert_eq!(scenario.api("PUT", "faults/busy=1"), (400, refused));
     assert_eq!(scenario.api("PUT", "faults/%ff").0, 400);
 }
