@@ -15,20 +15,22 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "COUNT|SIZE", value_delimiter = ',')]
     max_queue: Vec<QueueLimit>,
 
-    /// How long a request may take to arrive; a slower one gets HTTP 408.
+    /// How long a request may take to arrive, 30s if left out; a slower one gets HTTP 408.
     #[arg(long, value_name = "DUR", value_parser = values::duration)]
     request_timeout: Option<Duration>,
 
-    /// Longest body of a request, and message of a websocket, e.g. 64KiB; a longer one gets
-    /// HTTP 413, or close code 1009.
+    /// Longest body of a request, and message of a websocket, 16MiB if left out; a longer one
+    /// gets HTTP 413, or close code 1009.
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     max_body: Option<u64>,
 
-    /// Most sessions at a time; further handshakes are refused with 503 and told to come again.
+    /// Most sessions at a time, 100000 if left out; further handshakes are refused with 503 and
+    /// told to come again.
     #[arg(long, value_name = "N", value_parser = values::number)]
     max_sessions: Option<usize>,
 
-    /// Most connections at a time; further ones are closed.
+    /// Most connections at a time, 100000 if left out or what the system's limit of descriptors
+    /// allows; further ones are closed.
     #[arg(long, value_name = "N", value_parser = values::number)]
     max_connections: Option<usize>,
 }
