@@ -1,5 +1,5 @@
-//! What the documents show works: every example of README.md, docs/examples.md and the help
-//! texts is run, and every option has one.
+//! What the documents show works: every example of README.md, the documents in docs/ and the
+//! help texts is run, and every option has one.
 //!
 //! An example is a line of a `sh` block, or one below "Examples:" in a help text. It runs in
 //! a shell, in a folder with the files that the examples name, against a server of the test.
@@ -30,6 +30,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_bayeux");
 
 /// Longer than any example takes on a machine that is very busy.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where examples are, beside the help texts.
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "docs/examples.md",
+    "docs/faults.md",
+    "docs/serve.md",
+];
 
 /// What is not run as it stands, and why. `{url}` is the test's server, `{websocket}` the same
 /// over websockets, and `{faye}` another one, which publishes without a session, as Faye does.
@@ -178,14 +186,14 @@ fn examples() -> Vec<Example> {
 /// The lines of all `sh` blocks, those that end with a backslash joined with the next.
 fn document_lines() -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    for source in ["README.md", "docs/examples.md", "docs/faults.md"] {
+    for source in DOCUMENTS {
         let text = fs::read_to_string(Path::new(ROOT).join(source)).expect("a document");
         for block in text.split("\n```sh\n").skip(1) {
             let block = block.split("\n```").next().unwrap_or_default();
             for line in block.replace("\\\n", " ").lines() {
                 let line = line.split(" # ").next().unwrap_or_default().trim();
                 if !line.is_empty() && !line.starts_with('#') {
-                    lines.push((source.to_owned(), line.to_owned()));
+                    lines.push(((*source).to_owned(), line.to_owned()));
                 }
             }
         }
