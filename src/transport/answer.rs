@@ -103,10 +103,16 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> TransportError {
 
 /// Several servers answer plain HTTP on a TLS port in plain HTTP: nginx with "The plain HTTP
 /// request was sent to HTTPS port", Apache with "speaking plain HTTP to an SSL-enabled server
-/// port", Go with "Client sent an HTTP request to an HTTPS server".
+/// port", Go with "Client sent an HTTP request to an HTTPS server", `bayeux serve` with "this port
+/// speaks TLS".
 fn is_complaint_about_plain_http(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
-    text.contains("plain HTTP") || text.contains("HTTP request to an HTTPS server")
+    let complaints = [
+        "plain HTTP",
+        "HTTP request to an HTTPS server",
+        "this port speaks TLS",
+    ];
+    complaints.iter().any(|it| text.contains(it))
 }
 
 /// nginx completes the TLS handshake without a client certificate that it needs, and then says

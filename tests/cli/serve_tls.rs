@@ -128,4 +128,12 @@ fn http_is_told_that_the_port_speaks_tls() {
     let length = format!("Content-Length: {}\r\n", body.len());
     assert!(head.contains(&length), "{response}");
     serve.told("it does not speak TLS");
+    snapshot!(bayeux(["hs", &url.replacen("https", "http", 1)]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot reach http://127.0.0.1:[port]/cometd
+    cause: the URL asks for no TLS, and the server at this port speaks it
+    hint: try https://127.0.0.1:[port]/cometd
+    ");
 }
