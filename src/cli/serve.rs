@@ -150,7 +150,7 @@ impl Serve {
             };
             Stop::new(exit, format!("cannot listen on {}", self.listen))
                 .cause(root(&error))
-                .hint("--listen 127.0.0.1:0 takes a free port")
+                .hint(hint_to(&error))
         })?;
         printer.line(&server.url())?;
         printer.note(&format!(
@@ -173,6 +173,22 @@ impl Serve {
         };
         printer.note(&format!("stopped, {open}"));
         Ok(())
+    }
+}
+
+fn hint_to(error: &ServerError) -> &'static str {
+    let kind = match error {
+        ServerError::Listen(error) => error.kind(),
+        _ => ErrorKind::Other,
+    };
+    match kind {
+        ErrorKind::AddrInUse | ErrorKind::PermissionDenied => {
+            "--listen 127.0.0.1:0 takes a free port"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "it has to be an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them"
+        }
+        _ => "--listen wants HOST:PORT: 127.0.0.1:8080, or 127.0.0.1:0 for a free port",
     }
 }
 

@@ -127,7 +127,16 @@ fn an_address_that_is_none_is_said_so() {
     ----- stderr -----
     error: cannot listen on nonsense
     cause: invalid socket address
-    hint: --listen 127.0.0.1:0 takes a free port
+    hint: --listen wants HOST:PORT: 127.0.0.1:[port], or 127.0.0.1:0 for a free port
+    ");
+    // TEST-NET-1, which no machine has.
+    snapshot!(bayeux(["serve", "--listen", "192.0.2.1:8080"]).run(), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot listen on 192.0.2.1:8080
+    cause: cannot assign requested address
+    hint: it has to be an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them
     ");
 }
 
