@@ -126,7 +126,9 @@ function showFaults({ faults, known_faults }) {
       const isOn = toggle.getAttribute("aria-pressed") === "true";
       change(`faults/${encodeURIComponent(fault)}`, isOn ? "DELETE" : "PUT");
     });
-    item.append(toggle, " ", does);
+    const explanation = document.createElement("span");
+    explanation.textContent = does;
+    item.append(toggle, " ", explanation);
     return item;
   };
   rows(at("faults"), all, (it) => it.fault, make, (item, { fault }) => {

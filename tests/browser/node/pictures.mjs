@@ -40,7 +40,7 @@ export async function draw(browser, folder) {
 async function inspector(context, server, folder) {
   const tail = server.background("subscribe", "/stocks/*", "-n", "1", "--timeout", "20s");
   const page = await context.newPage();
-  await page.setViewportSize({ width: 1100, height: 1040 });
+  await page.setViewportSize({ width: 1100, height: 1240 });
   await page.goto(server.page("/inspector"));
   await page.getByText("/stocks/*", { exact: true }).waitFor();
   await page.getByRole("button", { name: "expire=10s" }).click();
