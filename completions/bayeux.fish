@@ -342,7 +342,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s q -l quiet -d '
 complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l listen -d 'The address to listen on; port 0 takes a free one' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l flavor -d 'The server to pass for, field for field: cometd (9.0.0), faye (1.4.3), or salesforce (its Streaming API: versions in the path, replay ids, cookies and wordings)' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l flavor -d 'The server to pass for, field for field: cometd (9.0.0), faye (1.4.3), or salesforce (its Streaming API: versions in the path, replay ids, cookies and wordings). Without it the server speaks as CometD does, and serves clients that keep no cookies too' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l path -d 'The path of the endpoint; /cometd if left out, /faye for faye' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l timeout -d 'How long a connect is held; 30s if left out, 60s for faye, 110s for salesforce' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l interval -d 'How long clients are advised to wait between two connects' -r
@@ -355,10 +355,10 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l retain-age -d 'F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-inactivity -d 'End sessions whose clients send nothing but connects for so long, as CometD\'s activity extension does' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-per-browser -d 'Hold connects for so many sessions of one browser, told by its cookie, and advise the others to poll (`multiple-clients`). CometD says 1' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-queue -d 'Most messages (10k) or bytes of them (8MiB) that wait for one session, which ends when there are more; 100k,16MiB if left out. May be repeated' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l request-timeout -d 'How long a request may take to arrive; a slower one gets HTTP 408' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-body -d 'Longest body of a request, and message of a websocket, e.g. 64KiB; a longer one gets HTTP 413, or close code 1009' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-sessions -d 'Most sessions at a time; further handshakes are refused with 503 and told to come again' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-connections -d 'Most connections at a time; further ones are closed' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l request-timeout -d 'How long a request may take to arrive, 30s if left out; a slower one gets HTTP 408' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-body -d 'Longest body of a request, and message of a websocket, 16MiB if left out; a longer one gets HTTP 413, or close code 1009' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-sessions -d 'Most sessions at a time, 100000 if left out; further handshakes are refused with 503 and told to come again' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-connections -d 'Most connections at a time, 100000 if left out or what the system\'s limit of descriptors allows; further ones are closed' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l fault -d 'What goes wrong on purpose, WHERE:WHAT[:KEY=VALUE], e.g. connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated, and docs/faults.md lists them all. WHERE is handshake, connect, subscribe, unsubscribe, disconnect, publish, any, delivery or upgrade. WHAT is expire, refuse=CODE, status=CODE, html, delay=DUR, drop, cut, drip=DUR, close=before|after, wrong-id, infinity, advice=retry|handshake|none, storm, hold, cookie, duplicate or reorder. KEY is every, first, after, for or p. Without WHERE: expire=DUR ends every session after that time, forget=N makes it forget the next N sessions at once after that; for salesforce also token-expires=DUR, busy=N and daily-limit=N' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l seed -d 'What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told it' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l replay -d 'Answer from a recording that a client made with --record, with the ids of today; what is not in it is answered as otherwise' -r -F
@@ -375,7 +375,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l color -d 'When t
 always\t'In pipes too'
 never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l exit-with-stdin -d 'End with standard input, for a program that starts the server and may die'
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l trust-client-id -d 'Serve whoever shows a session\'s client id. Without it the cometd flavor also wants its cookie BAYEUX_BROWSER with every request, as CometD does: a client that drops cookies gets 402::session_unknown'
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l trust-client-id -d 'Serve whoever shows a session\'s client id. Without it --flavor cometd also wants its cookie BAYEUX_BROWSER with every request, as CometD does: a client that drops cookies gets 402::session_unknown'
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l strict -d 'Refuse channels that the grammar of Bayeux 1.0 does not know, with dots or spaces for instance'
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s q -l quiet -d 'Tell errors only'
