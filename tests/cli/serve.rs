@@ -141,6 +141,21 @@ fn an_address_that_is_none_is_said_so() {
 }
 
 #[test]
+fn a_session_too_many_is_refused_in_bayeux() {
+    let (_serve, url) = serve(&["--max-sessions", "1"]);
+    let mut sub = bayeux(["sub", &url, "/demo"]).start();
+    sub.told("subscribed to /demo");
+    snapshot!(bayeux(["hs", &url]).run(), @r#"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: http://127.0.0.1:[port]/cometd answered HTTP 503 (application/json, 144 B)
+    cause: [{"advice":{"interval":10000,"reconnect":"handshake"},"channel":"/meta/handshake","id":"1","error":"503::too_many_sessions","successful":false}]
+    hint: the server is busy or starting; `--retry 30s` waits for it
+    "#);
+}
+
+#[test]
 fn websockets_are_told_as_such_and_why_they_were_closed() {
     let (mut serve, url) = serve(&[]);
     let (mut socket, _) = tungstenite::connect(url.replace("http", "ws")).unwrap();

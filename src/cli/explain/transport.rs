@@ -70,9 +70,12 @@ pub(crate) fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
             ..
         } => {
             let media_type = content_type.as_deref().unwrap_or("no content type");
+            // A refusal may come with the HTTP status of its code, as 503::too_many_sessions of `serve`.
+            let is_bayeux = excerpt.as_str().contains("\"channel\"");
             let error = format!(
-                "answered HTTP {status} ({media_type}, {}), not Bayeux",
-                bytes(*length)
+                "answered HTTP {status} ({media_type}, {}){}",
+                bytes(*length),
+                if is_bayeux { "" } else { ", not Bayeux" }
             );
             let stop = match status {
                 401 | 403 => Stop::new(Exit::Unauthorised, format!("{endpoint} {error}")),
