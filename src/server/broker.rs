@@ -30,6 +30,7 @@ mod holding;
 mod inspection;
 mod keys;
 mod links;
+mod queue;
 mod refusal;
 mod reply;
 mod requests;

@@ -9,10 +9,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Carriers, Extension, Members, Reply, Size, Standing, ext_member, integer};
+use super::contract::{Carriers, Extension, Reply, Standing};
+use super::ext::{Members, ext_member, integer};
 use crate::protocol::{Message, meta};
 use crate::server::broker::clock::Now;
-use crate::server::broker::sessions::Queue;
+use crate::server::broker::queue::{Queue, Size};
 
 pub(super) const NAME: &str = "ack";
 

@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Extension, Standing};
+use super::contract::{Extension, Standing};
 use crate::protocol::{Message, meta};
 use crate::server::broker::clock::Now;
-use crate::server::broker::sessions::Queue;
+use crate::server::broker::queue::Queue;
 
 #[derive(Debug)]
 pub(super) struct Activity {

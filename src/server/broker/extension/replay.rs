@@ -7,15 +7,16 @@
 
 use std::time::Instant;
 
-use super::{Extension, Kept, Members, Reply, Style, ext_member, integer};
-use crate::protocol::{ChannelPattern, Message, member, meta};
+use super::asked::{Asked, NAME};
+use super::contract::{Extension, Reply, Style};
+use super::ext::Members;
+use super::retained::Kept;
+use crate::protocol::{ChannelPattern, Message, meta};
 use crate::server::broker::Broker;
 use crate::server::broker::clock::Now;
 use crate::server::broker::keys::SessionKey;
 use crate::server::broker::refusal::Refusal;
 use crate::server::broker::salesforce::denial::Denial;
-
-pub(super) const NAME: &str = "replay";
 
 #[derive(Debug)]
 pub(super) struct Replay;
@@ -31,38 +32,6 @@ impl Extension for Replay {
 
     fn style(&self) -> Style {
         Style::Numbered
-    }
-}
-
-/// From where on a subscription wants what is kept.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::server::broker) enum Asked {
-    /// Only what comes.
-    New,
-    All,
-    /// What came after the message with this id.
-    After(u64),
-    /// Something that is no id.
-    Invalid(String),
-}
-
-impl Asked {
-    /// What a subscribe says about one of its patterns. A number may be written as a string.
-    pub(in crate::server::broker) fn by(subscribe: &Message, pattern: &str) -> Self {
-        let map = ext_member(subscribe, NAME);
-        let Some(asked) = map.and_then(|it| member(it, pattern)) else {
-            return Self::New;
-        };
-        let asked = asked.trim_matches('"');
-        match integer(asked) {
-            Some(-1) => Self::New,
-            Some(-2) => Self::All,
-            Some(id) => match u64::try_from(id) {
-                Ok(id) => Self::After(id),
-                Err(_) => Self::Invalid(asked.to_owned()),
-            },
-            None => Self::Invalid(asked.to_owned()),
-        }
     }
 }
 

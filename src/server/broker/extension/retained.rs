@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Asked, Members, replay, with_ext};
+use super::asked::{self, Asked};
+use super::ext::{Members, with_ext};
 use crate::protocol::{ChannelPattern, Message};
 use crate::server::Retention;
 
@@ -34,7 +35,7 @@ impl Kept {
     /// The delivery with its id.
     pub(in crate::server::broker) fn numbered(&self) -> Arc<Message> {
         let mut ext = Members::default();
-        ext.add(replay::NAME, self.id.to_string());
+        ext.add(asked::NAME, self.id.to_string());
         Arc::new(with_ext(Message::clone(&self.delivery), &ext))
     }
 }

@@ -6,10 +6,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Extension, Members, Reply, Standing, ext_member, integer};
+use super::contract::{Extension, Reply, Standing};
+use super::ext::{Members, ext_member, integer};
 use crate::protocol::{Message, member, meta};
 use crate::server::broker::clock::Now;
-use crate::server::broker::sessions::Queue;
+use crate::server::broker::queue::Queue;
 
 pub(super) const NAME: &str = "timesync";
 
