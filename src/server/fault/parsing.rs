@@ -93,24 +93,13 @@ const KINDS: [(&str, &str, &[Place]); 17] = {
         Publish,
     ];
     const IN_SESSION: &[Place] = &[Any, Connect, Subscribe, Unsubscribe, Disconnect, Publish];
-    const LOSABLE: &[Place] = &[
-        Any,
-        Handshake,
-        Connect,
-        Subscribe,
-        Unsubscribe,
-        Disconnect,
-        Publish,
-        Delivery,
-        Upgrade,
-    ];
     [
         ("expire", "expire", IN_SESSION),
         ("refuse", "refuse=403", MESSAGES),
         ("status", "status=503", WIRE),
         ("html", "html", WIRE),
         ("delay", "delay=200ms", WIRE),
-        ("drop", "drop", LOSABLE),
+        ("drop", "drop", &PLACES),
         ("cut", "cut=10", MESSAGES),
         ("drip", "drip=10ms", MESSAGES),
         ("close", "close=before", WIRE),
