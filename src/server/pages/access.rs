@@ -11,7 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use ureq_proto::http::StatusCode;
 
-use super::PageRequest;
+use super::request::PageRequest;
 use crate::server::Token;
 
 /// What a request has to show.

@@ -14,7 +14,8 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use ureq_proto::http::StatusCode;
 
-use super::{PageRequest, Pages};
+use super::Pages;
+use super::request::PageRequest;
 use crate::redaction::shortened_client_id;
 use crate::server::broker::{Broker, Snapshot, Stage};
 use crate::server::response::SERVER;

@@ -106,11 +106,7 @@ impl Traffic {
                         peer,
                         connection_type,
                     };
-                    let what = match message.raw().len() {
-                        0..=LONGEST => What::Message(heading, Arc::new(message.clone())),
-                        _ => What::Long(heading, name(message)),
-                    };
-                    self.push(time, message.raw().len(), what);
+                    self.push_message(time, heading, message, || Arc::new(message.clone()));
                 }
             }
             Event::Sent {
@@ -124,11 +120,7 @@ impl Traffic {
                         peer,
                         connection_type,
                     };
-                    let what = match message.raw().len() {
-                        0..=LONGEST => What::Message(heading, Arc::clone(message)),
-                        _ => What::Long(heading, name(message)),
-                    };
-                    self.push(time, message.raw().len(), what);
+                    self.push_message(time, heading, message, || Arc::clone(message));
                 }
             }
             _ => {
@@ -165,6 +157,22 @@ impl Traffic {
             last: first + traffic.len() as u64,
             traffic,
         }
+    }
+
+    /// Remembers a message, which `shared` makes one that can be kept.
+    fn push_message(
+        &mut self,
+        time: SystemTime,
+        heading: Heading,
+        message: &Message,
+        shared: impl FnOnce() -> Arc<Message>,
+    ) {
+        let n_bytes = message.raw().len();
+        let what = match n_bytes {
+            0..=LONGEST => What::Message(heading, shared()),
+            _ => What::Long(heading, name(message)),
+        };
+        self.push(time, n_bytes, what);
     }
 
     fn push(&mut self, time: SystemTime, n_bytes: usize, what: What) {
