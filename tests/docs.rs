@@ -7,6 +7,7 @@
 #![cfg(all(unix, feature = "cli"))]
 
 #[allow(dead_code, reason = "the tests of TLS need more of it")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #[path = "cli/authority.rs"]
 mod authority;
 

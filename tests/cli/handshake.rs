@@ -27,7 +27,7 @@ fn pretty_shows_the_reply_and_a_digest() {
     transports  websocket, long-polling, callback-polling
     advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     BAYEUX_BROWSER
+    cookies     none set
     round trip  [duration]
     ----- stderr -----
     "#);
@@ -46,7 +46,7 @@ fn compact_is_one_line_and_a_digest() {
     transports  websocket, long-polling, callback-polling
     advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     BAYEUX_BROWSER
+    cookies     none set
     round trip  [duration]
     ----- stderr -----
     "#);
@@ -115,7 +115,7 @@ fn v_shows_the_traffic_both_ways() {
     transports  websocket, long-polling, callback-polling
     advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     BAYEUX_BROWSER
+    cookies     none set
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}
@@ -139,7 +139,7 @@ fn vv_shows_the_lines_of_http() {
     transports  websocket, long-polling, callback-polling
     advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     BAYEUX_BROWSER
+    cookies     none set
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}
@@ -156,7 +156,6 @@ fn vv_shows_the_lines_of_http() {
                     X-Content-Type-Options: nosniff
                     Server: bayeux/[version]
                     Vary: Origin
-                    Set-Cookie: BAYEUX_BROWSER=***; Path=/; HttpOnly
                     (connect [duration], first byte [duration], total [duration])
     [time] < /meta/handshake {"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}
     ~ connected over long-polling
@@ -167,7 +166,6 @@ fn vv_shows_the_lines_of_http() {
                     host: 127.0.0.1:[port]
                     content-type: application/json;charset=UTF-8
                     user-agent: bayeux/[version]
-                    cookie: BAYEUX_BROWSER=***
     [time]  < HTTP/1.1 200 OK
                     Content-Type: application/json
                     Content-Length: [length]

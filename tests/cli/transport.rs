@@ -70,7 +70,7 @@ fn v_and_serve_say_which_transport_it_is() {
     transports  websocket, long-polling, callback-polling
     advice      retry, interval 0 ms, connects held for 30s
     extensions  none
-    cookies     BAYEUX_BROWSER
+    cookies     none set
     round trip  [duration]
     ----- stderr -----
     [time] > /meta/handshake {"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["callback-polling"]}
