@@ -141,8 +141,13 @@ impl Connection {
 
     /// The deadline has passed. A turn has to follow.
     pub(super) fn handle_timeout(&mut self, hub: &mut Hub) {
-        if self.pipe_mut().is_some_and(|it| it.is_pausing()) {
-            return;
+        if let Some(pipe) = self.pipe_mut() {
+            if pipe.is_pause_over(hub.now) {
+                return;
+            }
+            if pipe.is_abandoned() {
+                return self.end(hub);
+            }
         }
         match &mut self.stage {
             Stage::Http(http) => match http.handle_timeout(hub) {

@@ -24,6 +24,8 @@ pub(super) struct Pipe {
     blocked_since: Option<Instant>,
     /// How much it took since.
     n_taken: u64,
+    /// Since when it is known that the client sends nothing more, while a fault waits.
+    ending_since: Option<Instant>,
     /// What leaves in steps, by a fault; it goes before all that is pushed or sent later.
     course: Option<Box<Course>>,
 }
@@ -46,6 +48,7 @@ impl Pipe {
             is_blocked: false,
             blocked_since: None,
             n_taken: 0,
+            ending_since: None,
             course: None,
         }
     }
@@ -74,7 +77,8 @@ impl Pipe {
     pub(super) fn advance(&mut self, now: Instant) -> io::Result<Advance> {
         while self.course.is_some() {
             self.send_waiting()?;
-            if self.n_waiting() > 0 {
+            // TLS may have taken all, and keep it.
+            if self.is_blocked {
                 break;
             }
             let Some(course) = &mut self.course else {
@@ -94,10 +98,22 @@ impl Pipe {
         Ok(Advance::Goes)
     }
 
-    /// Whether it is a fault's time that is waited for, and nothing of the client's.
-    pub(super) fn is_pausing(&self) -> bool {
-        let course = self.course.as_ref();
-        course.is_some_and(|it| it.until().is_some())
+    /// Until when a fault waits, while the wire would take more.
+    fn pause(&self) -> Option<Instant> {
+        match self.is_blocked {
+            true => None,
+            false => self.course.as_ref()?.until(),
+        }
+    }
+
+    /// Whether the next step of a fault has its time now.
+    pub(super) fn is_pause_over(&self, now: Instant) -> bool {
+        self.pause().is_some_and(|until| until <= now)
+    }
+
+    /// Whether a fault makes a client wait that left some time ago, as far as can be told.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.ending_since.is_some() && self.pause().is_some()
     }
 
     /// Sends bytes; what the wire does not take waits.
@@ -148,7 +164,14 @@ impl Pipe {
     /// the time of a byte more, so that no client is waited for without end.
     pub(super) fn deadline(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
         if !self.is_blocked {
-            return self.course.as_ref()?.until();
+            let until = self.pause()?;
+            // Nothing is read meanwhile, and the client may have left for good. Or it waits and
+            // has nothing more to say: so it gets a while.
+            if !self.wire.is_ending() {
+                return Some(until);
+            }
+            let since = *self.ending_since.get_or_insert(now);
+            return since.checked_add(patience).map(|it| it.min(until));
         }
         if self.blocked_since.is_none() {
             // What it had room for says nothing about how fast it is read.

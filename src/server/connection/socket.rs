@@ -48,6 +48,11 @@ impl Socket {
         self.is_readable |= is_ending || event.is_readable();
     }
 
+    /// Whether the client sends nothing more than what is there.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
     /// The first byte of all, as long as it was not read. It stays where it is.
     pub(super) fn first_byte(&self) -> io::Result<Option<u8>> {
         let mut byte = [0];

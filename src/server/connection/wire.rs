@@ -44,6 +44,14 @@ impl Wire {
         self.socket_mut().note(event);
     }
 
+    /// Whether the client sends nothing more than what is there.
+    pub(super) fn is_ending(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_ending(),
+            Self::Tls(tls) => tls.sock.is_ending(),
+        }
+    }
+
     pub(super) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
         if let Self::Tls(tls) = self {
             // Else it could be that something was cut off.

@@ -151,3 +151,43 @@ fn faults_are_switched_while_it_runs() {
     assert!(server.remove_fault(&fault) && !server.remove_fault(&fault));
     assert!(client.exchange(HANDSHAKE).contains("'successful':true"));
 }
+
+#[test]
+fn a_client_that_leaves_is_not_kept_for_the_time_of_a_fault() {
+    for fault in ["publish:delay=1h", "publish:drip=1h"] {
+        let server = bind(Settings {
+            faults: vec![fault.parse().unwrap()],
+            response_timeout: Duration::from_millis(50),
+            max_connections: 1,
+            ..Settings::default()
+        });
+        let (mut client, client_id) = Client::connected(&server);
+        client.send(&publish(&client_id, "1"));
+        drop(client);
+        let start = Instant::now();
+        loop {
+            let mut next = Client::new(&server);
+            // Where it is refused, it is closed.
+            let _ = next.socket.get_mut().write_all(post(HANDSHAKE).as_bytes());
+            if !next.is_at_end() {
+                break;
+            }
+            assert!(start.elapsed() < PATIENCE, "{fault}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn a_client_that_ended_its_side_still_gets_what_is_late() {
+    let server = faulty(&["handshake:delay=100ms"]);
+    let mut client = Client::new(&server);
+    client.send(HANDSHAKE);
+    client
+        .socket
+        .get_mut()
+        .shutdown(std::net::Shutdown::Write)
+        .unwrap();
+    assert!(client.response().body.contains("'successful':true"));
+    assert!(client.is_at_end());
+}
