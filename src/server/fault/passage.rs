@@ -1,5 +1,6 @@
 //! What happens to a response on its way: the steps in which its bytes are written.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(super) enum Body {
 pub(in crate::server) enum Step {
     Wait(Duration),
     Write(Vec<u8>),
+    /// Each of these bytes is written after this pause.
+    Drip(VecDeque<u8>, Duration),
     /// The connection ends.
     Close,
     /// The connection stays open, and nothing more is written to it or answered on it.
@@ -106,10 +109,7 @@ impl Passage {
             }
             Body::Drip(pause) => {
                 let body = bytes.split_off(head);
-                steps.push(Step::Write(bytes));
-                for byte in body {
-                    steps.extend([Step::Wait(pause), Step::Write(vec![byte])]);
-                }
+                steps.extend([Step::Write(bytes), Step::Drip(body.into(), pause)]);
             }
         }
         steps
@@ -163,10 +163,8 @@ mod tests {
         ] {
             assert_eq!(passage(whats).steps(RESPONSE.into()), expected, "{whats:?}");
         }
-        let mut drip = vec![written(head)];
-        for byte in ["b", "o", "d", "y"] {
-            drip.extend([Step::Wait(ms(5)), written(byte)]);
-        }
+        let body = b"body".to_vec();
+        let drip = [written(head), Step::Drip(body.into(), ms(5))];
         assert_eq!(passage(&["drip=5ms"]).steps(RESPONSE.into()), drip);
     }
 
