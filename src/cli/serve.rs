@@ -6,6 +6,8 @@ mod reporter;
 mod script_args;
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use bayeux::transport::Secret;
 
 use self::habit_args::HabitArgs;
 use self::limit_args::LimitArgs;
-use self::reporter::{MOST_UNTOLD, Reporter, Told, tell};
+use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, tell};
 use self::script_args::ScriptArgs;
 use super::descriptors;
 use super::exit::{Exit, Stop, root};
@@ -118,8 +120,14 @@ impl Serve {
         if self.exit_with_stdin {
             end_with_stdin(sender.clone())?;
         }
-        let stopper = sender.clone();
-        Signals::listen(move || drop(stopper.send(Told::Stop)), Ends::OpenEnded)
+        let untold = Arc::new(Untold::default());
+        let (stopper, stopping) = (sender.clone(), Arc::clone(&untold));
+        // Whoever waits here for a terminal that is stopped would not hear of a second signal.
+        let stop = move || {
+            stopping.is_stopping.store(true, Ordering::Release);
+            drop(stopper.try_send(Told::Stop));
+        };
+        Signals::listen(stop, Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
         let defaults = self.flavor.map_or_else(Settings::default, Settings::of);
         let timeout = self.timeout.unwrap_or(defaults.timeout);
@@ -133,7 +141,7 @@ impl Serve {
             deny: self.deny,
             allow_origins: self.allow_origin,
             require_token: self.require_token.map(|it| Token::new(it.expose())),
-            observer: (!output.is_quiet()).then(|| Reporter::shared(sender)),
+            observer: (!output.is_quiet()).then(|| Reporter::shared(sender, &untold)),
             ..defaults
         };
         self.habits.apply(&mut settings)?;
@@ -164,7 +172,7 @@ impl Serve {
         if !server.address().ip().is_loopback() {
             printer.warning("reachable from other machines: --require-token says who may use it");
         }
-        tell(&receiver, printer)?;
+        tell(&receiver, &untold, printer)?;
         let n_sessions = server.n_sessions();
         server.stop();
         let open = match n_sessions {

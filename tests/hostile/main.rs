@@ -12,6 +12,7 @@ mod limits;
 mod messages;
 mod pace;
 mod sessions;
+mod terminal;
 mod web_socket;
 
 mod serve;

@@ -147,11 +147,7 @@ impl Serve {
 
     /// Resident memory in bytes; where the system does not tell, none.
     pub(crate) fn resident(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = fs::read_to_string(path).unwrap_or_default();
-        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
-        kib.unwrap_or(0) * 1024
+        resident(&self.process)
     }
 
     /// That the server never took more than this beyond what it began with.
@@ -167,6 +163,15 @@ impl Drop for Serve {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Resident memory in bytes; where the system does not tell, none.
+pub(crate) fn resident(process: &Child) -> u64 {
+    let path = format!("/proc/{}/status", process.id());
+    let status = fs::read_to_string(path).unwrap_or_default();
+    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 /// A session that is what it seems.

@@ -1,7 +1,7 @@
 //! What a server does, as it is shown while it runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::SystemTime;
 
@@ -23,16 +23,28 @@ pub(super) enum Told {
 /// What happens while the terminal is stopped; the server never waits for it.
 pub(super) const MOST_UNTOLD: usize = 4096;
 
+/// The bytes of the same. One thing more is always taken.
+const MOST_UNTOLD_BYTES: usize = 16 * 1024 * 1024;
+
+/// What the two threads know of what is still to be told.
+#[derive(Default)]
+pub(super) struct Untold {
+    n_bytes: AtomicUsize,
+    pub(super) is_stopping: AtomicBool,
+}
+
 pub(super) struct Reporter {
     sender: SyncSender<Told>,
     n_untold: AtomicU64,
+    untold: Arc<Untold>,
 }
 
 impl Reporter {
-    pub(super) fn shared(sender: SyncSender<Told>) -> Arc<dyn Observer> {
+    pub(super) fn shared(sender: SyncSender<Told>, untold: &Arc<Untold>) -> Arc<dyn Observer> {
         Arc::new(Self {
             sender,
             n_untold: AtomicU64::new(0),
+            untold: Arc::clone(untold),
         })
     }
 }
@@ -71,15 +83,38 @@ impl Observer for Reporter {
             self.sender.try_send(note).is_ok()
         };
         // While the server stops nobody listens any more, and then nothing is missed.
-        if !is_sent || self.sender.try_send(told).is_err() {
+        let n_bytes = told.n_bytes();
+        // Before the other thread can take it off again.
+        let n_before = self.untold.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        let is_room = n_before == 0 || n_before + n_bytes <= MOST_UNTOLD_BYTES;
+        if !is_sent || !is_room || self.sender.try_send(told).is_err() {
+            self.untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
             self.n_untold.fetch_add(n_untold + 1, Ordering::Relaxed);
         }
     }
 }
 
 /// Shows what comes, until the server is to stop.
-pub(super) fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(), Stop> {
+impl Told {
+    fn n_bytes(&self) -> usize {
+        match self {
+            Self::Messages(_, _, _, messages) => messages.iter().map(|it| it.raw().len()).sum(),
+            // They are short.
+            Self::Note(_) | Self::Stop => 0,
+        }
+    }
+}
+
+pub(super) fn tell(
+    receiver: &Receiver<Told>,
+    untold: &Untold,
+    printer: &mut Printer,
+) -> Result<(), Stop> {
     for told in receiver {
+        if untold.is_stopping.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let n_bytes = told.n_bytes();
         match told {
             Told::Messages(time, direction, connection_type, messages) => {
                 for message in messages {
@@ -89,6 +124,7 @@ pub(super) fn tell(receiver: &Receiver<Told>, printer: &mut Printer) -> Result<(
             Told::Note(text) => printer.note(&text),
             Told::Stop => return Ok(()),
         }
+        untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
     }
     Ok(())
 }
