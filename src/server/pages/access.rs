@@ -90,7 +90,10 @@ impl Access {
 /// elsewhere (RFC 6761, 6.3).
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        Some(rest) => match rest.split_once(']') {
+            Some((name, port)) if port.is_empty() || port.starts_with(':') => name,
+            _ => return false,
+        },
         None => host.split(':').next().unwrap_or_default(),
     };
     match name.parse::<IpAddr>() {

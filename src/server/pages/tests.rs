@@ -232,6 +232,8 @@ fn on_loopback_the_interface_is_for_those_who_name_loopback() {
         "xlocalhost",
         "192.168.0.1",
         "[::2]",
+        "[::1].evil.example",
+        "[::1",
         "0.0.0.0",
         "",
     ] {
