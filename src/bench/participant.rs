@@ -292,10 +292,12 @@ impl Participant {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload::RunId;
+    use std::time::Duration;
+
+    use super::super::payload::{Payload, RunId, SMALLEST, Stamp};
     use super::super::plan::tests::plan;
     use super::*;
-    use crate::protocol::ConnectionType;
+    use crate::protocol::{ConnectionType, Message};
     use crate::session::Permanence;
 
     fn unreachable() -> Event {
@@ -323,5 +325,30 @@ mod tests {
         let mut other = Participant::new(Who::Client(1), &board, now);
         other.handle(now, unreachable(), &board, &mut recorder);
         assert_eq!(recorder.sessions.ended, 1, "it never came up");
+    }
+
+    #[test]
+    fn what_the_session_knows_to_have_come_before_is_a_duplicate() {
+        let now = Instant::now();
+        let board = Board::new(plan(), ConnectionType::LongPolling, RunId::new(1), now);
+        let mut recorder = Recorder::new(now);
+        let mut client = Participant::new(Who::Client(0), &board, now);
+        let mut comes_again = |run, intended| {
+            let stamp = Stamp {
+                run: RunId::new(run),
+                publisher: 0,
+                sequence: 0,
+                intended,
+                sent: intended,
+            };
+            let data = Payload::Size(SMALLEST).data(&stamp);
+            let message = Message::builder("/bench").json("data", &data).build();
+            client.handle(now, Event::Duplicate { message }, &board, &mut recorder);
+            recorder.messages.duplicates
+        };
+        let measured = board.plan.warmup + Duration::from_secs(1);
+        assert_eq!(comes_again(1, measured), 1);
+        assert_eq!(comes_again(2, measured), 1, "of another run");
+        assert_eq!(comes_again(1, Duration::ZERO), 1, "in the warm-up");
     }
 }
