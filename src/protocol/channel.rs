@@ -139,12 +139,16 @@ impl ChannelPattern {
     /// The patterns that match a channel, the channel itself first: for `/a/b` these are
     /// `/a/b`, `/a/*`, `/a/**` and `/**`.
     pub fn matching(channel: &str) -> impl Iterator<Item = String> {
-        let last = channel.rfind('/').unwrap_or(0);
-        let parents = channel
+        // A filter of Salesforce's may end with a slash, behind which a wildcard finds nothing.
+        let path = channel.strip_suffix('/').unwrap_or(channel);
+        let parents = path
             .match_indices('/')
             .map(|(at, _)| format!("{}/**", &channel[..at]));
-        [channel.to_owned(), format!("{}/*", &channel[..last])]
+        let siblings = path.rfind('/').filter(|_| path == channel);
+        let siblings = siblings.map(|last| format!("{}/*", &channel[..last]));
+        [channel.to_owned()]
             .into_iter()
+            .chain(siblings)
             .chain(parents)
     }
 }

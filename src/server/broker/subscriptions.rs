@@ -62,8 +62,12 @@ impl Subscriptions {
             }
         };
         add(channel);
-        let last = channel.rfind('/').unwrap_or(0);
-        add(&format!("{}/*", &channel[..last]));
+        // A filter of Salesforce's may end with a slash, behind which a wildcard finds nothing.
+        let path = channel.strip_suffix('/').unwrap_or(channel);
+        let last = path.rfind('/').unwrap_or(0);
+        if path == channel {
+            add(&format!("{}/*", &channel[..last]));
+        }
         for &length in self.deep.range(..=last).map(|(length, _)| length) {
             if channel.as_bytes().get(length) == Some(&b'/') {
                 add(&format!("{}/**", &channel[..length]));
@@ -145,7 +149,7 @@ mod tests {
             (pattern, key)
         });
         for channel in [
-            "/a", "/a/b", "/a/b/c", "/a/b/c/d", "/b/x", "/aa", "/é/ü", "/x/y/z", "//",
+            "/a", "/a/b", "/a/b/c", "/a/b/c/d", "/b/x", "/aa", "/é/ü", "/x/y/z", "/a/b?c/",
         ] {
             let matching: Vec<SessionKey> = keys
                 .iter()
