@@ -4,7 +4,7 @@
 //! protocol <- session <- transport <- client <- bench
 //! protocol <- redaction <- server, recording
 //! protocol <- filter
-//! tls <- server, transport
+//! tls, wire <- server, transport
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.
@@ -20,6 +20,7 @@ pub mod server;
 pub mod session;
 pub mod tls;
 pub mod transport;
+mod wire;
 
 /// The examples of README.md, compiled and run with the others.
 #[cfg(doctest)]

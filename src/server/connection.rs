@@ -13,7 +13,6 @@ mod exchanges;
 mod lingering;
 mod pipe;
 mod requests;
-mod socket;
 mod turn;
 mod web_socket;
 mod wire;
@@ -28,7 +27,6 @@ use self::exchanges::{Exchanges, Step};
 use self::lingering::Lingering;
 use self::pipe::Pipe;
 use self::requests::{Http, Late, Outcome, Start};
-use self::socket::Socket;
 pub(super) use self::turn::{Caller, Turn};
 use self::web_socket::{Conversation, Ending, Progress};
 use self::wire::Wire;
@@ -51,7 +49,7 @@ enum Stage {
 
 impl Connection {
     pub(super) fn new(socket: TcpStream, caller: Caller, hub: &Hub) -> io::Result<Self> {
-        let wire = Wire::new(Socket::new(socket), hub.tls.as_ref()).map_err(io::Error::other)?;
+        let wire = Wire::new(socket, hub.tls.as_ref()).map_err(io::Error::other)?;
         let http = Http::new(Pipe::new(wire), Exchanges::new(caller, hub), hub.now);
         Ok(Self {
             stage: Stage::Http(http),

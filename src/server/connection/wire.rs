@@ -1,19 +1,26 @@
 //! The bytes of one connection, with TLS or without.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::Shutdown;
 use std::sync::Arc;
 
 use mio::event::Event;
-use rustls::{Error, InvalidMessage, ServerConfig, ServerConnection, StreamOwned};
+use mio::net::TcpStream;
+use rustls::{Error, InvalidMessage, ServerConfig, ServerConnection};
 
-use super::socket::Socket;
+use crate::wire::{Layers, Socket};
 
 /// What comes in and goes out as bytes of HTTP and of frames.
 #[derive(Debug)]
-pub(super) enum Wire {
-    Plain(Socket),
-    Tls(Box<StreamOwned<ServerConnection, Socket>>),
+pub(super) struct Wire(Layers<ServerConnection, Entrance>);
+
+/// A socket that knows what somebody begins with who does not speak TLS.
+#[derive(Debug)]
+struct Entrance {
+    socket: Socket,
+    /// Whether the next byte has to be the first one of TLS.
+    awaits_tls: bool,
 }
 
 /// What every client of TLS begins with: a record of this type (RFC 8446, 5.1).
@@ -29,41 +36,37 @@ impl Wire {
     ///
     /// # Errors
     /// When the library refuses the configuration.
-    pub(super) fn new(socket: Socket, tls: Option<&Arc<ServerConfig>>) -> Result<Self, Error> {
-        Ok(match tls {
-            None => Self::Plain(socket),
-            Some(config) => {
-                let connection = ServerConnection::new(Arc::clone(config))?;
-                Self::Tls(Box::new(StreamOwned::new(connection, socket)))
-            }
-        })
+    pub(super) fn new(socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> Result<Self, Error> {
+        let entrance = Entrance {
+            socket: Socket::new(socket),
+            awaits_tls: tls.is_some(),
+        };
+        let tls = tls.map(|it| ServerConnection::new(Arc::clone(it)));
+        Ok(Self(Layers::new(entrance, tls.transpose()?)))
     }
 
     /// Notes what the system says about the socket.
     pub(super) fn note(&mut self, event: &Event) {
-        self.socket_mut().note(event);
+        self.0.socket_mut().socket.note(event);
     }
 
     /// Whether the client sends nothing more than what is there.
     pub(super) fn is_ending(&self) -> bool {
-        match self {
-            Self::Plain(socket) => socket.is_ending(),
-            Self::Tls(tls) => tls.sock.is_ending(),
-        }
+        self.0.socket().socket.is_ending()
     }
 
     pub(super) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
-        if let Self::Tls(tls) = self {
+        if let Layers::Tls(tls) = &mut self.0 {
             // Else it could be that something was cut off.
             tls.conn.send_close_notify();
             tls.flush()?;
         }
-        self.socket_mut().shut_down(how)
+        self.0.socket().socket.shut_down(how)
     }
 
     /// What the observer is told of an error, if TLS is what failed.
     pub(super) fn tls_failure(&self, error: &io::Error) -> Option<String> {
-        let Self::Tls(tls) = self else {
+        let Layers::Tls(tls) = &self.0 else {
             return None;
         };
         let cause = error.get_ref().and_then(|it| it.downcast_ref());
@@ -80,54 +83,54 @@ impl Wire {
             None => return None,
         })
     }
-
-    fn socket_mut(&mut self) -> &mut Socket {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(tls) => &mut tls.sock,
-        }
-    }
 }
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buffer),
-            Self::Tls(tls) => {
-                if tls.sock.first_byte()?.is_some_and(|it| it != HANDSHAKE) {
-                    let _ = tls.sock.write(NO_TLS);
-                    let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
-                    return Err(io::Error::new(ErrorKind::InvalidData, error));
-                }
-                match tls.read(buffer) {
-                    // Many leave without a word; HTTP and frames say themselves where they end.
-                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                        match tls.conn.is_handshaking() {
-                            true => Err(error),
-                            false => Ok(0),
-                        }
-                    }
-                    result => result,
-                }
+        match (self.0.read(buffer), &self.0) {
+            // Many leave without a word; HTTP and frames say themselves where they end.
+            (Err(error), Layers::Tls(tls))
+                if error.kind() == ErrorKind::UnexpectedEof && !tls.conn.is_handshaking() =>
+            {
+                Ok(0)
             }
+            (result, _) => result,
         }
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(tls) => tls.write(bytes),
-        }
+        self.0.write(bytes)
     }
 
-    /// TLS keeps what the socket did not take. Its handshake is the affair of whoever reads.
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            Self::Tls(tls) if tls.conn.is_handshaking() => Ok(()),
-            Self::Tls(tls) => tls.flush(),
+        self.0.flush()
+    }
+}
+
+impl Read for Entrance {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_bytes = self.socket.read(buffer)?;
+        if n_bytes > 0 && mem::take(&mut self.awaits_tls) && buffer[0] != HANDSHAKE {
+            let _ = self.socket.write(NO_TLS);
+            let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
+            return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
+        Ok(n_bytes)
+    }
+}
+
+impl Write for Entrance {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.write_vectored(pieces)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
     }
 }

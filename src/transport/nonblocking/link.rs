@@ -9,14 +9,15 @@ use mio::{Interest, Token};
 
 use super::super::TransportError;
 use super::super::standing::{Standing, Step};
-use super::wire::{Layers, Wire};
+use super::wire::{Counted, Wire};
 use super::{Shared, Target, Traffic};
 use crate::session::Stage;
+use crate::wire::Socket;
 
 /// A connection to one of the target's addresses.
 #[derive(Debug)]
 pub(super) struct Link {
-    layers: Layers,
+    wire: Wire,
     step: Step,
     /// The number of the address.
     nth: u8,
@@ -44,25 +45,25 @@ impl Link {
 
     /// Notes what the system says about the socket.
     pub(super) fn note(&mut self, event: &Event) {
-        self.layers.wire_mut().note(event);
+        self.wire.socket_mut().socket.note(event);
     }
 
     /// Goes on connecting; `true` once TCP and TLS are done.
     pub(super) fn open(&mut self, shared: &Shared) -> Result<bool, TransportError> {
         if self.step == Step::Tcp {
-            match is_connected(self.layers.wire().socket()) {
+            match is_connected(self.wire.socket().socket.socket()) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => return self.try_next(shared, error).map(|()| false),
             }
             // Not before, since Windows wants to be connected.
-            let set = self.layers.wire().socket().set_nodelay(true);
+            let set = self.wire.socket().socket.socket().set_nodelay(true);
             set.map_err(|error| self.standing().failed(error))?;
             shared.target.prefer(usize::from(self.nth));
             self.step = Step::Tls;
         }
         if self.step == Step::Tls {
-            match self.layers.shake_hands() {
+            match self.wire.shake_hands() {
                 Ok(()) => self.step = Step::Exchange,
                 Err(error) if is_pause(&error) => return Ok(false),
                 Err(error) => return Err(failure(&shared.target, error, self.standing())),
@@ -90,21 +91,21 @@ impl Link {
 
     /// Whether the server will send no more than what is there.
     pub(super) fn is_ending(&self) -> bool {
-        self.layers.wire().is_ending()
+        self.wire.socket().socket.is_ending()
     }
 
     /// Whether there may be something to read.
     pub(super) fn is_readable(&self) -> bool {
-        self.layers.wire().is_readable()
+        self.wire.socket().socket.is_readable()
     }
 
     pub(super) fn look_again(&mut self) {
-        self.layers.wire_mut().look_again();
+        self.wire.socket_mut().socket.look_again();
     }
 
     /// The bytes on the wire since the last call.
     pub(super) fn take_traffic(&mut self) -> Traffic {
-        self.layers.wire_mut().take_traffic()
+        self.wire.socket_mut().take_traffic()
     }
 
     /// How far it has got, with nothing said by either side.
@@ -132,17 +133,17 @@ impl Link {
 
 impl Read for Link {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.layers.read(buffer)
+        self.wire.read(buffer)
     }
 }
 
 impl Write for Link {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.layers.write(bytes)
+        self.wire.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.layers.flush()
+        self.wire.flush()
     }
 }
 
@@ -168,7 +169,7 @@ impl Attempt {
                 Ok(socket) => {
                     let tls = shared.target.encrypt()?;
                     return Ok(Link {
-                        layers: Layers::new(Wire::new(socket), tls),
+                        wire: Wire::new(Counted::new(Socket::new(socket)), tls),
                         step: Step::Tcp,
                         // As many as `Target::new` keeps.
                         nth: u8::try_from(self.nth).unwrap_or(u8::MAX),

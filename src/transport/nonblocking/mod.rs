@@ -11,7 +11,7 @@
 //!   upgrade     from HTTP to frames
 //!   frames      what came, frame by frame
 //! link          TCP, and TLS where the URL asks for it; the next address if one is of no use
-//!   wire        the socket, asked only when there may be an answer
+//!   wire        the socket and TLS over it, with their bytes counted
 //! Target        the server: addresses, the request's first lines, TLS; shared by all threads
 //! Jar           the cookies of one client
 //! ```

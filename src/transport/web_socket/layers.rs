@@ -2,53 +2,35 @@
 
 use std::io::{self, Read, Write};
 
-use rustls::{ClientConnection, StreamOwned};
+use rustls::ClientConnection;
 
 use super::super::ledger;
 use super::stream::Stream;
+use crate::wire;
 
 /// What tungstenite reads from and writes to.
 #[derive(Debug)]
 pub(super) struct Layers {
-    transport: Transport,
+    layers: wire::Layers<ClientConnection, Stream>,
     /// Whether the plaintext is told to the thread's ledger: until the websocket is open.
     is_traced: bool,
 }
 
-#[derive(Debug)]
-enum Transport {
-    Plain(Stream),
-    Tls(Box<StreamOwned<ClientConnection, Stream>>),
-}
-
 impl Layers {
-    pub(super) fn plain(stream: Stream) -> Self {
+    /// With TLS where there is a side of it, whose handshake is done.
+    pub(super) fn new(stream: Stream, tls: Option<ClientConnection>) -> Self {
         Self {
-            transport: Transport::Plain(stream),
-            is_traced: true,
-        }
-    }
-
-    /// The TLS handshake is done.
-    pub(super) fn tls(connection: ClientConnection, stream: Stream) -> Self {
-        Self {
-            transport: Transport::Tls(Box::new(StreamOwned::new(connection, stream))),
+            layers: wire::Layers::new(stream, tls),
             is_traced: true,
         }
     }
 
     pub(super) fn stream(&self) -> &Stream {
-        match &self.transport {
-            Transport::Plain(stream) => stream,
-            Transport::Tls(tls) => &tls.sock,
-        }
+        self.layers.socket()
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut Stream {
-        match &mut self.transport {
-            Transport::Plain(stream) => stream,
-            Transport::Tls(tls) => &mut tls.sock,
-        }
+        self.layers.socket_mut()
     }
 
     /// The websocket is open: from now on nothing waits, and its messages are not traced.
@@ -60,10 +42,7 @@ impl Layers {
 
 impl Read for Layers {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_bytes = match &mut self.transport {
-            Transport::Plain(stream) => stream.read(buffer)?,
-            Transport::Tls(tls) => tls.read(buffer)?,
-        };
+        let n_bytes = self.layers.read(buffer)?;
         if self.is_traced {
             ledger::with(|it| it.response(&buffer[..n_bytes]));
         }
@@ -73,10 +52,7 @@ impl Read for Layers {
 
 impl Write for Layers {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n_bytes = match &mut self.transport {
-            Transport::Plain(stream) => stream.write(bytes)?,
-            Transport::Tls(tls) => tls.write(bytes)?,
-        };
+        let n_bytes = self.layers.write(bytes)?;
         if self.is_traced {
             ledger::with(|it| it.request(&bytes[..n_bytes]));
         }
@@ -84,9 +60,6 @@ impl Write for Layers {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.transport {
-            Transport::Plain(stream) => stream.flush(),
-            Transport::Tls(tls) => tls.flush(),
-        }
+        self.layers.flush()
     }
 }

@@ -154,7 +154,7 @@ impl Opener {
         ledger::with(|it| it.trace.peer = Some(peer));
         let stream = Stream::new(stream);
         if !self.settings.endpoint.is_tls() {
-            return Ok(Layers::plain(stream));
+            return Ok(Layers::new(stream, None));
         }
         self.shake_hands(stream)
     }
@@ -170,7 +170,7 @@ impl Opener {
             it.trace.is_tls = true;
             it.trace.handshake = Some(started.elapsed());
         });
-        Ok(Layers::tls(connection, stream))
+        Ok(Layers::new(stream, Some(connection)))
     }
 
     fn upgrade(&self, layers: Layers, credential: Option<&Credential>) -> Result<Socket, Failed> {

@@ -18,7 +18,7 @@ fn open() -> (Open, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let theirs = listener.accept().unwrap().0;
-    let mut layers = Layers::plain(Stream::new(Arc::new(ours)));
+    let mut layers = Layers::new(Stream::new(Arc::new(ours)), None);
     layers.opened().unwrap();
     let socket = Box::new(Socket::from_raw_socket(layers, Role::Client, None));
     let open = Open {

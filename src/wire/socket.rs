@@ -1,7 +1,6 @@
-//! The socket of one connection, which never blocks and asks the system only when there may be
-//! an answer.
+//! A socket that never blocks and asks the system only when there may be an answer.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 
 use mio::event::Event;
@@ -20,67 +19,69 @@ const TELLS_OF_MORE: bool = cfg!(any(
     target_os = "openbsd",
 ));
 
+/// A socket, and what the system has said about it.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     socket: TcpStream,
     /// Whether there may be something to read.
     is_readable: bool,
-    /// Whether nothing was read yet.
-    is_fresh: bool,
-    /// Whether the client will send no more than what is there.
+    /// Whether the peer will send no more than what is there.
     is_ending: bool,
 }
 
 impl Socket {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(crate) fn new(socket: TcpStream) -> Self {
         Self {
             socket,
             is_readable: false,
-            is_fresh: true,
             is_ending: false,
         }
     }
 
     /// Notes what the system says about the socket.
-    pub(super) fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &Event) {
         let is_ending = event.is_read_closed() || event.is_error();
         self.is_ending |= is_ending;
         self.is_readable |= is_ending || event.is_readable();
     }
 
-    /// Whether the client sends nothing more than what is there.
-    pub(super) fn is_ending(&self) -> bool {
-        self.is_ending
+    /// There may be something to read, whatever the system said before.
+    pub(crate) fn look_again(&mut self) {
+        self.is_readable = true;
     }
 
-    /// The first byte of all, as long as it was not read. It stays where it is.
-    pub(super) fn first_byte(&self) -> io::Result<Option<u8>> {
-        let mut byte = [0];
-        match self.is_fresh && self.is_readable {
-            true => Ok((self.socket.peek(&mut byte)? == 1).then_some(byte[0])),
-            false => Ok(None),
-        }
-    }
-
-    pub(super) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+    pub(crate) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
         self.socket.shutdown(how)
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Whether there may be something to read.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.is_readable
+    }
+
+    /// Whether the peer will send no more than what is there.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending
     }
 }
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_readable {
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(ErrorKind::WouldBlock.into());
         }
         let result = self.socket.read(buffer);
         match &result {
             Ok(n_bytes) => {
-                self.is_fresh = false;
                 // An end shows with one more read.
                 let is_all = *n_bytes < buffer.len() && *n_bytes > 0 && !self.is_ending;
                 self.is_readable = !(is_all && TELLS_OF_MORE);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
             Err(_) => {}
         }
         result
@@ -90,6 +91,11 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.write(bytes)
+    }
+
+    /// TLS has several pieces at times.
+    fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.write_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {
