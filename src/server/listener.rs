@@ -250,7 +250,7 @@ fn endpoint(settings: &Settings) -> String {
     }
 }
 
-fn hub(
+pub(super) fn hub(
     settings: &Arc<Settings>,
     tls: Option<Arc<ServerConfig>>,
     pages: Pages,

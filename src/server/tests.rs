@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 mod faults;
+mod idle;
 mod limits;
 mod web_socket;
 

@@ -13,6 +13,7 @@ mod messages;
 mod pace;
 mod sessions;
 mod terminal;
+mod tls;
 mod web_socket;
 
 mod serve;

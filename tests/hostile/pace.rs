@@ -11,7 +11,7 @@ const TIMEOUT: &[&str] = &["--request-timeout", "300ms"];
 const SOON: Duration = Duration::from_secs(10);
 
 /// Sends a byte from time to time until the server has had enough; what it says then.
-fn drip(wire: &mut Wire, bytes: &[u8]) -> Option<u16> {
+pub(crate) fn drip(wire: &mut Wire, bytes: &[u8]) -> Option<u16> {
     let began = Instant::now();
     let mut bytes = bytes.iter().cycle();
     until("the server has had enough", || {

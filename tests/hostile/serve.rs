@@ -64,7 +64,7 @@ impl Serve {
         let mut url = String::new();
         let stdout = process.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut url).unwrap();
-        let address = url.strip_prefix("http://").unwrap();
+        let (_, address) = url.split_once("://").unwrap();
         let address = address.split('/').next().unwrap().parse().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let panics = thread::spawn(move || {
@@ -84,7 +84,11 @@ impl Serve {
     }
 
     pub(crate) fn connect(&self) -> Wire {
-        Wire::new(TcpStream::connect(self.address).unwrap())
+        Wire::new(self.tcp())
+    }
+
+    pub(crate) fn tcp(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap()
     }
 
     /// Whether a subscriber gets what another session publishes.
@@ -109,8 +113,13 @@ impl Serve {
 
     /// Ends a test: an ordinary session works, the memory is back, nothing has panicked, and
     /// the server ends when it is asked to.
-    pub(crate) fn ends_well(mut self) {
+    pub(crate) fn ends_well(self) {
         self.serves_a_session();
+        self.ends();
+    }
+
+    /// The same, of a server that speaks TLS: that it serves a session is the test's to see.
+    pub(crate) fn ends(mut self) {
         let most = self.memory + MEMORY_KEPT;
         if !within_patience(|| self.resident() <= most) {
             let [kept, before] = [self.resident(), self.memory];

@@ -155,6 +155,11 @@ impl Pipe {
         self.waiting.len() - self.n_sent
     }
 
+    /// Whether the handshake of TLS has begun and is not done.
+    pub(super) fn is_shaking_hands(&self) -> bool {
+        self.wire.is_shaking_hands()
+    }
+
     /// Whether the wire takes nothing more for now.
     pub(super) fn is_blocked(&self) -> bool {
         self.is_blocked || self.course.is_some()

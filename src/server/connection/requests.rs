@@ -22,7 +22,8 @@ const MOST_TOGETHER: usize = 64 * 1024;
 pub(super) struct Http {
     pub(super) pipe: Pipe,
     pub(super) exchanges: Exchanges,
-    /// When the present request began; without one, when something happened last.
+    /// When the present request, or the handshake of TLS, began; without one, when the last one
+    /// was over.
     since: Instant,
 }
 
@@ -60,7 +61,8 @@ impl Http {
     }
 
     pub(super) fn turn(&mut self, hub: &mut Hub, scratch: &mut [u8]) -> io::Result<Outcome> {
-        let was_idle = self.exchanges.is_idle();
+        let was_blocked = self.pipe.is_blocked();
+        let was_midway = self.is_midway();
         let mut is_progress = false;
         if self.pipe.advance(hub.now)? == Advance::Silent {
             return Ok(Outcome::Silent);
@@ -113,7 +115,8 @@ impl Http {
                 Advance::Goes => {}
             }
         }
-        if was_idle || is_progress {
+        // Not for each event: records of TLS with nothing in them would keep a connection for ever.
+        if is_progress || was_blocked || self.is_midway() != was_midway {
             self.since = hub.now;
         }
         Ok(Outcome::Turn(turn))
@@ -131,7 +134,7 @@ impl Http {
     pub(super) fn deadline(&mut self, settings: &Settings, now: Instant) -> Option<Instant> {
         if self.pipe.is_blocked() {
             self.pipe.deadline(now, settings.response_timeout)
-        } else if !self.exchanges.is_idle() {
+        } else if self.is_midway() {
             self.since.checked_add(settings.request_timeout)
         } else if self.exchanges.is_held() {
             None
@@ -151,7 +154,19 @@ impl Http {
             self.exchanges.time_out(hub, &mut self.pipe);
             Late::Told
         } else {
+            if self.is_midway() {
+                hub.observe(&Event::Dropped {
+                    peer: self.exchanges.caller().peer,
+                    reason: "TLS was not agreed in time",
+                });
+            }
             Late::Over
         }
+    }
+
+    /// Whether the client has begun something that it has to finish in time: a request, or the
+    /// handshake of TLS before the first one.
+    fn is_midway(&self) -> bool {
+        !self.exchanges.is_idle() || self.pipe.is_shaking_hands()
     }
 }

@@ -55,6 +55,14 @@ impl Wire {
         self.0.socket().socket.is_ending()
     }
 
+    /// Whether the handshake of TLS has begun and is not done.
+    pub(super) fn is_shaking_hands(&self) -> bool {
+        match &self.0 {
+            Layers::Plain(_) => false,
+            Layers::Tls(tls) => tls.conn.is_handshaking() && !tls.sock.awaits_tls,
+        }
+    }
+
     pub(super) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
         if let Layers::Tls(tls) = &mut self.0 {
             // Else it could be that something was cut off.
