@@ -10,6 +10,7 @@
 
 mod course;
 mod exchanges;
+mod incoming;
 mod lingering;
 mod pipe;
 mod requests;

@@ -71,8 +71,9 @@ pub struct Settings {
     /// the sake of clients that keep none; [`Settings::of`] CometD required. The other flavors
     /// have rules of their own.
     pub browser_cookie: BrowserCookie,
-    /// How long a request may take to arrive, from its first byte to its last; a slower one
-    /// is answered with HTTP 408. Default 30 s.
+    /// How long a request, or message of a websocket, may take to arrive, from its first byte
+    /// to its last; a slower one is answered with HTTP 408, or close code 1008. The handshake of
+    /// TLS has as long. Default 30 s.
     pub request_timeout: Duration,
     /// How long a client may take none of what it is sent, once its socket is full. One that
     /// takes more than nothing, but less than 64 KiB/s, is waited for as long beyond the time

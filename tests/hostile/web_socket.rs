@@ -1,5 +1,6 @@
 //! Frames that are none, too large, or without end.
 
+use crate::pace::drip;
 use crate::serve::{HANDSHAKE, Serve, client_id, until};
 use crate::wire::Wire;
 
@@ -165,6 +166,61 @@ fn a_frame_against_the_rules_closes_the_websocket_with_their_number() {
             "{what}: {code:?}"
         );
     }
+    serve.ends_well();
+}
+
+#[test]
+fn a_message_that_stops_in_the_middle_is_ended_in_time() {
+    let serve = Serve::start(&["--request-timeout", "300ms"]);
+    let mut patient = open(&serve);
+    handshake(&mut patient);
+    let text = |text: &[u8]| frame(FIN | TEXT, text);
+    let (whole, ping) = (text(b"[]"), frame(FIN | PING, b""));
+    let long = text(format!("[{}]", " ".repeat(5000)).as_bytes());
+    for (what, bytes) in [
+        ("half of a head", whole[..1].to_vec()),
+        ("a head", whole[..6].to_vec()),
+        ("half of a long head", long[..3].to_vec()),
+        ("all but one byte", long[..long.len() - 1].to_vec()),
+        ("behind a whole one", [&whole[..], &whole[..7]].concat()),
+        ("a first part", frame(TEXT, b"[")),
+        (
+            "a ping behind it",
+            [frame(TEXT, b"["), ping.clone()].concat(),
+        ),
+        (
+            "a second part",
+            [frame(TEXT, b"["), frame(CONTINUATION, b"")].concat(),
+        ),
+        ("half of a ping", ping[..3].to_vec()),
+    ] {
+        let mut wire = open(&serve);
+        handshake(&mut wire);
+        wire.send(&bytes);
+        assert_eq!(closed(&mut wire), Some(1008), "{what}");
+        let mut wire = serve.connect();
+        wire.send(&[UPGRADE, &bytes].concat());
+        assert_eq!(wire.response().status, 101);
+        assert_eq!(closed(&mut wire), Some(1008), "{what}, with the upgrade");
+    }
+    // Whole messages, and none, have no such time.
+    let parts = [frame(TEXT, b"["), ping, frame(FIN | CONTINUATION, b"]")].concat();
+    for bytes in [parts, whole, long] {
+        patient.send(&bytes);
+    }
+    let texts = std::iter::from_fn(|| next(&mut patient)).filter(|it| it.0 == FIN | TEXT);
+    let texts: Vec<_> = texts.take(3).map(|it| it.1).collect();
+    assert_eq!(texts, [b"[]"; 3]);
+    serve.ends_well();
+}
+
+/// Each byte comes in time, and the last part never.
+#[test]
+fn a_message_that_comes_slowly_is_ended_in_time() {
+    let serve = Serve::start(&["--request-timeout", "300ms"]);
+    let mut wire = open(&serve);
+    wire.send(&frame(TEXT, b"["));
+    drip(&mut wire, &frame(CONTINUATION, b" "));
     serve.ends_well();
 }
 

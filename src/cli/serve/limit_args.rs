@@ -15,7 +15,8 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "COUNT|SIZE", value_delimiter = ',')]
     max_queue: Vec<QueueLimit>,
 
-    /// How long a request may take to arrive, 30s if left out; a slower one gets HTTP 408.
+    /// How long a request, or message of a websocket, may take to arrive, 30s if left out; a
+    /// slower one gets HTTP 408, or close code 1008.
     #[arg(long, value_name = "DUR", value_parser = values::duration)]
     request_timeout: Option<Duration>,
 

@@ -15,6 +15,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, WebSocket};
 
+use super::incoming::Incoming;
 use super::pipe::{Advance, Pipe};
 use super::turn::Caller;
 use crate::protocol::{ConnectionType, Message};
@@ -40,7 +41,7 @@ pub(super) struct Conversation {
     link: LinkId,
     bearer: Option<String>,
     user_agent: Option<String>,
-    web_socket: WebSocket<Pipe>,
+    web_socket: WebSocket<Incoming>,
     /// When something came last.
     active: Instant,
 }
@@ -86,26 +87,33 @@ impl Conversation {
             .write_buffer_size(0)
             .max_message_size(max_body)
             .max_frame_size(max_body);
+        let incoming = Incoming::new(pipe, hub.now, &rest);
         Self {
             caller,
             link: hub.open_link(caller.token),
             bearer: upgrade.bearer,
             user_agent: upgrade.user_agent,
-            web_socket: WebSocket::from_partially_read(pipe, rest, Role::Server, Some(config)),
+            web_socket: WebSocket::from_partially_read(incoming, rest, Role::Server, Some(config)),
             active: hub.now,
         }
     }
 
     pub(super) fn pipe_mut(&mut self) -> &mut Pipe {
-        self.web_socket.get_mut()
+        &mut self.web_socket.get_mut().pipe
     }
 
     pub(super) fn into_pipe(self) -> Pipe {
-        self.web_socket.into_inner()
+        self.web_socket.into_inner().pipe
     }
 
     /// Sends what there is to send. Then, and only then, takes frames of the client's.
     pub(super) fn turn(&mut self, hub: &mut Hub) -> Result<Progress, Ending> {
+        let was_blocked = self.pipe_mut().is_blocked();
+        let incoming = self.web_socket.get_mut();
+        incoming.now = hub.now;
+        if was_blocked {
+            incoming.excuse();
+        }
         for _ in 0..MOST_AT_ONCE {
             self.advance(hub)?;
             let sent = self.send(hub)?;
@@ -141,7 +149,13 @@ impl Conversation {
         let pipe = self.pipe_mut();
         match pipe.is_blocked() {
             true => pipe.deadline(now, settings.response_timeout),
-            false => self.active.checked_add(IDLE_TIMEOUT),
+            false => {
+                let idle = self.active.checked_add(IDLE_TIMEOUT);
+                [idle, self.whole_until(settings)]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
         }
     }
 
@@ -151,6 +165,13 @@ impl Conversation {
             let reason = "the client takes nothing of what is sent to it";
             self.tell(hub, CloseCode::Abnormal, reason);
             return Err(Ending::Gone);
+        }
+        if self
+            .whole_until(&hub.settings)
+            .is_some_and(|it| it <= hub.now)
+        {
+            let reason = "the message did not arrive in time".to_owned();
+            return Err(Ending::Closed(CloseCode::Policy, reason));
         }
         if !hub.is_in_use(self.link) {
             let reason = "nothing came for a long time".to_owned();
@@ -175,6 +196,12 @@ impl Conversation {
     /// The connection is gone, or no longer for messages.
     pub(super) fn end(&mut self, hub: &mut Hub) {
         hub.link_gone(self.link);
+    }
+
+    /// Until when the message has to be whole of which a part has come.
+    fn whole_until(&self, settings: &Settings) -> Option<Instant> {
+        let begun = self.web_socket.get_ref().begun()?;
+        begun.checked_add(settings.request_timeout)
     }
 
     fn send(&mut self, hub: &mut Hub) -> Result<Progress, Ending> {
