@@ -1,5 +1,7 @@
 //! Where responses end, however they are cut.
 
+mod frames;
+
 use super::super::TransportError;
 use super::response::{Found, Scan};
 
