@@ -9,10 +9,11 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::broker::{self, Broker, Handled, Now};
 use super::http::{Limits, Received, Receiver, Request};
-use super::query::Query;
+use super::playback::Playback;
+use super::query::{Query, messages_of_form};
 use super::readable::readable;
-use super::{BrowserCookie, Flavor, Settings};
-use crate::protocol::{ConnectionType, decode, encode};
+use super::{BrowserCookie, Flavor, Recording, Settings};
+use crate::protocol::{ConnectionType, Json, Message, decode, encode, member};
 
 /// Reads the bytes of a connection at once and in pieces, of which the first byte tells the
 /// size: the requests have to be the same.
@@ -112,6 +113,38 @@ pub fn query(query: &str) {
         ]));
         let _ = readable(&query.messages);
     }
+}
+
+/// Reads the body of a form.
+pub fn form(body: &[u8]) {
+    let messages = messages_of_form(body.to_vec());
+    // What a value decodes to is never longer; between two are a comma, and brackets around all.
+    assert!(messages.len() <= body.len() + 2);
+    let _ = readable(&messages);
+}
+
+/// Plays a recording to whoever sends the messages in it: what was answered there is answered.
+pub fn recording(text: &str) {
+    let Ok(recording) = text.parse::<Recording>() else {
+        return;
+    };
+    let n_requests = recording.n_requests();
+    let mut playback = Playback::new(Arc::new(recording));
+    let mut n_played = 0;
+    for line in text.lines() {
+        let Some(request) = member(line, "message").and_then(|it| Message::parse(it).ok()) else {
+            continue;
+        };
+        let Some(played) = playback.play(&request) else {
+            continue;
+        };
+        n_played += 1;
+        let id = Json::string("of today");
+        let reply = played.reply(Some(&id), Some("c1"));
+        assert_eq!(reply.channel(), request.channel());
+        assert_eq!(reply.id(), Some("of today"));
+    }
+    assert!(n_played >= n_requests, "{n_played} of {n_requests}");
 }
 
 /// Lets a broker carry out one body a line. It has the session `c1`, which has connected; a
