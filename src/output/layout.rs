@@ -234,5 +234,11 @@ mod tests {
             let plain = |it: &str| it.replace([' ', '\n'], "");
             prop_assert_eq!(plain(&show(&text)), plain(&text));
         }
+
+        #[test]
+        fn any_text_is_shown_without_control_characters(text in any::<String>()) {
+            let shown = show(&text);
+            prop_assert!(!shown.contains(|it: char| it.is_control() && it != '\n'), "{:?}", shown);
+        }
     }
 }

@@ -434,6 +434,17 @@ mod tests {
         }
 
         #[test]
+        fn elements_go_on_to_the_end_and_leave_out_nothing_but_commas(text in "\\[[\\[\\]{},:\"\\\\a1\u{e9} \x0c]{0,60}") {
+            let mut elements = Elements { rest: &text, at: 1, end: End::Missing };
+            let mut end = 0;
+            while let Some((at, element)) = elements.next() {
+                prop_assert_eq!(at, end + 1);
+                end = at + element.len();
+                prop_assert_eq!(&text[at..end], element);
+            }
+        }
+
+        #[test]
         fn what_is_encoded_is_decoded(names in proptest::collection::vec("/[a-z\"\\\\é]{1,8}", 0..5)) {
             let messages: Vec<Message> = names.iter().map(|it| Message::builder(it).build()).collect();
             prop_assert_eq!(decode(encode(&messages).as_bytes()).unwrap().messages, messages);

@@ -293,6 +293,16 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_have_findings_within_them(bytes in prop::collection::vec(any::<u8>(), 0..60), start in "(\u{feff})?( ?/\\*\\*/ ?)?(a\\()?\\[?") {
+            let bytes = [start.as_bytes(), &bytes].concat();
+            if let Ok(body) = Callback::default().decode(&bytes) {
+                // Offsets count in the text, where a byte that is none is three bytes.
+                let length = String::from_utf8_lossy(&bytes).len();
+                prop_assert!(body.findings.iter().all(|it| it.offset <= length), "{:?}", body);
+            }
+        }
+
+        #[test]
         fn what_is_called_is_decoded(names in proptest::collection::vec("/[a-z\"\\\\é\u{2028})(]{1,8}", 0..5)) {
             let messages: Vec<Message> = names.iter().map(|it| Message::builder(it).build()).collect();
             let body = Callback::default().decode(Callback::default().call(&encode(&messages)).as_bytes()).unwrap();

@@ -218,5 +218,15 @@ mod tests {
             let plain = |it: &str| it.replace([' ', '\n'], "");
             prop_assert_eq!(plain(&joined), plain(&text));
         }
+
+        #[test]
+        fn each_token_of_any_text_is_further_on(text in any::<String>()) {
+            let mut end = 0;
+            for token in tokens(&text) {
+                prop_assert!(token.offset >= end && !token.text.is_empty(), "{:?}", token);
+                end = token.offset + token.text.len();
+                prop_assert_eq!(&text[token.offset..end], token.text);
+            }
+        }
     }
 }

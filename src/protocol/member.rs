@@ -72,3 +72,37 @@ impl<'de> Visitor<'de> for List {
         Ok(members)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_has_members_or_none(text in "(\\PC{0,20})|(\\{[\\[\\]{},:\"\\\\a1 \x0c]{0,30})") {
+            let _ = members(&text);
+            let _ = member(&text, "a");
+        }
+
+        #[test]
+        fn the_last_member_of_a_name_is_found(
+            entries in prop::collection::vec(("[ab\u{e9}\"]{0,2}", "-?[1-9]\\.[0-9]{1,2}"), 0..6),
+            name in "[ab\u{e9}\"]{0,2}",
+        ) {
+            let written = |(name, value): &(String, String)| {
+                format!("{}\n: {value} ", serde_json::Value::from(name.as_str()))
+            };
+            let object = format!("{{{}}}", entries.iter().map(written).collect::<Vec<_>>().join(","));
+            let found: Vec<(String, String)> = members(&object)
+                .unwrap()
+                .into_iter()
+                .map(|(name, value)| (name.into_owned(), value.to_owned()))
+                .collect();
+            prop_assert_eq!(&found, &entries);
+            let last = entries.iter().rfind(|it| it.0 == name).map(|it| it.1.as_str());
+            prop_assert_eq!(member(&object, &name), last);
+        }
+    }
+}

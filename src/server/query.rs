@@ -165,5 +165,28 @@ mod tests {
         fn any_query_is_read_or_refused_without_panic(query in "[jsonpmeag=&%+0-9a-f\\[\\]\"]{0,60}") {
             let _ = Query::parse(&query);
         }
+
+        #[test]
+        fn what_stands_in_a_form_is_read_of_it(
+            values in prop::collection::vec(any::<String>(), 1..4),
+            others in prop::collection::vec(("[^&=]{0,5}", "[^&]{0,5}"), 0..3),
+        ) {
+            use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+            let field = |it: &String| format!("message={}", utf8_percent_encode(it, NON_ALPHANUMERIC));
+            let others = others.iter().filter(|it| it.0 != "message");
+            let form: Vec<_> = values.iter().map(field).chain(others.map(|it| format!("{}={}", it.0, it.1))).collect();
+            let read = messages_of_form(form.join("&").into_bytes());
+            if let [value] = &values[..] {
+                prop_assert_eq!(read, value.as_bytes());
+            } else if values.iter().all(|it| serde_json::from_str::<&RawValue>(it).is_err()) {
+                prop_assert_eq!(read, values[0].as_bytes());
+            }
+        }
+
+        #[test]
+        fn any_form_is_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), fields in "(message=[\\[\\]1,%5b]{0,5}&){0,3}") {
+            messages_of_form([fields.as_bytes(), &bytes].concat());
+        }
     }
 }

@@ -87,6 +87,8 @@ fn single_spaced(text: &str) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -111,5 +113,18 @@ mod tests {
     fn a_long_text_is_cut_between_characters() {
         let excerpt = Excerpt::of("é".repeat(1000).as_bytes());
         assert_eq!(excerpt.as_str(), "é".repeat(160) + "...");
+    }
+
+    proptest! {
+        #[test]
+        fn of_any_bytes_one_line_is_shown(bytes in prop::collection::vec(any::<u8>(), 0..300), start in "(<(title>|/title>|a)?){0,4}") {
+            let bytes = [start.as_bytes(), &bytes].concat();
+            for excerpt in [Excerpt::of(&bytes), Excerpt::of_body(&bytes), Excerpt::of_page(&bytes)] {
+                let text = excerpt.as_str();
+                prop_assert!(!text.contains(char::is_control), "{text:?}");
+                prop_assert!(!text.contains("  ") && text.trim() == text, "{text:?}");
+            }
+            prop_assert!(Excerpt::of(&bytes).as_str().chars().count() <= N_CHARACTERS + 3);
+        }
     }
 }
