@@ -10,12 +10,12 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bayeux::protocol::{Message, decode};
-use bayeux::server::{Flavor, Server, Settings};
+use bayeux::server::{CloseReason, Event, Flavor, Observer, Server, Settings};
 use serde_json::{Value, json};
 use tungstenite::protocol::Role;
 use tungstenite::{Error, WebSocket};
@@ -39,18 +39,23 @@ fn the_faye_flavor_answers_as_faye() {
     );
 }
 
+/// No test waits this long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Scenarios that run at the same time.
 const N_THREADS: usize = 8;
 
 fn replay(flavor: Flavor, recorded: &str, unread: &'static [&'static str]) {
     let recorded: Value = serde_json::from_str(recorded).unwrap();
     let milliseconds = |name: &str| Duration::from_millis(recorded[name].as_u64().unwrap());
+    let doings = Arc::new(Doings::default());
     let settings = Settings {
         timeout: milliseconds("hold"),
         max_interval: milliseconds("expiry"),
         deny: ["/denied", "/denied/**"]
             .map(|it| it.parse().unwrap())
             .into(),
+        observer: Some(Arc::clone(&doings) as Arc<dyn Observer>),
         ..Settings::of(flavor)
     };
     let path = settings.path.clone();
@@ -61,6 +66,7 @@ fn replay(flavor: Flavor, recorded: &str, unread: &'static [&'static str]) {
         let scenario = &scenarios[number];
         let conversation = Conversation {
             address: server.address(),
+            doings: &doings,
             path: path.clone(),
             root: format!("/r{number}"),
             at_once: milliseconds("at_once"),
@@ -98,8 +104,9 @@ fn replay(flavor: Flavor, recorded: &str, unread: &'static [&'static str]) {
 }
 
 /// A scenario while it is carried out.
-struct Conversation {
+struct Conversation<'a> {
     address: SocketAddr,
+    doings: &'a Doings,
     path: String,
     /// What its channels begin with.
     root: String,
@@ -137,7 +144,7 @@ const UNINTERESTING: [&str; 6] = [
     "transfer-encoding",
 ];
 
-impl Conversation {
+impl Conversation<'_> {
     /// What is answered otherwise than recorded. What differs on purpose has to be an answer
     /// all the same, and not an error of the server.
     fn difference(mut self, scenario: &Value) -> Option<String> {
@@ -160,11 +167,13 @@ impl Conversation {
     }
 
     fn step(&mut self, step: &Value) -> Value {
-        if let Some(pause) = step["sleep"].as_u64() {
-            thread::sleep(Duration::from_millis(pause));
+        let who = step["who"].as_str().unwrap();
+        // A real server says nothing of it, so there it is a time that has to pass.
+        if !step["expires"].is_null() {
+            let client_id = self.client(who).client_id.clone().unwrap();
+            self.doings.until(&Doing::Expired(client_id));
             return Value::Null;
         }
-        let who = step["who"].as_str().unwrap();
         if let Some(other) = step["jar_of"].as_str() {
             let cookies = Arc::clone(&self.client(other).cookies);
             self.client(who).cookies = cookies;
@@ -190,16 +199,17 @@ impl Conversation {
         let is_kept = step["jar"] != json!(false);
         let cookies = Arc::clone(&self.client(who).cookies);
         let cookies = is_kept.then_some(cookies);
-        let address = self.address;
+        let exchange = Exchange::begin(self.address, request);
         if step["later"] == json!(true) {
+            let peer = exchange.socket.local_addr().unwrap();
             let (sender, receiver) = mpsc::channel();
-            thread::spawn(move || sender.send(exchange(address, &request, cookies.as_deref())));
+            thread::spawn(move || sender.send(exchange.end(cookies.as_deref())));
             self.client(who).pending = Some(receiver);
             // It has to be there before what comes next.
-            thread::sleep(Duration::from_millis(150));
+            self.doings.until(&Doing::Received(peer));
             return Value::Null;
         }
-        let response = exchange(address, &request, cookies.as_deref());
+        let response = exchange.end(cookies.as_deref());
         self.shown(who, response)
     }
 
@@ -386,44 +396,96 @@ fn without_value(name: &str, value: &str) -> String {
     }
 }
 
-fn exchange(
-    address: SocketAddr,
-    request: &str,
-    cookies: Option<&Mutex<Vec<(String, String)>>>,
-) -> Response {
-    let began = Instant::now();
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    socket.write_all(request.as_bytes()).unwrap();
-    let (status, headers, mut body) = head(&mut socket);
-    let length = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.parse().unwrap());
-    let is_without_body = request.starts_with("HEAD");
-    while body.len() < length && !is_without_body {
-        let mut buffer = [0; 4096];
-        let n_bytes = socket.read(&mut buffer).unwrap();
-        assert_ne!(n_bytes, 0, "cut off");
-        body.extend_from_slice(&buffer[..n_bytes]);
-    }
-    let set = headers.iter().filter(|(name, _)| name == "Set-Cookie");
-    for (_, value) in set {
-        let pair = value.split(';').next().unwrap();
-        let (name, value) = pair.split_once('=').unwrap();
-        if let Some(cookies) = cookies {
-            let mut cookies = cookies.lock().unwrap();
-            cookies.retain(|(known, _)| known != name);
-            cookies.push((name.to_owned(), value.to_owned()));
+/// A request that has left on a connection of its own.
+struct Exchange {
+    began: Instant,
+    socket: TcpStream,
+    request: String,
+}
+
+impl Exchange {
+    fn begin(address: SocketAddr, request: String) -> Self {
+        let began = Instant::now();
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        Self {
+            began,
+            socket,
+            request,
         }
     }
-    Response {
-        status,
-        headers,
-        body: String::from_utf8(body).unwrap(),
-        took: began.elapsed(),
+
+    /// Reads the response. The cookies that it sets are put to the others.
+    fn end(mut self, cookies: Option<&Mutex<Vec<(String, String)>>>) -> Response {
+        let (status, headers, mut body) = head(&mut self.socket);
+        let length = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map_or(0, |(_, value)| value.parse().unwrap());
+        let is_without_body = self.request.starts_with("HEAD");
+        while body.len() < length && !is_without_body {
+            let mut buffer = [0; 4096];
+            let n_bytes = self.socket.read(&mut buffer).unwrap();
+            assert_ne!(n_bytes, 0, "cut off");
+            body.extend_from_slice(&buffer[..n_bytes]);
+        }
+        let set = headers.iter().filter(|(name, _)| name == "Set-Cookie");
+        for (_, value) in set {
+            let pair = value.split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if let Some(cookies) = cookies {
+                let mut cookies = cookies.lock().unwrap();
+                cookies.retain(|(known, _)| known != name);
+                cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        Response {
+            status,
+            headers,
+            body: String::from_utf8(body).unwrap(),
+            took: self.began.elapsed(),
+        }
+    }
+}
+
+/// What the server has done so far, and may be waited for.
+#[derive(Default)]
+struct Doings {
+    done: Mutex<Vec<Doing>>,
+    more: Condvar,
+}
+
+#[derive(Debug, PartialEq)]
+enum Doing {
+    /// It has read a request that came from there, and carries it out before any other.
+    Received(SocketAddr),
+    /// It has ended the session with this client id, which did not connect for too long.
+    Expired(String),
+}
+
+impl Doings {
+    fn until(&self, wanted: &Doing) {
+        let done = self.done.lock().unwrap();
+        let is_missing = |done: &mut Vec<Doing>| !done.contains(wanted);
+        let waited = self.more.wait_timeout_while(done, PATIENCE, is_missing);
+        let (done, waited) = waited.unwrap();
+        assert!(!waited.timed_out(), "never {wanted:?}, but {done:?}");
+    }
+}
+
+impl Observer for Doings {
+    fn observe(&self, event: &Event<'_>) {
+        let doing = match event {
+            Event::Received { peer, .. } => Doing::Received(*peer),
+            Event::SessionClosed {
+                client_id,
+                reason: CloseReason::Expired,
+            } => Doing::Expired((*client_id).to_owned()),
+            _ => return,
+        };
+        self.done.lock().unwrap().push(doing);
+        self.more.notify_all();
     }
 }
 
