@@ -6,15 +6,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::program::{Running, bayeux, empty_folder, snapshot};
-
-fn serve(options: &[&str]) -> (Running, String) {
-    let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
-        .args(options)
-        .start();
-    let url = serve.first_line();
-    (serve, url)
-}
+use crate::program::{bayeux, empty_folder, serve, snapshot};
 
 /// The recipe of README.md.
 #[test]

@@ -64,6 +64,15 @@ pub(crate) fn bayeux<const N: usize>(words: [&str; N]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_bayeux"), &words)
 }
 
+/// A `bayeux serve` with these options on a free port, and its URL.
+pub(crate) fn serve(options: &[&str]) -> (Running, String) {
+    let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
+        .args(options)
+        .start();
+    let url = serve.first_line();
+    (serve, url)
+}
+
 /// A POSIX shell with this script, in which `bayeux` is the program.
 #[cfg(unix)]
 pub(crate) fn shell(script: &str) -> Program {

@@ -9,7 +9,7 @@ use bayeux::server::{Flavor, Server, Settings, Token};
 use rustix::process::Signal;
 
 use crate::peer::{publish, server_with};
-use crate::program::{Outcome, bayeux, snapshot};
+use crate::program::{Outcome, bayeux, serve, snapshot};
 
 pub(crate) const TOKEN: &str = "00D000000000001!AQ.s3cret_token";
 
@@ -88,8 +88,7 @@ fn the_program_publishes_and_gets_its_own_event() {
 
 #[test]
 fn the_first_line_of_serve_is_a_url_with_a_version() {
-    let mut serve = bayeux(["serve", "--flavor", "salesforce", "--listen", "127.0.0.1:0"]).start();
-    let url = serve.first_line();
+    let (serve, url) = serve(&["--flavor", "salesforce"]);
     assert!(url.ends_with("/cometd/65.0"), "{url}");
     let outcome = bayeux(["hs", &url, "-o", "pretty"]).run();
     assert!(

@@ -8,18 +8,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Running, bayeux, shell, snapshot};
+use crate::program::{bayeux, serve, shell, snapshot};
 
 /// No test waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn serve(options: &[&str]) -> (Running, String) {
-    let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
-        .args(options)
-        .start();
-    let url = serve.first_line();
-    (serve, url)
-}
 
 #[test]
 fn the_first_line_is_the_url_and_an_interrupt_ends_it() {

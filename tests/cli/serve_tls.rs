@@ -6,15 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::authority::{Authority, Dates};
-use crate::program::{Running, bayeux, empty_folder, snapshot};
-
-fn serve(options: &[&str]) -> (Running, String) {
-    let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0"])
-        .args(options)
-        .start();
-    let url = serve.first_line();
-    (serve, url)
-}
+use crate::program::{bayeux, empty_folder, serve, snapshot};
 
 #[test]
 fn a_certificate_made_for_the_run_is_trusted_through_its_authority() {

@@ -4,7 +4,7 @@ use bayeux::server::{Settings, UnconnectedPublish};
 
 use crate::hostile::{Answer, Hostile, good, page, response};
 use crate::peer::{server, server_with};
-use crate::program::{bayeux, snapshot};
+use crate::program::{bayeux, serve, snapshot};
 
 /// What calls the function that every request asks for.
 fn call(body: &str) -> Answer {
@@ -57,8 +57,7 @@ fn everything_works_by_callback_polling() {
 
 #[test]
 fn v_and_serve_say_which_transport_it_is() {
-    let mut serve = bayeux(["serve", "--listen", "127.0.0.1:0", "-o", "json", "-v"]).start();
-    let url = serve.first_line();
+    let (mut serve, url) = serve(&["-o", "json", "-v"]);
     let words = ["hs", &url, "-t", "callback-polling", "-v", "-o", "compact"];
     snapshot!(bayeux(words).run(), @r#"
     exit: 0
