@@ -51,21 +51,8 @@ impl Serve {
         self
     }
 
-    fn run(mut command: Command, options: &[&str]) -> Self {
-        let mut process = command
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(options)
-            .env_remove("BAYEUX_REQUIRE_TOKEN")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        let stdout = process.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut url).unwrap();
-        let (_, address) = url.split_once("://").unwrap();
-        let address = address.split('/').next().unwrap().parse().unwrap();
+    fn run(command: Command, options: &[&str]) -> Self {
+        let (mut process, address) = begin(command, options);
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let panics = thread::spawn(move || {
             let lines = stderr.split(b'\n').map_while(Result::ok);
@@ -172,6 +159,25 @@ impl Drop for Serve {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Starts a server that tells everything over a pipe: the process, and where it listens.
+pub(crate) fn begin(mut command: Command, options: &[&str]) -> (Child, SocketAddr) {
+    let mut process = command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(options)
+        .env_remove("BAYEUX_REQUIRE_TOKEN")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    let stdout = process.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut url).unwrap();
+    let (_, address) = url.split_once("://").unwrap();
+    let address = address.split('/').next().unwrap().parse().unwrap();
+    (process, address)
 }
 
 /// Resident memory in bytes; where the system does not tell, none.

@@ -1,10 +1,9 @@
 //! A terminal that is stopped, or a pipe that nobody reads: what there is to tell cannot be told.
 
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
-use crate::serve::{resident, until};
+use crate::serve::{begin, resident, until};
 use crate::wire::{Wire, post};
 
 /// A server whose standard error nobody reads.
@@ -15,18 +14,7 @@ struct Unheard {
 
 impl Unheard {
     fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_bayeux"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        let stdout = process.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut url).unwrap();
-        let address = url.strip_prefix("http://").unwrap();
-        let address = address.split('/').next().unwrap().parse().unwrap();
+        let (process, address) = begin(Command::new(env!("CARGO_BIN_EXE_bayeux")), &[]);
         Self { process, address }
     }
 
