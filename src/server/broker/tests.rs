@@ -59,9 +59,7 @@ impl Scenario {
         let client_id = client_id.split('\'').next().unwrap().to_owned();
         self.connect(&client_id);
         for channel in subscriptions {
-            let reply = self.request(&format!(
-                "[{{'channel':'/meta/subscribe','clientId':'{client_id}','subscription':'{channel}'}}]"
-            ));
+            let reply = self.subscribe_to(&client_id, channel);
             assert!(reply.contains("'successful':true"), "{reply}");
         }
         client_id
@@ -138,6 +136,12 @@ impl Scenario {
 
     fn ready(&mut self) -> Vec<LinkId> {
         std::iter::from_fn(|| self.broker.poll_ready()).collect()
+    }
+
+    fn subscribe_to(&mut self, client_id: &str, channel: &str) -> String {
+        self.request(&format!(
+            "[{{'channel':'/meta/subscribe','clientId':'{client_id}','subscription':'{channel}'}}]"
+        ))
     }
 
     fn publish(&mut self, client_id: &str, channel: &str, data: &str) -> String {

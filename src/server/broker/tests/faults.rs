@@ -75,11 +75,13 @@ fn messages_are_refused_with_the_advice_that_fits_the_code() {
 fn a_status_or_a_page_takes_the_place_of_the_response_and_nothing_is_carried_out() {
     let mut scenario = faulty(&["subscribe:status=503:first=1", "publish:html:first=1"]);
     let id = scenario.connected(&[]);
-    let subscribe =
-        format!("[{{'channel':'/meta/subscribe','clientId':'{id}','subscription':'/a'}}]");
-    assert_eq!(scenario.request(&subscribe), "Status(503)");
+    assert_eq!(scenario.subscribe_to(&id, "/a"), "Status(503)");
     assert!(scenario.broker.subscriptions.is_empty());
-    assert!(scenario.request(&subscribe).contains("'successful':true"));
+    assert!(
+        scenario
+            .subscribe_to(&id, "/a")
+            .contains("'successful':true")
+    );
     assert_eq!(scenario.publish(&id, "/a", "1"), "Html");
     assert!(
         scenario
@@ -240,9 +242,7 @@ fn who_subscribes_is_greeted_alone() {
     scenario.hold(&other);
     let id = scenario.connected(&[]);
     for (pattern, is_greeted) in [("/a/*", true), ("/x", false), ("/a/b", true)] {
-        let reply = scenario.request(&format!(
-            "[{{'channel':'/meta/subscribe','clientId':'{id}','subscription':'{pattern}'}}]"
-        ));
+        let reply = scenario.subscribe_to(&id, pattern);
         assert_eq!(
             reply.starts_with("{'data':1,'channel':'/a/b'} "),
             is_greeted,
