@@ -10,6 +10,8 @@ pub(super) struct Asset {
 
 const HTML: &str = "text/html;charset=UTF-8";
 const SCRIPT: &str = "text/javascript;charset=UTF-8";
+const STYLE: &str = "text/css;charset=UTF-8";
+const IMAGE: &str = "image/svg+xml";
 
 /// Where the path of the endpoint goes.
 const ENDPOINT: &str = "@ENDPOINT@";
@@ -22,49 +24,25 @@ pub(super) const SAFETY: &str = "Content-Security-Policy: default-src 'none'; sc
      Cross-Origin-Opener-Policy: same-origin\r\nReferrer-Policy: no-referrer\r\n";
 
 static ASSETS: [Asset; 8] = [
-    Asset {
-        path: "/",
-        content_type: HTML,
-        text: include_str!("chat.html"),
-    },
-    Asset {
-        path: "/inspector",
-        content_type: HTML,
-        text: include_str!("inspector.html"),
-    },
-    Asset {
-        path: "/pages/bayeux.js",
-        content_type: SCRIPT,
-        text: include_str!("bayeux.js"),
-    },
-    Asset {
-        path: "/pages/chat.js",
-        content_type: SCRIPT,
-        text: include_str!("chat.js"),
-    },
-    Asset {
-        path: "/pages/inspector.js",
-        content_type: SCRIPT,
-        text: include_str!("inspector.js"),
-    },
-    Asset {
-        path: "/pages/traffic.js",
-        content_type: SCRIPT,
-        text: include_str!("traffic.js"),
-    },
-    Asset {
-        path: "/pages/style.css",
-        content_type: "text/css;charset=UTF-8",
-        text: include_str!("style.css"),
-    },
-    Asset {
-        path: "/pages/icon.svg",
-        content_type: "image/svg+xml",
-        text: include_str!("icon.svg"),
-    },
+    Asset::new("/", HTML, include_str!("chat.html")),
+    Asset::new("/inspector", HTML, include_str!("inspector.html")),
+    Asset::new("/pages/bayeux.js", SCRIPT, include_str!("bayeux.js")),
+    Asset::new("/pages/chat.js", SCRIPT, include_str!("chat.js")),
+    Asset::new("/pages/inspector.js", SCRIPT, include_str!("inspector.js")),
+    Asset::new("/pages/traffic.js", SCRIPT, include_str!("traffic.js")),
+    Asset::new("/pages/style.css", STYLE, include_str!("style.css")),
+    Asset::new("/pages/icon.svg", IMAGE, include_str!("icon.svg")),
 ];
 
 impl Asset {
+    const fn new(path: &'static str, content_type: &'static str, text: &'static str) -> Self {
+        Self {
+            path,
+            content_type,
+            text,
+        }
+    }
+
     pub(super) fn at(path: &str) -> Option<&'static Self> {
         ASSETS.iter().find(|it| it.path == path)
     }
