@@ -1,5 +1,7 @@
 //! Conversations with extensions, in simulated time.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::server::Retention;
 

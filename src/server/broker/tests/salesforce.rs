@@ -1,7 +1,7 @@
 //! The broker as Salesforce: every shape and every refusal that it has.
 
 use super::*;
-use crate::server::Flavor;
+use crate::server::{Flavor, Token};
 
 /// A client that does everything right.
 const WELL: Around = Around {
