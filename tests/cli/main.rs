@@ -23,6 +23,7 @@ mod handshake;
 mod hostile;
 mod limits;
 mod local;
+mod mistyped;
 mod pages;
 mod peer;
 mod profiles;
