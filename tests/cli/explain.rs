@@ -13,8 +13,8 @@
 //! | F8 the token expires | `salesforce::a_token_that_expires_ends_the_tail`, `exit_status::status_8_the_server_advises_none` |
 //! | F9 a hold is taken for slowness | a hold is no line of its own; one that outlasts the advice: `f09_*` |
 //! | F10 something cuts held connects off | nginx and a relay: `a_read_timeout_of_nginx_is_named`, `a_connection_that_is_cut_at_the_same_age_is_named` |
-//! | F11 no upgrade to a websocket | `web_socket::an_upgrade_answered_with_*`; nginx: `an_nginx_that_passes_no_upgrade_is_named` |
-//! | F12 no websocket at this path | `web_socket::an_upgrade_answered_with_404_is_explained` |
+//! | F11 no upgrade to a websocket | `upgrade::an_upgrade_answered_with_*`; nginx: `an_nginx_that_passes_no_upgrade_is_named` |
+//! | F12 no websocket at this path | `upgrade::an_upgrade_answered_with_404_is_explained` |
 //! | F13 a page, HTTP 400 or 415 instead of JSON | `f13_*`, `bad_input::a_login_page` |
 //! | F14 a message is too large | `f14_*`, `bad_input::a_body_over_the_limit`, `web_socket::a_frame_larger_than_max_body`; to find the limit needs more than one message |
 //! | F15 a slow consumer expires its own session | `f15_*` |

@@ -44,4 +44,5 @@ mod terminal;
 mod tls;
 mod tls_relay;
 mod transport;
+mod upgrade;
 mod web_socket;
