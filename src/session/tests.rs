@@ -1,6 +1,7 @@
 //! Conversations between a session and a server, in simulated time.
 
 mod authorisation;
+mod endings;
 mod extensions;
 mod holds;
 mod property;

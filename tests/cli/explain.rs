@@ -8,7 +8,7 @@
 //! | F3 several servers without stickiness | `exit_status::status_8_the_server_forgets_every_session`; nginx: `two_servers_without_stickiness_are_named` |
 //! | F4 several sessions with one cookie | `f04_*`; CometD: `several_sessions_with_one_cookie_are_told` |
 //! | F5 connects return at once | `exit_status::status_8_connects_return_at_once_for_ever` |
-//! | F6 handshakes for ever | `salesforce::a_server_that_forgets_every_session_leads_to_no_storm`; ten in a minute, in simulated time: `session::tests::recovery`, and the lines: `cli::explain::ended` |
+//! | F6 handshakes for ever | `salesforce::a_server_that_forgets_every_session_leads_to_no_storm`; ten in a minute, in simulated time: `session::tests::endings`, and the lines: `cli::explain::ended` |
 //! | F7 the reason is hidden in `ext` | `bad_input::a_handshake_denied_with_the_reason_hidden_in_ext` |
 //! | F8 the token expires | `salesforce::a_token_that_expires_ends_the_tail`, `exit_status::status_8_the_server_advises_none` |
 //! | F9 a hold is taken for slowness | a hold is no line of its own; one that outlasts the advice: `f09_*` |

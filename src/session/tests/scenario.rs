@@ -331,3 +331,9 @@ pub(super) fn disconnect_by_server() -> Reply {
         fields: r#""reason":"kicked""#.to_owned(),
     }
 }
+
+pub(super) fn scenario_events(scenario: &mut Scenario) -> Vec<String> {
+    let mut events = Vec::new();
+    scenario.take_events(&mut events);
+    events
+}
