@@ -45,10 +45,10 @@ fn the_seed_is_told_where_there_is_chance() {
 fn a_client_meets_what_it_is_meant_to_meet() {
     for (fault, status, told) in [
         ("handshake:html", 3, "text/html"),
-        ("handshake:cut", 3, ""),
+        ("handshake:cut", 3, "cut off after"),
         ("handshake:status=401", 4, "401"),
         ("handshake:infinity", 3, "sent JSON that cannot be read"),
-        ("handshake:close=before", 3, ""),
+        ("handshake:close=before", 3, "without a response"),
         ("handshake:refuse=403", 4, "403::refused_by_fault"),
     ] {
         let (_serve, url) = serve(&["--fault", fault]);
