@@ -91,6 +91,23 @@ fn a_status_or_a_page_takes_the_place_of_the_response_and_nothing_is_carried_out
 }
 
 #[test]
+fn what_happens_by_chance_depends_on_the_seed() {
+    let refused = |seed: u64| -> Vec<bool> {
+        let mut scenario = Scenario::with(Settings {
+            faults: vec!["publish:refuse:p=0.5".parse().unwrap()],
+            seed,
+            ..Settings::default()
+        });
+        let id = scenario.connected(&[]);
+        (0..64)
+            .map(|_| scenario.publish(&id, "/a", "1").contains("'error'"))
+            .collect()
+    };
+    assert_eq!(refused(1), refused(1));
+    assert_ne!(refused(1), refused(2));
+}
+
+#[test]
 fn a_first_connect_can_be_held_and_a_storm_holds_none() {
     let mut scenario = faulty(&["connect:hold:first=1", "connect:storm:after=1"]);
     handshake(&mut scenario);
