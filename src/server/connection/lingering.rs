@@ -62,3 +62,26 @@ impl Lingering {
         self.until.or_else(|| self.pipe.deadline(now, patience))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pipe::tests::pair;
+    use super::*;
+
+    #[test]
+    fn who_does_not_end_the_connection_has_a_moment_to_do_so() {
+        let (pipe, mut client) = pair();
+        let mut lingering = Lingering::new(pipe);
+        let now = Instant::now();
+        let settings = Settings::default();
+        assert_eq!(lingering.deadline(&settings, now), None);
+        assert_eq!(lingering.turn(now, &mut [0]).unwrap(), Turn::Waits);
+        let until = now + Duration::from_secs(2);
+        assert_eq!(lingering.deadline(&settings, now), Some(until));
+        // It has been told that nothing more comes. That it is still there is no reason to wait.
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(lingering.turn(later, &mut [0]).unwrap(), Turn::Waits);
+        assert_eq!(lingering.deadline(&settings, later), Some(until));
+    }
+}

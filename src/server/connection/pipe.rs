@@ -244,3 +244,44 @@ fn flush(wire: &mut Wire) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::socket::Socket;
+    use super::*;
+
+    /// A pipe, and the client's end of its connection.
+    pub(in super::super) fn pair() -> (Pipe, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = listener.accept().unwrap().0;
+        ours.set_nonblocking(true).unwrap();
+        let socket = Socket::new(mio::net::TcpStream::from_std(ours));
+        (Pipe::new(Wire::new(socket, None).unwrap()), theirs)
+    }
+
+    #[test]
+    fn who_takes_more_of_what_waits_has_as_much_more_time() {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let (mut pipe, mut client) = pair();
+        // More than the sockets' buffers take.
+        pipe.send(&vec![b'x'; 20_000_000]).unwrap();
+        let start = Instant::now();
+        assert_eq!(pipe.deadline(start, PATIENCE), Some(start + PATIENCE));
+        let n_waiting = pipe.n_waiting();
+        let mut buffer = vec![0; 1 << 20];
+        while pipe.n_waiting() + 640 * 1024 > n_waiting {
+            assert_ne!(client.read(&mut buffer).unwrap(), 0);
+            pipe.send_waiting().unwrap();
+        }
+        assert!(pipe.is_blocked());
+        let n_taken = (n_waiting - pipe.n_waiting()) as u64;
+        let earned = Duration::from_millis(n_taken * 1000 / (64 * 1024));
+        assert!(earned >= Duration::from_secs(10));
+        let later = start + Duration::from_millis(500);
+        let until = start + PATIENCE + earned;
+        assert_eq!(pipe.deadline(later, PATIENCE), Some(until));
+    }
+}
