@@ -136,3 +136,17 @@ fn is_shortage(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     number.is_some_and(|it| SHORTAGES.contains(&it))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_flood_no_more_is_told_than_once_in_a_while() {
+        let mut acceptor = Acceptor::bind("127.0.0.1:0").unwrap();
+        let start = Instant::now();
+        let told = [0, 1, 999, 1000, 1001, 1999, 2000]
+            .map(|at| acceptor.is_worth_telling(start + Duration::from_millis(at)));
+        assert_eq!(told, [true, false, false, true, false, false, true]);
+    }
+}
