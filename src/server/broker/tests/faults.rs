@@ -135,6 +135,18 @@ fn ids_and_advice_are_altered_also_in_replies_that_were_held() {
 }
 
 #[test]
+fn advice_is_altered_only_where_it_is_about_the_session() {
+    let mut scenario = faulty(&["any:advice=none"]);
+    let none = "'advice':{'reconnect':'none','interval':0}";
+    assert!(handshake(&mut scenario).contains(none));
+    assert!(scenario.connect("c1").contains(none));
+    assert_eq!(
+        scenario.subscribe_to("c1", "/a"),
+        "{'channel':'/meta/subscribe','subscription':'/a','successful':true}"
+    );
+}
+
+#[test]
 fn the_response_to_a_held_connect_has_the_wire_of_its_request() {
     let mut scenario = faulty(&["connect:drop:every=2", "any:delay=1s:after=2"]);
     let id = scenario.connected(&[]);
