@@ -153,9 +153,11 @@ impl Message {
     }
 
     /// Whether a server ends this session of its own accord: CometD sends `/meta/disconnect`
-    /// without an id.
+    /// without an id, and calls that successful (9.0.0).
     pub fn is_server_disconnect(&self) -> bool {
-        self.channel() == meta::DISCONNECT && self.id().is_none()
+        self.channel() == meta::DISCONNECT
+            && self.id().is_none()
+            && self.successful() != Some(false)
     }
 
     /// What is odd about the message.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Advice, Kind, Message, Reconnect};
+use crate::protocol::{Advice, Kind, Message, Reconnect, meta};
 
 use super::event::{End, Event, LossReason, Refusal, Replayed};
 use super::extension::Delivery;
@@ -69,15 +69,21 @@ impl Session {
             }
             Kind::Reply => match take_answered(&mut self.pending, &message) {
                 Some(pending) => self.replied(now, pending, message),
-                None => self.events.push_back(Event::Unmatched { message }),
+                None => self.unasked(message),
             },
-            Kind::Meta if message.is_server_disconnect() && self.is_leaving => {
-                self.end(End::Disconnected);
-            }
-            Kind::Meta if message.is_server_disconnect() => {
-                self.end(End::DisconnectedByServer(message));
-            }
-            Kind::Meta => self.events.push_back(Event::Unmatched { message }),
+            Kind::Meta => self.unasked(message),
+        }
+    }
+
+    /// What answers nothing, and is no delivery.
+    fn unasked(&mut self, message: Message) {
+        match (message.is_server_disconnect(), self.is_leaving) {
+            (true, true) => self.end(End::Disconnected),
+            (true, false) => self.end(End::DisconnectedByServer(message)),
+            // The server ended the session while our own disconnect was under way, which took
+            // that for its reply.
+            (false, true) if self.is_ended() && message.is_reply_on(meta::DISCONNECT) => {}
+            (false, _) => self.events.push_back(Event::Unmatched { message }),
         }
     }
 

@@ -315,11 +315,9 @@ fn a_client_that_sends_nothing_but_connects_is_told_to_stop() {
     ----- stdout -----
     ----- stderr -----
     ~ subscribed to /demo
-    warning: a reply to nothing that was asked: /meta/disconnect id none
     ~ 0 messages received in [duration]
-    error: session lost after [duration]: the server advises not to reconnect
-    cause: 402::session_unknown
-    hint: its code or an operator removed the session, see its log; a new run is a new session
+    error: session lost after [duration]: the server disconnected the session
+    hint: the server's own code or an operator did this; see its log
     ");
 }
 

@@ -101,6 +101,56 @@ fn a_server_that_disconnects_the_session_ends_it() {
     scenario.expect_events(["ended: by server"]);
 }
 
+/// CometD 9.0.0 does, of a session that its activity extension or its own code ends, with the
+/// response to whatever was asked.
+#[test]
+fn a_server_may_call_the_disconnect_that_nobody_asked_for_successful() {
+    for lane in [Lane::Connect, Lane::Send] {
+        let mut scenario = Scenario::connected("/demo");
+        scenario
+            .session
+            .publish("/demo".parse().unwrap(), "1".parse().unwrap());
+        scenario.expect_sent(["/demo"]);
+        scenario.server_responds(lane, [accepted(meta::DISCONNECT).without_id()]);
+        scenario.expect_events(["ended: by server"]);
+        scenario.expect_sent([]);
+    }
+}
+
+/// A refusal ends nothing, and a reply that carries an id was meant for somebody.
+#[test]
+fn other_replies_on_the_channel_of_disconnects_end_nothing() {
+    let mut scenario = Scenario::connected("/demo");
+    scenario.server_responds(
+        Lane::Connect,
+        [
+            refused(meta::DISCONNECT, "402::session_unknown").without_id(),
+            accepted(meta::DISCONNECT).with("id", "\"999\""),
+            accepted(meta::CONNECT),
+        ],
+    );
+    scenario.expect_events(["unmatched", "unmatched"]);
+    scenario.expect_sent(["/meta/connect"]);
+}
+
+#[test]
+fn a_server_that_ends_the_session_while_it_is_left_says_so_to_nobody() {
+    for is_asked_first in [true, false] {
+        let mut scenario = Scenario::connected("/demo");
+        scenario.session.disconnect();
+        scenario.expect_sent(["/meta/disconnect"]);
+        let mut replies = [
+            accepted(meta::DISCONNECT),
+            accepted(meta::DISCONNECT).without_id(),
+        ];
+        if !is_asked_first {
+            replies.reverse();
+        }
+        scenario.server_responds(Lane::Send, replies);
+        scenario.expect_events(["ended: disconnected"]);
+    }
+}
+
 #[test]
 fn sessions_that_are_never_kept_end_after_the_third() {
     let mut scenario = Scenario::new(settings());

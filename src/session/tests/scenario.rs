@@ -20,6 +20,16 @@ pub(super) struct Scenario {
 pub(super) struct Reply {
     channel: &'static str,
     fields: String,
+    id: Id,
+}
+
+/// Which id a reply carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Id {
+    /// That of the request, if there is one on its channel.
+    Asked,
+    /// None, whatever was asked.
+    None,
 }
 
 pub(super) fn settings() -> Settings {
@@ -41,6 +51,7 @@ pub(super) fn accepted(channel: &'static str) -> Reply {
     Reply {
         channel,
         fields: r#""successful":true"#.to_owned(),
+        id: Id::Asked,
     }
 }
 
@@ -48,6 +59,7 @@ pub(super) fn refused(channel: &'static str, error: &str) -> Reply {
     Reply {
         channel,
         fields: format!(r#""successful":false,"error":{}"#, Json::string(error)),
+        id: Id::Asked,
     }
 }
 
@@ -60,12 +72,19 @@ pub(super) fn delivery(channel: &'static str, data: &str) -> Reply {
     Reply {
         channel,
         fields: format!(r#""data":{data}"#),
+        id: Id::Asked,
     }
 }
 
 impl Reply {
     pub(super) fn with(mut self, name: &str, json: &str) -> Self {
         self.fields.push_str(&format!(r#","{name}":{json}"#));
+        self
+    }
+
+    /// Though there may be a request on its channel.
+    pub(super) fn without_id(mut self) -> Self {
+        self.id = Id::None;
         self
     }
 
@@ -173,7 +192,8 @@ impl Scenario {
         let messages = replies.into_iter().map(|reply| {
             let is_asked = |it: &Message| it.channel() == reply.channel;
             let is_delivery = reply.fields.starts_with("\"data\"");
-            let answered = asked.iter().position(is_asked).filter(|_| !is_delivery);
+            let may_answer = !is_delivery && reply.id == Id::Asked;
+            let answered = asked.iter().position(is_asked).filter(|_| may_answer);
             let id = match answered.map(|at| asked.remove(at)) {
                 Some(message) if !reply.fields.contains("\"id\":") => {
                     format!(r#""id":"{}","#, message.id().unwrap())
@@ -329,6 +349,7 @@ pub(super) fn disconnect_by_server() -> Reply {
     Reply {
         channel: meta::DISCONNECT,
         fields: r#""reason":"kicked""#.to_owned(),
+        id: Id::Asked,
     }
 }
 
