@@ -281,15 +281,17 @@ fn who_subscribes_is_greeted_alone() {
     assert_eq!(scenario.released(), []);
 }
 
+/// A line of a recording, made at this second of a minute.
+fn line(at: &str, dir: &str, message: &str) -> String {
+    format!(
+        "{{\"type\":\"message\",\"time\":\"2026-01-01T00:00:{at}Z\",\"dir\":\"{dir}\",\
+         \"transport\":\"long-polling\",\"message\":{}}}\n",
+        message.replace('\'', "\"")
+    )
+}
+
 #[test]
 fn a_recording_answers_and_what_is_not_in_it_is_answered_as_otherwise() {
-    let line = |at: &str, dir: &str, message: &str| {
-        format!(
-            "{{\"type\":\"message\",\"time\":\"2026-01-01T00:00:{at}Z\",\"dir\":\"{dir}\",\
-             \"transport\":\"long-polling\",\"message\":{}}}\n",
-            message.replace('\'', "\"")
-        )
-    };
     let lines = [
         line("00", "out", "{'channel':'/meta/handshake','id':'1'}"),
         line(
@@ -344,6 +346,43 @@ fn a_recording_answers_and_what_is_not_in_it_is_answered_as_otherwise() {
     let hold = scenario.hold("c1");
     scenario.pass(30 * SECOND);
     assert_eq!(scenario.released(), [(hold, CONNECTED.into())]);
+}
+
+#[test]
+fn what_a_recording_delivers_comes_in_its_order_though_a_connect_ended_earlier() {
+    const REPLY: &str = "{'channel':'/meta/connect','id':'2','successful':true}";
+    let lines = [
+        line("00", "out", "{'channel':'/meta/connect','id':'2'}"),
+        line("00", "in", REPLY),
+        line("01", "out", "{'channel':'/meta/connect','id':'2'}"),
+        line("05", "in", "{'channel':'/a','data':1}"),
+        line("05", "in", REPLY),
+        line("05", "out", "{'channel':'/meta/connect','id':'2'}"),
+        line("06", "in", "{'channel':'/a','data':2}"),
+        line("06", "in", REPLY),
+    ];
+    let mut scenario = Scenario::with(Settings {
+        replay: Some(Arc::new(lines.concat().parse().unwrap())),
+        ..Settings::default()
+    });
+    let id = scenario.connected(&["/b"]);
+    scenario.hold(&id);
+    scenario.pass(SECOND);
+    // What the recording does not know ends the hold three seconds too early.
+    let channel = "/b".parse().unwrap();
+    let data = "0".parse().unwrap();
+    scenario.broker.publish(scenario.now, &channel, &data);
+    assert_eq!(scenario.released().len(), 1);
+    let hold = scenario.hold(&id);
+    // Here the second message would be due, had the first one come.
+    scenario.pass(2 * SECOND);
+    assert_eq!(scenario.released(), []);
+    scenario.pass(SECOND);
+    let both = format!(
+        "{{'channel':'/a','data':1}} {{'channel':'/a','data':2}} {}",
+        REPLY.replace("'2'", "'9'")
+    );
+    assert_eq!(scenario.released(), [(hold, both)]);
 }
 
 #[test]
