@@ -344,6 +344,21 @@ fn options_that_go_with_nothing_are_refused() {
     error: invalid value '8Mib' for '--max-queue <COUNT|SIZE>': a limit is a number of messages or a size: 10k, 8MiB
     hint: bayeux serve -h lists its options
     ");
+    // Whoever wants no limit leaves it out; a server for nobody is what nobody wants.
+    snapshot!(bayeux(["serve", "--max-sessions", "0"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value '0' for '--max-sessions <N>': a count is a whole number above 0: 100, 10k, 2M
+    hint: bayeux serve -h lists its options
+    ");
+    snapshot!(bayeux(["serve", "--max-connections", "0"]).run(), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value '0' for '--max-connections <N>': a count is a whole number above 0: 100, 10k, 2M
+    hint: bayeux serve -h lists its options
+    ");
 }
 
 #[test]

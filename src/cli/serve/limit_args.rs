@@ -27,13 +27,13 @@ pub(super) struct LimitArgs {
 
     /// Most sessions at a time, 100000 if left out; further handshakes are refused with 503 and
     /// told to come again.
-    #[arg(long, value_name = "N", value_parser = values::number)]
-    max_sessions: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    max_sessions: Option<u64>,
 
     /// Most connections at a time, 100000 if left out or what the system's limit of descriptors
     /// allows; further ones are closed.
-    #[arg(long, value_name = "N", value_parser = values::number)]
-    max_connections: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    max_connections: Option<u64>,
 }
 
 impl LimitArgs {
@@ -52,10 +52,10 @@ impl LimitArgs {
             settings.max_body = whole(most);
         }
         if let Some(most) = self.max_sessions {
-            settings.max_sessions = most;
+            settings.max_sessions = whole(most);
         }
         if let Some(most) = self.max_connections {
-            settings.max_connections = most;
+            settings.max_connections = whole(most);
         }
     }
 }
