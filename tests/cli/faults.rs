@@ -126,7 +126,7 @@ fn what_is_no_recording_is_said_so() {
     ");
     let outcome = bayeux(["serve", "--replay", "there-is-none.jsonl"]).run();
     snapshot!(outcome, @"
-    exit: 1
+    exit: 2
     ----- stdout -----
     ----- stderr -----
     error: cannot read there-is-none.jsonl

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use bayeux::protocol::{Channel, ChannelError, Json, JsonError};
 use bayeux::server::{Fault, FaultError, Flavor, Generated, Recording, RecordingError, Settings};
 
-use super::super::exit::Stop;
+use super::super::exit::{Stop, plain};
 use super::super::values;
 
 #[derive(clap::Args, Debug)]
@@ -69,8 +69,9 @@ impl ScriptArgs {
 }
 
 fn recording(file: &Path) -> Result<Arc<Recording>, Stop> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| Stop::local(&format!("cannot read {}", file.display()), &error))?;
+    let text = fs::read_to_string(file).map_err(|error| {
+        Stop::usage(format!("cannot read {}", file.display())).cause(plain(&error))
+    })?;
     text.parse().map(Arc::new).map_err(|error: RecordingError| {
         Stop::usage(format!("{} is no recording", file.display()))
             .cause(error)
