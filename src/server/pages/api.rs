@@ -68,6 +68,9 @@ pub(super) const OFFERED: [(&str, &str); 14] = [
     ),
 ];
 
+/// Faults that go wrong at the same time; each looks at every message.
+const MOST_FAULTS: usize = 100;
+
 /// What is answered.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -172,6 +175,14 @@ impl Pages {
                 Ok(fault) => {
                     // Once is enough; what it counts begins anew.
                     broker.remove_fault(&fault);
+                    if broker.faults().list().len() >= MOST_FAULTS {
+                        return Answer::error(
+                            StatusCode::CONFLICT,
+                            &format!(
+                                "{MOST_FAULTS} faults are switched on; DELETE faults ends them"
+                            ),
+                        );
+                    }
                     broker.add_fault(now, fault);
                     faults(broker)
                 }

@@ -461,6 +461,25 @@ fn what_is_no_fault_here_is_said_so() {
 }
 
 #[test]
+fn no_more_than_a_hundred_faults_are_switched_on() {
+    let mut scenario = loopback();
+    for n in 1..=100 {
+        let put = format!("faults/connect:expire:every={n}");
+        assert_eq!(scenario.api("PUT", &put).0, 200);
+    }
+    let refused = json!({"error":"100 faults are switched on; DELETE faults ends them"});
+    assert_eq!(scenario.api("PUT", "faults/any:drop"), (409, refused));
+    // One of them begins anew, and another one may take the place of one that ended.
+    assert_eq!(scenario.api("PUT", "faults/connect:expire:every=7").0, 200);
+    assert_eq!(
+        scenario.api("DELETE", "faults/connect:expire:every=7").0,
+        200
+    );
+    assert_eq!(scenario.api("PUT", "faults/any:drop").0, 200);
+    assert_eq!(scenario.broker.faults().list().len(), 100);
+}
+
+#[test]
 fn faults_of_salesforce_are_offered_and_switched_where_they_show() {
     let mut scenario = Scenario::new(LOOPBACK, Settings::of(Flavor::Salesforce));
     let offered = |(_, state): (u16, Value)| state["known_faults"].as_array().unwrap().len();
