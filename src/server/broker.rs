@@ -50,7 +50,7 @@ use std::time::Instant;
 use self::browsers::Browsers;
 pub(super) use self::clock::Now;
 use self::dialect::Dialect;
-pub(super) use self::exchange::{Answer, Handled, OK, Released, Request, SessionEvent};
+pub(super) use self::exchange::{Answer, Handled, Released, Request, SessionEvent};
 use self::extension::Retained;
 pub(super) use self::inspection::{Snapshot, Stage};
 use self::keys::SessionKey;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ureq_proto::http::StatusCode;
 
-use super::broker::{self, Answer};
+use super::broker::Answer;
 use super::fault::{Instead, PAGE};
 use super::flavor::{PRIVATE, Wire};
 use super::origin::Access;
@@ -45,7 +45,7 @@ const JSON: &str = "application/json;charset=UTF-8";
 
 const ALLOW: &str = "Allow: GET, POST, OPTIONS\r\n";
 
-/// What the older one of two connects of a session is told with a status.
+/// What the older one of two connects of a session is told, where it gets a status.
 pub(super) const SUPERSEDED: &str = "a newer connect came";
 
 /// How the server names itself.
@@ -62,9 +62,8 @@ pub(super) fn answer(
     wire: &Wire,
     persistence: Persistence,
 ) -> Vec<u8> {
-    if answer.status != broker::OK {
-        let status =
-            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(status) = answer.superseded {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         return text(status, SUPERSEDED, &form.access, persistence);
     }
     let mut lines = form.access.header_lines().into_owned();

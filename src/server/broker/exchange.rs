@@ -41,8 +41,8 @@ pub(in crate::server) enum Handled {
 /// The response to a request.
 #[derive(Debug)]
 pub(in crate::server) struct Answer {
-    /// The HTTP status; with another one than 200 there are no messages.
-    pub(in crate::server) status: u16,
+    /// The HTTP status that takes the place of the messages, since a newer connect came.
+    pub(in crate::server) superseded: Option<u16>,
     /// Deliveries, and a reply to each message in its order.
     pub(in crate::server) messages: Vec<Arc<Message>>,
     /// Values of `Set-Cookie`.
@@ -57,7 +57,7 @@ impl Answer {
     /// An answer of messages and nothing else.
     pub(super) fn of(messages: Vec<Arc<Message>>) -> Self {
         Self {
-            status: OK,
+            superseded: None,
             messages,
             set_cookies: Vec::new(),
             retry_after: None,
@@ -79,6 +79,3 @@ pub(in crate::server) enum SessionEvent {
     Opened(Arc<str>),
     Closed(Arc<str>, CloseReason),
 }
-
-/// The HTTP status of an answer with messages.
-pub(in crate::server) const OK: u16 = 200;

@@ -8,7 +8,7 @@ use std::{mem, slice};
 use super::Broker;
 use super::clock::later;
 use super::dialect::Deliveries;
-use super::exchange::{Answer, OK, Released};
+use super::exchange::{Answer, Released};
 use super::extension::Reply;
 use super::keys::{HoldId, LinkId, SessionKey};
 use super::salesforce::{cookies, refused};
@@ -67,15 +67,15 @@ impl Broker {
     /// 1.0, "Connect Request": MUST); the older one has an answer, since a client may still
     /// wait for it.
     pub(super) fn supersede(&mut self, now: Instant, key: SessionKey) {
-        let status = self.dialect.habits().superseded_status;
+        let superseded = self.dialect.habits().superseded_status;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if status == OK || session.link.is_some() {
+        if superseded.is_none() || session.link.is_some() {
             self.release_held(now, key);
         } else if let Some(held) = session.held.take() {
             let answer = Answer {
-                status,
+                superseded,
                 ..Answer::of(Vec::new())
             };
             self.respond_to_held(Some(key), held, answer);

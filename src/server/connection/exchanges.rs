@@ -266,13 +266,13 @@ impl Exchanges {
     ) {
         let messages: &[Arc<Message>] = &answer.messages;
         let peer = self.caller.peer;
-        hub.observe(&match answer.status {
-            broker::OK => Event::Sent {
+        hub.observe(&match answer.superseded {
+            None => Event::Sent {
                 peer,
                 connection_type: form.connection_type(),
                 messages,
             },
-            status => Event::Refused {
+            Some(status) => Event::Refused {
                 peer,
                 status,
                 reason: response::SUPERSEDED,

@@ -25,7 +25,7 @@ pub(in crate::server::broker) struct Habits {
     /// Over a websocket messages come from the handshake on, and not from the first connect.
     pub(in crate::server::broker) pushes_from_handshake: bool,
     /// The HTTP status that ends a held connect once a newer one comes.
-    pub(in crate::server::broker) superseded_status: u16,
+    pub(in crate::server::broker) superseded_status: Option<u16>,
     /// A session belongs to the browser that has its cookie.
     pub(in crate::server::broker) binds_to_browser: bool,
     /// A handshake beyond the limit of sessions gets HTTP 503 as well.
@@ -59,7 +59,7 @@ pub(super) const COMETD: Habits = Habits {
     publishes_without_session: false,
     has_services: true,
     pushes_from_handshake: true,
-    superseded_status: 500,
+    superseded_status: Some(500),
     binds_to_browser: true,
     tells_http_of_limits: true,
 };
@@ -76,7 +76,7 @@ pub(super) const FAYE: Habits = Habits {
     has_services: false,
     pushes_from_handshake: false,
     // Faye itself never answers the older one.
-    superseded_status: 200,
+    superseded_status: None,
     binds_to_browser: false,
     // Other messages of the request may have been carried out.
     tells_http_of_limits: false,
@@ -84,7 +84,7 @@ pub(super) const FAYE: Habits = Habits {
 
 pub(super) const SALESFORCE: Habits = Habits {
     connect_advice: ConnectAdvice::First,
-    superseded_status: 200,
+    superseded_status: None,
     one_session_a_request: false,
     // It has a check of its own, and words for it.
     binds_to_browser: false,

@@ -153,7 +153,10 @@ fn a_newer_connect_ends_the_older_one_with_the_status_of_cometd() {
     let older = scenario.hold(&client_id);
     scenario.hold(&client_id);
     let released = scenario.broker.poll_released().unwrap();
-    assert_eq!((released.hold, released.answer.status), (older, 500));
+    assert_eq!(
+        (released.hold, released.answer.superseded),
+        (older, Some(500))
+    );
     assert_eq!(scenario.released(), []);
 }
 
