@@ -30,6 +30,7 @@ fn received<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Request> {
     const MAX_BODY: usize = 100;
 
     let mut receiver = Receiver::new(Arc::new(Limits {
+        scheme: "http",
         path: "/cometd".into(),
         connection_types: Flavor::CometD.connection_types(),
         allow_origins: Vec::new(),

@@ -239,4 +239,5 @@ fn limits(settings: &Settings) -> Limits {
         max_body: settings.max_body,
         allow_origins: settings.allow_origins.clone(),
     }
+        scheme: settings.scheme(),
 }

@@ -178,10 +178,7 @@ impl Server {
 
     fn origin(&self) -> String {
         let address = reachable(self.address);
-        match self.settings.identity {
-            Some(_) => format!("https://{address}"),
-            None => format!("http://{address}"),
-        }
+        format!("{}://{address}", self.settings.scheme())
     }
 
     /// How many sessions there are.

@@ -95,8 +95,10 @@ enum Sender {
 
 impl Access {
     /// Whether the page that sends this request may use the server, and how it is told.
+    /// `scheme` is that of the server's URL.
     pub(super) fn of(
         request: &Request<()>,
+        scheme: &str,
         allowed: &[AllowedOrigin],
     ) -> Result<Self, ForeignPage> {
         let headers = request.headers();
@@ -122,7 +124,7 @@ impl Access {
             Sender::OpaquePage => Err(ForeignPage("null".to_owned())),
             Sender::OwnPage | Sender::NoPage if may_hide_its_page(request) => {
                 match host.filter(|it| !it.is_ours() && !allowed.iter().any(|a| a.is_of(it))) {
-                    Some(host) => Err(ForeignPage(format!("http://{}", host.text))),
+                    Some(host) => Err(ForeignPage(format!("{scheme}://{}", host.text))),
                     None => Ok(Self::Unsaid),
                 }
             }

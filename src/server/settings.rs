@@ -147,6 +147,14 @@ impl Settings {
             },
         }
     }
+
+    /// Of the URLs of a server with these settings.
+    pub(super) fn scheme(&self) -> &'static str {
+        match self.identity {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
 }
 
 impl Default for Settings {

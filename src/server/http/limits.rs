@@ -13,6 +13,8 @@ use crate::server::refused::{Refused, refused};
 /// What a receiver accepts.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct Limits {
+    /// `http`, or `https` if what is received came over TLS.
+    pub(in crate::server) scheme: &'static str,
     /// Path of the endpoint, without a slash at its end.
     pub(in crate::server) path: String,
     /// The transports that are spoken at the endpoint.
@@ -30,7 +32,7 @@ impl Limits {
     pub(super) fn access(&self, request: &Request<()>) -> Result<Access, Refused> {
         self.check_path(request)
             .and_then(|()| {
-                Access::of(request, &self.allow_origins)
+                Access::of(request, self.scheme, &self.allow_origins)
                     .map_err(|it| refused(StatusCode::FORBIDDEN, &it.to_string()))
             })
             .map_err(|error| error.to(request.method(), &Access::default()))

@@ -7,6 +7,7 @@ const HELLO: &str = "POST /cometd HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r
 
 fn receiver() -> Receiver {
     Receiver::new(Arc::new(Limits {
+        scheme: "http",
         path: "/cometd".into(),
         connection_types: Flavor::CometD.connection_types(),
         other_path: None,

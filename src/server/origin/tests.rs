@@ -4,13 +4,17 @@ use super::*;
 
 /// The response's lines to a request with these headers, or why it is refused.
 fn judged(method: &str, lines: &str, allowed: &[&str]) -> Result<String, String> {
+    judged_by("http", method, lines, allowed)
+}
+
+fn judged_by(scheme: &str, method: &str, lines: &str, allowed: &[&str]) -> Result<String, String> {
     let mut request = Request::builder().method(method).uri("/cometd");
     for line in lines.split("; ") {
         let (name, value) = line.split_once(": ").unwrap();
         request = request.header(name, value);
     }
     let allowed: Vec<AllowedOrigin> = allowed.iter().map(|it| it.parse().unwrap()).collect();
-    Access::of(&request.body(()).unwrap(), &allowed)
+    Access::of(&request.body(()).unwrap(), scheme, &allowed)
         .map(|it| it.header_lines().replace("\r\n", "; "))
         .map_err(|it| it.to_string())
 }
@@ -144,6 +148,10 @@ fn a_get_under_a_name_that_a_stranger_may_have_is_refused() {
     assert_eq!(
         judged("GET", head, &[]),
         refusal("http://evil.example:8080")
+    );
+    assert_eq!(
+        judged_by("https", "GET", head, &[]),
+        refusal("https://evil.example:8080")
     );
     assert_eq!(judged("GET", "Host: .; X: y", &[]), refusal("http://."));
     let socket = "Host: dev.example:8080; Upgrade: websocket";
