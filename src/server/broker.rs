@@ -69,7 +69,8 @@ pub(super) type ClientIds = Box<dyn FnMut() -> Option<String> + Send>;
 
 pub(super) struct Broker {
     settings: Arc<Settings>,
-    started: Now,
+    /// How instants and the calendar belonged together when that was told last.
+    clock: Now,
     dialect: Dialect,
     client_ids: ClientIds,
     sessions: Sessions,
@@ -94,8 +95,8 @@ impl Broker {
         let faults = settings.faults.clone();
         let seed = settings.seed;
         Self {
-            started,
-            dialect: Dialect::new(&settings, started),
+            clock: started,
+            dialect: Dialect::new(&settings),
             faults: Faults::new(faults, seed, started.instant),
             script: Script::new(&settings, started.instant),
             n_to_forget: 0,
@@ -112,6 +113,11 @@ impl Broker {
             released: VecDeque::new(),
             events: VecDeque::new(),
         }
+    }
+
+    /// Tells what the calendar says; from then on it is reckoned from there.
+    pub(super) fn set_clock(&mut self, now: Now) {
+        self.clock = now;
     }
 
     /// Carries out the messages of one request.

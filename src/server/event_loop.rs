@@ -105,6 +105,8 @@ impl EventLoop {
                 // None of what poll fails with can happen to a descriptor that is open.
                 break;
             }
+            // The machine may have slept.
+            self.hub.look_at_the_clock();
             let mut unfinished = std::mem::take(&mut self.unfinished);
             for event in &events {
                 match event.token() {
@@ -124,7 +126,7 @@ impl EventLoop {
                 self.serve(token);
             }
             self.accept();
-            self.look_at_the_clock();
+            self.do_what_is_due();
             if going == Going::OnAtOnce {
                 going = self.carry_out();
             }
@@ -222,8 +224,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Does what is due.
-    fn look_at_the_clock(&mut self) {
+    fn do_what_is_due(&mut self) {
         let now = Instant::now();
         self.hub.now = now;
         while let Some(token) = self.alarms.due(now) {

@@ -11,7 +11,7 @@ use mio::Token;
 use rustls::ServerConfig;
 
 use super::broker::rest::{self, Posted};
-use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, Released, SessionEvent};
+use super::broker::{self, Answer, Broker, Handled, HoldId, LinkId, Now, Released, SessionEvent};
 use super::fault::{Instead, Passage};
 use super::frames::Frames;
 use super::http::Limits;
@@ -68,6 +68,15 @@ impl Hub {
             released: VecDeque::new(),
             n_sessions,
         }
+    }
+
+    /// Looks what time it is, by the calendar too.
+    pub(super) fn look_at_the_clock(&mut self) {
+        self.now = Instant::now();
+        self.broker.set_clock(Now {
+            instant: self.now,
+            wall: SystemTime::now(),
+        });
     }
 
     /// Hands a request to the broker; if it is held, its response is [due](Self::next_due)
@@ -230,6 +239,7 @@ impl Hub {
 
 fn limits(settings: &Settings) -> Limits {
     Limits {
+        scheme: settings.scheme(),
         path: settings.path.trim_end_matches('/').to_owned(),
         connection_types: settings.flavor.connection_types(),
         other_path: match settings.flavor {
@@ -239,5 +249,4 @@ fn limits(settings: &Settings) -> Limits {
         max_body: settings.max_body,
         allow_origins: settings.allow_origins.clone(),
     }
-        scheme: settings.scheme(),
 }

@@ -128,7 +128,7 @@ impl Broker {
         let reply = match self.sessions.get_mut(key) {
             Some(session) => {
                 let to = Reply::Connect(&[]);
-                session.extensions.extended(self.started.at(now), reply, to)
+                session.extensions.extended(self.clock.at(now), reply, to)
             }
             None => reply,
         };

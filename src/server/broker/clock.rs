@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// An instant, and what the calendar says then.
+/// An instant, and what the calendar says then. Instants stand still while a machine sleeps, and
+/// calendars are set: how the two belong together has to be looked up now and then.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Now {
     pub(in crate::server) instant: Instant,

@@ -38,7 +38,7 @@ impl Broker {
             self.schedule(now, message, played);
         }
         let id = self.dialect.id(message);
-        let at = self.started.at(now);
+        let at = self.clock.at(now);
         let Some(session) = self.sessions.get_mut(key) else {
             return self.unknown(message);
         };

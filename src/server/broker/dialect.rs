@@ -13,7 +13,6 @@ use self::cometd::CometD;
 use self::faye::Faye;
 use self::habits::{COMETD, FAYE, Habits, SALESFORCE};
 pub(super) use self::habits::{ConnectAdvice, Deliveries};
-use super::clock::Now;
 use super::exchange::Request;
 use super::refusal::Refusal;
 use super::reply;
@@ -31,11 +30,11 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    pub(super) fn new(settings: &Settings, started: Now) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         match settings.flavor {
             Flavor::CometD => Self::CometD(CometD::new(settings)),
             Flavor::Faye => Self::Faye(Faye::new(settings)),
-            Flavor::Salesforce => Self::Salesforce(Box::new(Salesforce::new(settings, started))),
+            Flavor::Salesforce => Self::Salesforce(Box::new(Salesforce::new(settings))),
         }
     }
 

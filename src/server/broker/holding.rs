@@ -34,7 +34,7 @@ impl Broker {
             true => refused::connect_of_expired_token(&client_id, id),
             false => self.dialect.connected(&client_id, id, held.advice),
         };
-        let at = self.started.at(now);
+        let at = self.clock.at(now);
         let to = Reply::Connect(&deliveries);
         let reply = session.extensions.extended(at, reply, to);
         let reply = match &held.played {

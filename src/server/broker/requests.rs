@@ -92,7 +92,7 @@ impl Broker {
             opened: now,
         };
         let ends = self.faults.session_lifetime().map(|it| later(now, it));
-        let extensions = Extensions::agreed(&self.settings, self.started.at(now), message);
+        let extensions = Extensions::agreed(&self.settings, self.clock.at(now), message);
         let key = self
             .sessions
             .open(Arc::clone(&client_id), client, extensions, deadline, ends)
@@ -245,7 +245,7 @@ impl Broker {
         if !habits.has_services || !channel.starts_with("/service/") {
             self.broadcast(now, channel, message);
         } else if let (Some(key), Some(data)) = (sender, data)
-            && let Some(answer) = services::answer(channel, &data, self.started.at(now))
+            && let Some(answer) = services::answer(channel, &data, self.clock.at(now))
         {
             let id = self.dialect.id(message);
             let answer = reply::answer(channel, id.as_ref(), &answer);
@@ -278,7 +278,7 @@ impl Broker {
         turn.sender.get_or_insert(key);
         self.sessions
             .extend(key, later(now, self.settings.max_interval));
-        let at = self.started.at(now);
+        let at = self.clock.at(now);
         if let Some(session) = self.sessions.get_mut(key) {
             // Only connects are looked at for whether the session goes on.
             let _ = session.extensions.received(at, message, &mut session.queue);

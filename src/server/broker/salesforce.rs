@@ -26,7 +26,7 @@ use self::event::{Kind, Stamp};
 use self::retained::Retained;
 use super::Broker;
 use super::browsers::BROWSER;
-use super::clock::{Now, later};
+use super::clock::later;
 use super::cookie::value;
 use super::exchange::Request;
 use super::keys::SessionKey;
@@ -47,7 +47,6 @@ const MOST_TOKENS: usize = 10_000;
 /// What an emulated Salesforce remembers.
 pub(super) struct Salesforce {
     pub(super) advice: Json,
-    started: Now,
     retained: Retained,
     /// When each token was seen first.
     tokens: HashMap<Box<str>, Instant>,
@@ -57,10 +56,9 @@ pub(super) struct Salesforce {
 }
 
 impl Salesforce {
-    pub(super) fn new(settings: &Settings, started: Now) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             advice: replies::advice(settings),
-            started,
             retained: Retained::new(),
             tokens: HashMap::new(),
             n_refused: 0,
@@ -83,11 +81,6 @@ impl Salesforce {
         }
         let since = *self.tokens.entry(token.into()).or_insert(now);
         Some(later(since, lifetime))
-    }
-
-    fn created(&self, now: Instant) -> String {
-        let age = now.saturating_duration_since(self.started.instant);
-        humantime::format_rfc3339_millis(self.started.wall + age).to_string()
     }
 }
 
@@ -217,6 +210,7 @@ impl Broker {
     }
 
     fn publish_stamped(&mut self, now: Instant, channel: &str, published: &Json, uuid: String) {
+        let created = self.clock.at(now).wall;
         let Some(salesforce) = self.dialect.salesforce_mut() else {
             return;
         };
@@ -225,7 +219,7 @@ impl Broker {
         };
         let stamp = Stamp {
             replay_id: salesforce.retained.next_id(),
-            created: salesforce.created(now),
+            created: humantime::format_rfc3339_millis(created).to_string(),
             uuid,
         };
         let data = event::event(kind, channel, published, &stamp);

@@ -177,7 +177,7 @@ impl Broker {
         let key = self.sessions.find(client_id);
         match key.and_then(|key| self.sessions.get_mut(key)) {
             Some(session) => {
-                let (now, to) = (self.started.at(now), Reply::Other(message));
+                let (now, to) = (self.clock.at(now), Reply::Other(message));
                 session.extensions.extended(now, reply, to)
             }
             None => reply,

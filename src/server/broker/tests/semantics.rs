@@ -78,6 +78,26 @@ fn the_time_service_tells_the_servers_clock() {
     );
 }
 
+/// The machine slept for an hour, of which instants know nothing, or its clock was set.
+#[test]
+fn the_calendar_counts_and_not_how_long_the_server_has_run() {
+    const TIME: &str = "{'channel':'/service/time','clientId':'c1','data':{}}";
+    let mut scenario = Scenario::new();
+    scenario.connected(&[]);
+    for (wall, told) in [
+        (3600, "1970-01-01T01:00:05.000Z"),
+        (60, "1970-01-01T00:01:05.000Z"),
+    ] {
+        scenario.broker.set_clock(Now {
+            instant: scenario.now,
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(wall),
+        });
+        scenario.pass(5 * SECOND);
+        let reply = scenario.request(TIME);
+        assert!(reply.contains(told), "{reply}");
+    }
+}
+
 #[test]
 fn the_grammar_of_the_specification_counts_only_where_it_is_asked_for() {
     let strict = Settings {
