@@ -86,6 +86,13 @@ pub enum Event<'a> {
         /// Why, in one line.
         reason: &'a str,
     },
+    /// A [`Fault`](super::Fault) took the place of the response.
+    Disturbed {
+        /// The other end of the connection.
+        peer: SocketAddr,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The server closed a websocket because of what its client did.
     WebSocketClosed {
         /// The other end of the connection.
@@ -137,6 +144,9 @@ impl Event<'_> {
                 status,
                 reason,
             } => format!("{peer} got HTTP {status}: {reason}"),
+            Self::Disturbed { peer, status } => {
+                format!("{peer} got HTTP {status}: {}", CloseReason::Fault)
+            }
             Self::WebSocketClosed { peer, code, reason } => {
                 format!("the websocket of {peer} was closed with {code}: {reason}")
             }

@@ -142,6 +142,7 @@ fn observed(settings: Settings) -> (Server, mpsc::Receiver<String>) {
                 Event::Received { messages, .. } => format!("received {}", messages.len()),
                 Event::Sent { messages, .. } => format!("sent {}", messages.len()),
                 Event::Refused { status, reason, .. } => format!("refused {status}: {reason}"),
+                Event::Disturbed { status, .. } => format!("disturbed {status}"),
                 Event::WebSocketClosed { code, reason, .. } => format!("closed {code}: {reason}"),
                 Event::Posted { path, status, .. } => format!("posted {status}: {path}"),
                 Event::Dropped { reason, .. } => format!("dropped: {reason}"),

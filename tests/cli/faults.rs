@@ -81,6 +81,20 @@ fn the_end_of_standard_input_ends_it_only_if_that_is_asked_for() {
     assert_eq!(server.end().code(), Some(0));
 }
 
+/// What the log says of a page of a stranger would be wrong of it.
+#[test]
+fn a_status_403_that_was_asked_for_is_told_as_a_fault() {
+    let (serve, url) = serve(&["--fault", "any:status=403:first=1"]);
+    let refused = bayeux(["hs", &url]).run();
+    assert_eq!(refused.code(), Some(4), "{refused}");
+    serve.signal(Signal::INT);
+    let told = serve.end();
+    let stderr = told.stderr();
+    let line = stderr.lines().find(|it| it.contains("HTTP 403"));
+    let is_told = |it: &str| it.ends_with("got HTTP 403: a fault that was asked for");
+    assert!(line.is_some_and(is_told), "{told}");
+}
+
 #[test]
 fn a_recording_is_played_to_the_same_client() {
     let folder = empty_folder("played");

@@ -68,6 +68,7 @@ impl Observer for Reporter {
             }
             // Its handshake is shown.
             Event::SessionOpened { .. } => return,
+            // Nobody but the page of a stranger.
             Event::Refused { status: 403, .. } => {
                 let remark = event.remark().unwrap_or_default();
                 Told::Note(format!("{remark}; --allow-origin lets them"))

@@ -295,10 +295,9 @@ impl Exchanges {
         instead: Instead,
         (passage, persistence): (&Passage, Persistence),
     ) {
-        hub.observe(&Event::Refused {
+        hub.observe(&Event::Disturbed {
             peer: self.caller.peer,
             status: instead.status(),
-            reason: "a fault that was asked for",
         });
         let response = response::instead(instead, persistence);
         match passage.is_sound() {
