@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
+use tungstenite::WebSocket;
 
 use crate::program::{bayeux, serve, shell, snapshot};
 
@@ -238,20 +240,36 @@ fn a_channel_outside_the_grammar_is_refused_with_strict() {
 fn a_session_for_which_too_much_waits_is_ended_and_the_reason_told() {
     for limits in [["--max-queue", "2,8MiB"], ["--max-queue", "1k,100B"]] {
         let (mut serve, url) = serve(&limits);
-        // It subscribes and makes no connect.
-        let (mut socket, _) = tungstenite::connect(url.replace("http", "ws")).unwrap();
-        let mut request = |message: serde_json::Value| {
-            socket.send(message.to_string().into()).unwrap();
+        let request = |socket: &mut WebSocket<_>, messages: Value| {
+            socket.send(messages.to_string().into()).unwrap();
             let reply = socket.read().unwrap();
-            serde_json::from_str::<serde_json::Value>(reply.to_text().unwrap()).unwrap()
+            serde_json::from_str::<Value>(reply.to_text().unwrap()).unwrap()
         };
-        let reply = request(serde_json::json!([{"channel": "/meta/handshake"}]));
-        let client_id = &reply[0]["clientId"];
-        request(serde_json::json!([
-            {"channel": "/meta/subscribe", "clientId": client_id, "subscription": "/demo"}
-        ]));
-        let publish = bayeux(["pub", &url, "/demo", "--lines", "-q"]).stdin("1\n2\n3\n4\n");
-        assert_eq!(publish.run().code(), Some(0));
+        let session = || {
+            let (mut socket, _) = tungstenite::connect(url.replace("http", "ws")).unwrap();
+            let reply = request(&mut socket, json!([{"channel": "/meta/handshake"}]));
+            (socket, reply[0]["clientId"].clone())
+        };
+        let (mut subscriber, client_id) = session();
+        request(
+            &mut subscriber,
+            json!([
+                {"channel": "/meta/subscribe", "clientId": client_id, "subscription": "/demo"}
+            ]),
+        );
+        // All of them wait at the same time only if they come in one request.
+        let (mut publisher, client_id) = session();
+        let publish = |n: u32| json!({"channel": "/demo", "clientId": client_id, "data": n});
+        let publishes = (1..=4).map(publish).collect();
+        let replies = request(&mut publisher, Value::Array(publishes));
+        assert!(
+            replies
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|it| it["successful"] == true),
+            "{replies}"
+        );
         serve.told("ended: too many messages waited");
     }
 }
