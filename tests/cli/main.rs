@@ -36,6 +36,7 @@ mod report;
 mod salesforce;
 mod secrets;
 mod serve;
+mod serve_habits;
 mod serve_tls;
 mod sf;
 mod signals;
