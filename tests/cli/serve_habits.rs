@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::program::{Running, bayeux};
+use crate::program::{Program, Running, bayeux};
 
 /// No test waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,9 +21,11 @@ struct Serve {
 
 impl Serve {
     fn start(options: &[&str]) -> Self {
-        let mut running = bayeux(["serve", "--listen", "127.0.0.1:0", "-q"])
-            .args(options)
-            .start();
+        Self::of(bayeux(["serve", "--listen", "127.0.0.1:0", "-q"]).args(options))
+    }
+
+    fn of(program: Program) -> Self {
+        let mut running = program.start();
         let url = running.first_line();
         let address = url.split('/').nth(2).unwrap().to_owned();
         Self {
@@ -72,6 +74,22 @@ fn the_advice_is_what_was_asked_for() {
     let advice = serve.handshake("")["advice"].clone();
     let expected = json!({"interval": 100, "timeout": 5000, "reconnect": "retry"});
     assert_eq!(advice, expected);
+}
+
+/// On a command line it would stand in the list of processes.
+#[test]
+fn the_required_token_may_come_from_the_environment() {
+    let program = bayeux(["serve", "--listen", "127.0.0.1:0", "-q"]);
+    let serve = Serve::of(program.env("BAYEUX_REQUIRE_TOKEN", "s3cret"));
+    let handshake = |token: &str| {
+        let messages = json!([{
+            "channel": "/meta/handshake", "version": "1.0",
+            "supportedConnectionTypes": ["long-polling"], "ext": {"token": token},
+        }]);
+        serve.post("", &messages)[0]["successful"].clone()
+    };
+    assert_eq!(handshake("other"), false);
+    assert_eq!(handshake("s3cret"), true);
 }
 
 #[test]

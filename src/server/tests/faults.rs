@@ -118,6 +118,40 @@ fn a_status_a_page_and_infinity_come_instead() {
     );
 }
 
+const UPGRADE: &str = "GET /cometd HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+#[test]
+fn the_response_to_an_upgrade_is_late_or_lost_like_any_other() {
+    const DELAY: Duration = Duration::from_millis(100);
+    let server = faulty(&[
+        "upgrade:close=before:first=1",
+        "upgrade:close=after:after=1:first=1",
+        "upgrade:drop:after=2:first=1",
+        "upgrade:delay=100ms:after=3",
+    ]);
+    let upgraded = || {
+        let mut client = Client::new(&server);
+        client.write(UPGRADE);
+        client
+    };
+    assert_eq!(rest(&mut upgraded()), "");
+    assert!(rest(&mut upgraded()).starts_with("HTTP/1.1 101 "));
+    let mut client = upgraded();
+    let socket = client.socket.get_ref();
+    socket.set_read_timeout(Some(DELAY)).unwrap();
+    let nothing = client.socket.read(&mut [0]).unwrap_err().kind();
+    assert!(matches!(
+        nothing,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut
+    ));
+    let start = Instant::now();
+    let mut socket = Socket::open(&server);
+    assert!(start.elapsed() >= DELAY);
+    assert!(socket.exchange(HANDSHAKE).contains("'successful':true"));
+}
+
 #[test]
 fn upgrades_are_refused_and_frames_are_lost_and_cut() {
     let server = faulty(&[
@@ -126,10 +160,7 @@ fn upgrades_are_refused_and_frames_are_lost_and_cut() {
         "handshake:cut=5:after=2",
     ]);
     let mut client = Client::new(&server);
-    client.write(
-        "GET /cometd HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
+    client.write(UPGRADE);
     assert_eq!(client.response().status, 403);
     let mut socket = Socket::open(&server);
     socket.send(HANDSHAKE);
