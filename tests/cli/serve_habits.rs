@@ -52,6 +52,18 @@ impl Serve {
         serde_json::from_str(body).unwrap()
     }
 
+    /// What the inspector knows.
+    fn state(&self) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request =
+            "GET /inspector/api/state HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut state = String::new();
+        socket.read_to_string(&mut state).unwrap();
+        state
+    }
+
     fn handshake(&self, cookie: &str) -> Value {
         let handshake = json!([{
             "channel": "/meta/handshake", "version": "1.0",
@@ -65,6 +77,17 @@ impl Serve {
             "channel": "/meta/connect", "clientId": client_id, "connectionType": "long-polling",
         }]);
         self.post(cookie, &connect)[0].clone()
+    }
+}
+
+#[test]
+fn a_session_of_faye_lives_twice_as_long_as_a_connect_is_held() {
+    let serve = Serve::start(&["--flavor", "faye", "--path", "/cometd", "--timeout", "50ms"]);
+    assert_eq!(serve.handshake("")["successful"], true);
+    let begun = Instant::now();
+    while !serve.state().contains(r#""n_sessions":0,"#) {
+        // One of CometD's lives for 10 s.
+        assert!(begun.elapsed() < Duration::from_secs(9), "it still lives");
     }
 }
 
@@ -126,16 +149,7 @@ fn one_session_of_a_browser_is_held_and_the_others_are_advised_to_wait() {
         connect.len()
     );
     socket.write_all(request.as_bytes()).unwrap();
-    let is_held = || {
-        let mut api = TcpStream::connect(&serve.address).unwrap();
-        api.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request =
-            "GET /inspector/api/state HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        api.write_all(request.as_bytes()).unwrap();
-        let mut state = String::new();
-        api.read_to_string(&mut state).unwrap();
-        state.contains(r#""stage":"held""#)
-    };
+    let is_held = || serve.state().contains(r#""stage":"held""#);
     let begun = Instant::now();
     while !is_held() {
         assert!(begun.elapsed() < PATIENCE, "the connect is not held");

@@ -78,6 +78,38 @@ fn the_time_service_tells_the_servers_clock() {
     );
 }
 
+#[test]
+fn what_waits_for_a_session_that_disconnects_comes_with_the_reply() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&["/a"]);
+    let publisher = scenario.connected(&[]);
+    scenario.publish(&publisher, "/a", "1");
+    let reply = scenario.request(&format!(
+        "[{{'channel':'/meta/disconnect','clientId':'{client_id}'}}]"
+    ));
+    assert_eq!(
+        reply,
+        "{'data':1,'channel':'/a'} {'channel':'/meta/disconnect','successful':true}"
+    );
+}
+
+/// A session keeps the names that it subscribes to, and a service gives one back.
+#[test]
+fn a_channel_is_as_long_as_2048_bytes() {
+    let mut scenario = Scenario::new();
+    let client_id = scenario.connected(&[]);
+    for (length, is_taken) in [(2047, true), (2048, false)] {
+        let channel = format!("/{}", "a".repeat(length));
+        let reply = scenario.publish(&client_id, &channel, "1");
+        assert_eq!(reply.contains("'successful':true"), is_taken);
+        let subscribe = format!(
+            "[{{'channel':'/meta/subscribe','clientId':'{client_id}','subscription':'{channel}'}}]"
+        );
+        let reply = scenario.request(&subscribe);
+        assert_eq!(reply.contains("'successful':true"), is_taken);
+    }
+}
+
 /// The machine slept for an hour, of which instants know nothing, or its clock was set.
 #[test]
 fn the_calendar_counts_and_not_how_long_the_server_has_run() {
