@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::program::{Program, Running, bayeux};
@@ -15,7 +16,7 @@ use crate::program::{Program, Running, bayeux};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Serve {
-    _running: Running,
+    running: Running,
     address: String,
 }
 
@@ -28,10 +29,7 @@ impl Serve {
         let mut running = program.start();
         let url = running.first_line();
         let address = url.split('/').nth(2).unwrap().to_owned();
-        Self {
-            _running: running,
-            address,
-        }
+        Self { running, address }
     }
 
     /// The replies to a request with these messages and this `Cookie` header.
@@ -97,6 +95,18 @@ fn the_advice_is_what_was_asked_for() {
     let advice = serve.handshake("")["advice"].clone();
     let expected = json!({"interval": 100, "timeout": 5000, "reconnect": "retry"});
     assert_eq!(advice, expected);
+    let serve = Serve::start(&["--flavor", "faye", "--path", "/cometd"]);
+    assert_eq!(serve.handshake("")["advice"]["timeout"], 60_000);
+}
+
+#[test]
+fn no_traffic_is_shown_where_none_is_wanted() {
+    let serve = Serve::start(&[]);
+    assert_eq!(serve.handshake("")["successful"], true);
+    serve.running.signal(Signal::INT);
+    let outcome = serve.running.end();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    assert_eq!(outcome.stderr(), "");
 }
 
 /// On a command line it would stand in the list of processes.
