@@ -249,7 +249,6 @@ fn flush(wire: &mut Wire) -> io::Result<bool> {
 pub(super) mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use super::super::socket::Socket;
     use super::*;
 
     /// A pipe, and the client's end of its connection.
@@ -258,7 +257,7 @@ pub(super) mod tests {
         let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let ours = listener.accept().unwrap().0;
         ours.set_nonblocking(true).unwrap();
-        let socket = Socket::new(mio::net::TcpStream::from_std(ours));
+        let socket = mio::net::TcpStream::from_std(ours);
         (Pipe::new(Wire::new(socket, None).unwrap()), theirs)
     }
 
