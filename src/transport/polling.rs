@@ -20,8 +20,8 @@ use super::tap::TapConnector;
 use super::tls::TlsConnector;
 use super::wire::WireConnector;
 use super::{
-    Authorization, Capture, Connections, Cookie, Credential, Endpoint, Header, Proxy, Tls, Trace,
-    TransportError, answer,
+    Answer, Asked, Authorization, Capture, Connections, Cookie, Credential, Endpoint, Header,
+    JarUse, Proxy, Question, Response, Tls, Trace, TransportError, answer,
 };
 use crate::protocol::{
     Body, Callback, ConnectionType, DecodeError, FindingKind, Message, decode, encode,
@@ -261,6 +261,56 @@ impl Polling {
         }
     }
 
+    /// Sends one request as it is said, and waits for the response, whatever that is. It is never
+    /// sent twice.
+    pub fn ask(&self, question: &Question<'_>) -> Answer {
+        let epoch = self.settings.connections.epoch();
+        let ask = |it: Option<&Credential>| self.put(question, epoch, it);
+        match &self.settings.authorization {
+            None => ask(None),
+            Some(authorization) => authorization.attempt(
+                question.until,
+                |credential| ask(Some(credential)),
+                |_| false,
+                |answer, _| answer,
+            ),
+        }
+    }
+
+    /// One question and its answer.
+    fn put(&self, question: &Question<'_>, epoch: u64, credential: Option<&Credential>) -> Answer {
+        let budget = Budget {
+            connect: self.settings.connect_timeout,
+            hold: question.hold,
+            network: self.settings.network_timeout,
+            until: question.until,
+        };
+        Ledger::new(budget, MAX_IDLE, self.settings.capture, epoch).open();
+        let response = question
+            .request(&self.request)
+            .map_err(TransportError::into_ureq)
+            .and_then(|mut request| {
+                self.sign(&mut request, credential, question.cookies);
+                let response = match question.method {
+                    Asked::Post(body) => self.agent.run(request.map(|()| body))?,
+                    Asked::Get(_) | Asked::Options => self.agent.run(request)?,
+                };
+                self.receive(response)
+            });
+        let ledger = Ledger::close().expect("opened above, on this thread");
+        let outcome = match response {
+            Ok((status, body)) => Ok(Response {
+                status: status.as_u16(),
+                body,
+            }),
+            Err(error) => Err(answer::failure(error, &ledger)),
+        };
+        Answer {
+            outcome,
+            trace: ledger.trace,
+        }
+    }
+
     /// Shuts every connection down, so that exchanges in other threads return at once, and
     /// stays usable for new ones.
     ///
@@ -282,13 +332,7 @@ impl Polling {
         credential: Option<&Credential>,
     ) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
         let mut request = self.request.clone();
-        if let Some(credential) = credential {
-            let (name, value) = credential.header.parts();
-            request.headers_mut().insert(name, value.clone());
-        }
-        if let Some(cookies) = self.cookies.header() {
-            request.headers_mut().insert(header::COOKIE, cookies);
-        }
+        self.sign(&mut request, credential, JarUse::Sent);
         let response = match &self.form {
             Form::Post => self.agent.run(request.map(|()| encode(messages))),
             Form::Get(callback) => {
@@ -298,7 +342,29 @@ impl Polling {
                 self.agent.run(request)
             }
         };
-        let (mut head, body) = response?.into_parts();
+        self.receive(response?)
+    }
+
+    /// Adds the credentials and the cookies.
+    fn sign(&self, request: &mut Request<()>, credential: Option<&Credential>, jar: JarUse) {
+        let headers = request.headers_mut();
+        if let Some(credential) = credential {
+            let (name, value) = credential.header.parts();
+            headers.insert(name, value.clone());
+        }
+        if jar == JarUse::Sent
+            && let Some(cookies) = self.cookies.header()
+        {
+            headers.insert(header::COOKIE, cookies);
+        }
+    }
+
+    /// Reads the response's status and body, and keeps its cookies.
+    fn receive(
+        &self,
+        response: ureq::http::Response<ureq::Body>,
+    ) -> Result<(StatusCode, Vec<u8>), ureq::Error> {
+        let (mut head, body) = response.into_parts();
         let status = head.status;
         self.cookies.store(&head.headers);
         answer::mark_secrets(&mut head.headers);

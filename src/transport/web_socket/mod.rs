@@ -20,6 +20,7 @@
 mod layers;
 pub(super) mod opening;
 pub(super) mod outcome;
+mod raw;
 mod readiness;
 mod stream;
 #[cfg(test)]
@@ -42,7 +43,9 @@ use super::ledger::FOREVER;
 use super::{Cookie, Settings, Tls, Trace, TransportError};
 use crate::protocol::{Body, encode};
 use crate::session::{Stage, Transmit};
-use opening::{Opened, Opener, Refused, Socket};
+pub use opening::Refused;
+use opening::{Opened, Opener, Socket};
+pub use raw::RawSocket;
 pub use readiness::Wake;
 use readiness::{Interest, Sleeper};
 

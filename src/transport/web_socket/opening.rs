@@ -35,10 +35,11 @@ pub(super) struct Opened {
 
 /// Why there is no websocket.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) error: TransportError,
+pub struct Refused {
+    /// The reason.
+    pub error: TransportError,
     /// Whether the server was reached, and the upgrade is what failed.
-    pub(super) is_upgrade: bool,
+    pub is_upgrade: bool,
 }
 
 impl Opened {
