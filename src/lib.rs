@@ -4,12 +4,14 @@
 //! protocol <- session <- transport <- client <- bench
 //! protocol <- redaction <- server, recording
 //! protocol <- filter
+//! protocol, session, transport <- check
 //! tls, wire <- server, transport
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.
 
 pub mod bench;
+pub mod check;
 pub mod client;
 #[cfg(feature = "jq")]
 pub mod filter;

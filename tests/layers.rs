@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// Each module of the library and the modules that it may use.
 const ARROWS: [(&str, &[&str]); 11] = [
     ("bench", &["client", "protocol", "session", "transport"]),
+    ("check", &["protocol", "session", "transport"]),
     ("client", &["protocol", "session", "transport"]),
     ("filter", &["protocol"]),
     ("protocol", &[]),

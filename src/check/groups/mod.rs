@@ -1,0 +1,38 @@
+//! The checks, a file a group.
+
+mod handshake;
+mod http;
+
+use super::Check;
+
+/// All checks, group by group.
+pub fn all() -> Vec<&'static Check> {
+    let groups: [&'static [Check]; 2] = [http::CHECKS, handshake::CHECKS];
+    groups.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_group_and_name_and_stand_once() {
+        let mut names = BTreeSet::new();
+        for check in all() {
+            assert!(names.insert(check.id), "{} twice", check.id);
+            let (group, name) = check.id.split_once('.').unwrap();
+            let is_word = |it: &str| {
+                it.bytes()
+                    .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+            };
+            assert!(is_word(group) && is_word(name), "{}", check.id);
+            assert!(
+                !check.title.is_empty() && !check.title.ends_with('.'),
+                "{}",
+                check.id
+            );
+        }
+    }
+}

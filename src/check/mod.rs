@@ -1,0 +1,123 @@
+//! Checks: whether a server keeps the protocol, and whether the way to it lets it.
+//!
+//! A [`Check`] is one small piece: an id, what it is about, the clause that it comes from, and a
+//! function that asks a [`Subject`] and says what it found. Checks know nothing of each other:
+//! each has sessions of its own, channels of its own and a deadline of its own, so that any of
+//! them can run alone, in any order, and several at a time.
+//!
+//! ```text
+//! groups/       the checks, a file a group
+//!   subject     the server under check, as one check sees it
+//!     http      requests said in full, with a jar of their own
+//!     session   a session that is driven by hand, over any transport
+//!     transcript  what was sent and what came
+//! schedule      runs checks, a few at a time
+//! outcome       what came of each; known deviations are held against it
+//! ```
+//!
+//! It is not the [`Session`](crate::session::Session) of every other command that asks here: that
+//! one recovers from what it meets, and a check is to see it.
+
+mod groups;
+mod http;
+mod obstacle;
+mod outcome;
+mod schedule;
+mod session;
+mod socket;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod transcript;
+
+use std::time::Duration;
+
+use crate::protocol::ConnectionType;
+
+pub use groups::all;
+pub use obstacle::{Finding, Obstacle};
+pub use outcome::{Outcome, Status};
+pub use schedule::run;
+pub use subject::{Settings, Subject};
+pub use transcript::{Exchange, Received};
+
+/// One thing that is looked at.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name, `group.name`.
+    pub id: &'static str,
+    /// What holds if it passes, in one line.
+    pub title: &'static str,
+    /// Where that is said: a section of Bayeux 1.0 or of another document, or nothing where it is
+    /// about getting along.
+    pub clause: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it may do to the server.
+    pub mode: Mode,
+    /// When it runs.
+    pub stage: Stage,
+    /// Over which transport.
+    pub over: Over,
+    /// How long it may take, beside the hold of a connect.
+    pub patience: Duration,
+    pub(crate) run: fn(&Subject) -> Result<Finding, Obstacle>,
+}
+
+/// How much a check matters.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Severity {
+    /// The protocol says MUST, or nothing works without it. Failing it fails the run.
+    Must,
+    /// The protocol says SHOULD. Failing it is a warning.
+    Should,
+    /// For getting along with each other: what is found is told.
+    Information,
+}
+
+/// What a check may do to a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// What any client does.
+    Safe,
+    /// Malformed input, sessions that are left to expire, limits.
+    Intrusive,
+}
+
+/// When a check runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Before the others, alone: without it there is nothing to look at.
+    First,
+    /// With others.
+    Beside,
+    /// After the others, alone: it measures.
+    Last,
+}
+
+/// Over which transport a check runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Over {
+    /// The one that is asked for.
+    Any,
+    /// Its own, whatever is asked for, since it is about that.
+    Only(ConnectionType),
+}
+
+impl Check {
+    /// What its name begins with.
+    pub fn group(&self) -> &'static str {
+        self.id.split('.').next().unwrap_or(self.id)
+    }
+}
+
+impl Severity {
+    /// `must`, `should` or `information`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Information => "information",
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What came of a check.
+
+use std::time::Duration;
+
+use super::{Check, Exchange, Finding, Obstacle, Severity};
+
+/// What came of a check.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The check.
+    pub check: &'static Check,
+    /// What it comes to.
+    pub status: Status,
+    /// What was seen, in one line; empty where the title says it all.
+    pub seen: String,
+    /// The field that shows it, in the last exchange.
+    pub field: Option<String>,
+    /// What was sent and what came.
+    pub exchanges: Vec<Exchange>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a check comes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Status {
+    /// The server does as it should.
+    Passed,
+    /// It does otherwise, which it may.
+    Noted,
+    /// It does otherwise, and should not.
+    Warned,
+    /// It does otherwise, and must not.
+    Failed,
+    /// There was nothing to look at.
+    Skipped,
+}
+
+impl Outcome {
+    pub(super) fn new(
+        check: &'static Check,
+        found: Result<Finding, Obstacle>,
+        exchanges: Vec<Exchange>,
+        took: Duration,
+    ) -> Self {
+        let deviates = match check.severity {
+            Severity::Must => Status::Failed,
+            Severity::Should => Status::Warned,
+            Severity::Information => Status::Noted,
+        };
+        let (status, seen, field) = match found {
+            Ok(Finding {
+                holds: true,
+                seen,
+                field,
+            }) => (Status::Passed, seen, field),
+            Ok(Finding { seen, field, .. }) => (deviates, seen, field),
+            Err(Obstacle::Inapplicable(reason)) => (Status::Skipped, reason, None),
+            // An exchange that fails is never what a client may be left with.
+            Err(Obstacle::Transport(error)) => (deviates.max_warned(), error.to_string(), None),
+            Err(Obstacle::Unusable(reason)) => (deviates.max_warned(), reason, None),
+            Err(Obstacle::OutOfTime) => {
+                let reason = "no answer in time".to_owned();
+                (deviates.max_warned(), reason, None)
+            }
+        };
+        Self {
+            check,
+            status,
+            seen,
+            field,
+            exchanges,
+            took,
+        }
+    }
+
+    pub(super) fn skipped(check: &'static Check, reason: &str) -> Self {
+        Self {
+            check,
+            status: Status::Skipped,
+            seen: reason.to_owned(),
+            field: None,
+            exchanges: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
+impl Status {
+    /// `pass`, `note`, `warn`, `fail` or `skip`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "pass",
+            Self::Noted => "note",
+            Self::Warned => "warn",
+            Self::Failed => "fail",
+            Self::Skipped => "skip",
+        }
+    }
+
+    /// At least a warning.
+    fn max_warned(self) -> Self {
+        match self {
+            Self::Noted => Self::Warned,
+            status => status,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Running checks: the first ones alone, then a few at a time, then those that measure.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+use super::{Check, Outcome, Settings, Stage, Status, Subject};
+
+/// Checks at a time: none has more than a few sessions, and a server should hardly notice.
+const N_AT_ONCE: usize = 4;
+
+/// Runs the checks, and tells what came of each in their order. After this time those that have
+/// not begun are skipped, and those that have end.
+///
+/// Where one of the [first](Stage::First) fails, the others are skipped.
+pub fn run(
+    settings: &Settings,
+    checks: &[&'static Check],
+    until: Instant,
+    mut tell: impl FnMut(Outcome),
+) {
+    let mut reason: Option<String> = None;
+    let mut ordered = Ordered::default();
+    let mut tell_all = |nth: usize, outcome: Outcome| ordered.take(nth, outcome, &mut tell);
+    for stage in [Stage::First, Stage::Beside, Stage::Last] {
+        let numbered = checks.iter().copied().enumerate();
+        let of_stage: Vec<_> = numbered.filter(|(_, it)| it.stage == stage).collect();
+        if let Some(reason) = &reason {
+            for (nth, check) in of_stage {
+                tell_all(nth, Outcome::skipped(check, reason));
+            }
+            continue;
+        }
+        let n_workers = match stage {
+            Stage::First | Stage::Last => 1,
+            Stage::Beside => N_AT_ONCE,
+        };
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = channel();
+        let failed: Mutex<Option<&'static str>> = Mutex::new(None);
+        thread::scope(|scope| {
+            for _ in 0..n_workers {
+                let (next, of_stage, failed) = (&next, &of_stage, &failed);
+                let sender = sender.clone();
+                scope.spawn(move || work(settings, of_stage, next, failed, until, &sender));
+            }
+            drop(sender);
+            for (nth, outcome) in receiver {
+                tell_all(nth, outcome);
+            }
+        });
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if stage == Stage::First {
+            reason = failed.map(|id| format!("{id} failed"));
+        }
+    }
+}
+
+type Numbered = (usize, &'static Check);
+
+fn work(
+    settings: &Settings,
+    checks: &[Numbered],
+    next: &AtomicUsize,
+    failed: &Mutex<Option<&'static str>>,
+    until: Instant,
+    sender: &Sender<(usize, Outcome)>,
+) {
+    while let Some(&(nth, check)) = checks.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let before = *failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match before {
+            Some(id) if check.stage == Stage::First => {
+                Outcome::skipped(check, &format!("{id} failed"))
+            }
+            Some(_) | None => one(settings, check, until),
+        };
+        if outcome.status == Status::Failed {
+            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert(check.id);
+        }
+        // Nobody listens any more once the run is given up.
+        let _ = sender.send((nth, outcome));
+    }
+}
+
+fn one(settings: &Settings, check: &'static Check, until: Instant) -> Outcome {
+    let started = Instant::now();
+    if started >= until {
+        return Outcome::skipped(check, "the time of the run was over");
+    }
+    let until = (started + check.patience).min(until);
+    let subject = Subject::new(settings, check, until);
+    let found = (check.run)(&subject);
+    Outcome::new(check, found, subject.transcript().take(), started.elapsed())
+}
+
+/// Outcomes come in any order and are told in that of the list.
+#[derive(Default)]
+struct Ordered {
+    waiting: BTreeMap<usize, Outcome>,
+    n_told: usize,
+}
+
+impl Ordered {
+    fn take(&mut self, nth: usize, outcome: Outcome, tell: &mut impl FnMut(Outcome)) {
+        self.waiting.insert(nth, outcome);
+        while let Some(outcome) = self.waiting.remove(&self.n_told) {
+            self.n_told += 1;
+            tell(outcome);
+        }
+    }
+}
