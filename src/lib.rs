@@ -11,6 +11,7 @@
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.
 
 pub mod bench;
+#[cfg(feature = "check")]
 pub mod check;
 pub mod client;
 #[cfg(feature = "jq")]
@@ -23,6 +24,9 @@ pub mod session;
 pub mod tls;
 pub mod transport;
 mod wire;
+
+mod markup;
+mod rfc3339;
 
 /// The examples of README.md, compiled and run with the others.
 #[cfg(doctest)]

@@ -46,7 +46,6 @@ mod receptions;
 mod recorder;
 pub mod report;
 mod results;
-mod rfc3339;
 mod run;
 mod settings;
 mod subscriber;

@@ -19,7 +19,7 @@ use super::packed::Packed;
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Run {
     /// When the measured time began, by the clock of the machine that ran it.
-    #[serde(default, with = "super::rfc3339")]
+    #[serde(default, with = "crate::rfc3339")]
     pub started: Option<SystemTime>,
     /// What was asked for.
     pub config: Config,

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::axis::Axis;
-use super::junit::escaped;
+use crate::markup::escaped;
 
 /// A chart.
 pub(super) struct Chart {

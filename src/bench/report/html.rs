@@ -3,10 +3,11 @@
 
 use std::fmt::Write;
 
-use super::super::{Distribution, PERCENTILES, Run, rfc3339};
-use super::junit::escaped;
+use super::super::{Distribution, PERCENTILES, Run};
 use super::series::{self, Series};
 use super::{Report, TOOL, figures, words};
+use crate::markup::escaped;
+use crate::rfc3339;
 
 /// The page.
 pub(super) fn render(report: &Report<'_>) -> String {

@@ -8,8 +8,9 @@ use serde_json::Number;
 use super::super::run::{
     ClientUse, Config, ErrorCount, Interval, Latencies, Messages, Run, Sessions, Traffic,
 };
-use super::super::{Expectation, Outcome, rfc3339};
+use super::super::{Expectation, Outcome};
 use super::{Report, TOOL};
+use crate::rfc3339;
 
 /// Of the document; another one when a field is renamed or removed.
 const SCHEMA: u64 = 1;

@@ -1,10 +1,10 @@
 //! The expectations as test cases, in the XML that JUnit's reports have and that CI systems show.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::super::rfc3339;
 use super::{Report, TOOL};
+use crate::markup::escaped;
+use crate::rfc3339;
 
 /// The document. Without expectations it has one case, which says whether the run was whole.
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -86,41 +86,4 @@ fn property(properties: &mut String, name: &str, value: &str) {
         properties,
         "      <property name=\"{name}\" value=\"{value}\"/>"
     );
-}
-
-/// Text for an element or an attribute of XML or HTML. What XML 1.0 cannot have, not even as a
-/// reference, is replaced.
-pub(super) fn escaped(text: &str) -> Cow<'_, str> {
-    let needs = |it: char| matches!(it, '&' | '<' | '>' | '"' | '\'' | '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
-    if !text.contains(needs) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for it in text.chars() {
-        match it {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(' '),
-            it if needs(it) => out.push('\u{fffd}'),
-            it => out.push(it),
-        }
-    }
-    out.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_would_break_the_document_is_escaped() {
-        assert_eq!(
-            escaped("<a href=\"x\">&'\0\x1b\n\u{9b}\u{ffff}"),
-            "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\u{fffd}\u{fffd} \u{fffd}\u{fffd}"
-        );
-        assert!(matches!(escaped("p99 25 ms"), Cow::Borrowed(_)));
-    }
 }

@@ -1,5 +1,7 @@
 //! The files that the pages are made of, embedded in the program.
 
+use crate::markup::escaped;
+
 /// A file, and where it is.
 #[derive(Debug)]
 pub(super) struct Asset {
@@ -54,13 +56,6 @@ impl Asset {
             _ => self.text.to_owned(),
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

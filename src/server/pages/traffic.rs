@@ -4,12 +4,13 @@ use core::net::SocketAddr;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::protocol::{ConnectionType, Message};
 use crate::redaction::redact;
+use crate::rfc3339;
 use crate::server::Event;
 
 /// Most things that are remembered.
@@ -214,7 +215,7 @@ impl Entry {
         };
         Line {
             number,
-            time: rfc3339(self.time),
+            time: rfc3339::text(self.time),
             what,
         }
     }
@@ -229,13 +230,6 @@ impl What {
             Self::Remark(text) => text.len(),
         }
     }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    // Before 1970 or after 9999 there is no such text, and no honest clock.
-    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    let time = time.clamp(SystemTime::UNIX_EPOCH, last);
-    humantime::format_rfc3339_micros(time).to_string()
 }
 
 /// The channel of a message of which nothing else is remembered; the name may be what is long.

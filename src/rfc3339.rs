@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(super) fn serialize<S: Serializer>(
+pub(crate) fn serialize<S: Serializer>(
     time: &Option<SystemTime>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     time.map(text).serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SystemTime>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
@@ -21,7 +21,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 }
 
 /// The text of a point in time.
-pub(super) fn text(time: SystemTime) -> String {
+pub(crate) fn text(time: SystemTime) -> String {
     // Before 1970 or after 9999 there is no such text, and no honest clock.
     let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     let time = time.clamp(SystemTime::UNIX_EPOCH, last);
@@ -51,5 +51,23 @@ mod tests {
         assert_eq!(text(before), "1970-01-01T00:00:00.000000Z");
         let after = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
         assert_eq!(text(after), "9999-12-31T23:59:59.000000Z");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_panics() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let far = epoch.checked_add(Duration::from_secs(1 << 60));
+        let times = [
+            epoch - Duration::from_secs(1),
+            epoch + Duration::from_secs(253_402_300_800),
+        ];
+        for time in far.into_iter().chain(times) {
+            assert_eq!(text(time).len(), "1970-01-01T00:00:00.000000Z".len());
+        }
     }
 }
