@@ -2,26 +2,35 @@
 
 use std::fmt;
 
-use bayeux::protocol::Message;
-use bayeux::transport::Trace;
 use serde_json::Value;
+
+use crate::protocol::Message;
+use crate::transport::Trace;
 
 /// The servers that can be told apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Flavour {
+#[non_exhaustive]
+pub enum Flavour {
+    /// `bayeux serve` as itself.
     Bayeux,
+    /// CometD's Java server.
     CometD,
+    /// cometd-nodejs-server.
     CometDNodejs,
+    /// Faye, in Node.js or Ruby.
     Faye,
+    /// Lyrion Media Server, a music server that speaks Bayeux.
     Lyrion,
+    /// Salesforce's Streaming API.
     Salesforce,
+    /// None of these.
     Unknown,
 }
 
 impl Flavour {
     /// Tells by fingerprints, since no server says its name (measured: CometD 9.0.0 and
     /// 8.0.10, cometd-nodejs-server 1.2.1, Faye 1.4.3; from documents: Salesforce, Lyrion).
-    pub(crate) fn recognise(reply: &Message, trace: Option<&Trace>) -> Self {
+    pub fn recognise(reply: &Message, trace: Option<&Trace>) -> Self {
         let types: Vec<String> = reply
             .get("supportedConnectionTypes")
             .and_then(|it| serde_json::from_str(it).ok())

@@ -17,7 +17,7 @@ use crate::transport::{Answer, Asked, Cookie, Header, JarUse, Polling, Question,
 pub(super) struct Http {
     polling: Arc<Polling>,
     transcript: Transcript,
-    pub(super) until: Instant,
+    until: Instant,
     path: String,
 }
 
@@ -118,6 +118,12 @@ impl Http {
             .name("bayeux-check-held".to_owned())
             .spawn(move || sender.send(http.ask(&ask)));
         Pending(receiver)
+    }
+
+    /// What follows is no part of the check, and has time until then.
+    pub(super) fn take_leave(&mut self, until: Instant) {
+        self.until = until;
+        self.transcript = Transcript::default();
     }
 
     /// The cookies that it would send.

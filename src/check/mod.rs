@@ -18,10 +18,15 @@
 //! It is not the [`Session`](crate::session::Session) of every other command that asks here: that
 //! one recovers from what it meets, and a check is to see it.
 
+mod flavour;
+mod greeting;
 mod groups;
 mod http;
+mod judged;
+pub mod known;
 mod obstacle;
 mod outcome;
+pub mod report;
 mod schedule;
 mod session;
 mod socket;
@@ -29,17 +34,33 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod transcript;
+mod verdict;
 
 use std::time::Duration;
 
 use crate::protocol::ConnectionType;
 
+pub use flavour::Flavour;
+pub use greeting::{Greeting, greet};
 pub use groups::all;
+pub use judged::{Counts, Judged, Report, Standing, Strictness};
+pub use known::{Deviation, Known};
 pub use obstacle::{Finding, Obstacle};
 pub use outcome::{Outcome, Status};
 pub use schedule::run;
 pub use subject::{Settings, Subject};
 pub use transcript::{Exchange, Received};
+pub use verdict::Verdict;
+
+/// Letters and digits that no other run has, for its channels.
+pub fn nonce() -> String {
+    let mut bytes = [0; 5];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes.iter().map(|it| format!("{it:02x}")).collect(),
+        // Another process at the same time is all that it has to differ from.
+        Err(_) => std::process::id().to_string(),
+    }
+}
 
 /// One thing that is looked at.
 #[derive(Debug)]

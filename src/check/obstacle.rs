@@ -12,6 +12,8 @@ pub struct Finding {
     pub seen: String,
     /// The field that shows it, in the last exchange: `advice.timeout`, or a header's name.
     pub field: Option<String>,
+    /// What to do about it, for who runs the server or what stands before it.
+    pub remedy: Option<String>,
 }
 
 /// Why a check found nothing.
@@ -35,6 +37,7 @@ impl Finding {
             holds: true,
             seen: String::new(),
             field: None,
+            remedy: None,
         }
     }
 
@@ -52,12 +55,19 @@ impl Finding {
             holds: false,
             seen: seen.into(),
             field: None,
+            remedy: None,
         }
     }
 
     /// Where in the last exchange it shows.
     pub(crate) fn at(mut self, field: &str) -> Self {
         self.field = Some(field.to_owned());
+        self
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
         self
     }
 

@@ -15,6 +15,8 @@ pub struct Outcome {
     pub seen: String,
     /// The field that shows it, in the last exchange.
     pub field: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
     /// What was sent and what came.
     pub exchanges: Vec<Exchange>,
     /// How long it took.
@@ -48,27 +50,30 @@ impl Outcome {
             Severity::Should => Status::Warned,
             Severity::Information => Status::Noted,
         };
-        let (status, seen, field) = match found {
-            Ok(Finding {
-                holds: true,
-                seen,
-                field,
-            }) => (Status::Passed, seen, field),
-            Ok(Finding { seen, field, .. }) => (deviates, seen, field),
-            Err(Obstacle::Inapplicable(reason)) => (Status::Skipped, reason, None),
-            // An exchange that fails is never what a client may be left with.
-            Err(Obstacle::Transport(error)) => (deviates.max_warned(), error.to_string(), None),
-            Err(Obstacle::Unusable(reason)) => (deviates.max_warned(), reason, None),
-            Err(Obstacle::OutOfTime) => {
-                let reason = "no answer in time".to_owned();
-                (deviates.max_warned(), reason, None)
+        // An exchange that fails is never what a client may be left with.
+        let at_least_warned = deviates.at_least_warned();
+        let (status, finding) = match found {
+            Ok(finding) if finding.holds => (Status::Passed, finding),
+            Ok(finding) => (deviates, finding),
+            Err(Obstacle::Inapplicable(reason)) => (Status::Skipped, Finding::deviates(reason)),
+            Err(Obstacle::Transport(error)) => {
+                (at_least_warned, Finding::deviates(error.to_string()))
             }
+            Err(Obstacle::Unusable(reason)) => (at_least_warned, Finding::deviates(reason)),
+            Err(Obstacle::OutOfTime) => (at_least_warned, Finding::deviates("no answer in time")),
         };
+        let Finding {
+            holds: _,
+            seen,
+            field,
+            remedy,
+        } = finding;
         Self {
             check,
             status,
             seen,
             field,
+            remedy,
             exchanges,
             took,
         }
@@ -80,6 +85,7 @@ impl Outcome {
             status: Status::Skipped,
             seen: reason.to_owned(),
             field: None,
+            remedy: None,
             exchanges: Vec::new(),
             took: Duration::ZERO,
         }
@@ -99,7 +105,7 @@ impl Status {
     }
 
     /// At least a warning.
-    fn max_warned(self) -> Self {
+    fn at_least_warned(self) -> Self {
         match self {
             Self::Noted => Self::Warned,
             status => status,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
-use super::{Check, Outcome, Settings, Stage, Status, Subject};
+use super::{Check, Outcome, Over, Settings, Stage, Status, Subject};
 
 /// Checks at a time: none has more than a few sessions, and a server should hardly notice.
 const N_AT_ONCE: usize = 4;
@@ -16,11 +16,13 @@ const N_AT_ONCE: usize = 4;
 /// Runs the checks, and tells what came of each in their order. After this time those that have
 /// not begun are skipped, and those that have end.
 ///
-/// Where one of the [first](Stage::First) fails, the others are skipped.
+/// Where one of the [first](Stage::First) fails, the others are skipped; where the run is given up,
+/// those that have not begun are not told.
 pub fn run(
     settings: &Settings,
     checks: &[&'static Check],
     until: Instant,
+    is_given_up: &AtomicBool,
     mut tell: impl FnMut(Outcome),
 ) {
     let mut reason: Option<String> = None;
@@ -46,7 +48,16 @@ pub fn run(
             for _ in 0..n_workers {
                 let (next, of_stage, failed) = (&next, &of_stage, &failed);
                 let sender = sender.clone();
-                scope.spawn(move || work(settings, of_stage, next, failed, until, &sender));
+                scope.spawn(move || {
+                    while !is_given_up.load(Ordering::Relaxed)
+                        && let Some(&(nth, check)) =
+                            of_stage.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        let outcome = after(failed, check, || one(settings, check, until));
+                        // Nobody listens any more once the run is given up.
+                        let _ = sender.send((nth, outcome));
+                    }
+                });
             }
             drop(sender);
             for (nth, outcome) in receiver {
@@ -60,31 +71,24 @@ pub fn run(
     }
 }
 
-type Numbered = (usize, &'static Check);
-
-fn work(
-    settings: &Settings,
-    checks: &[Numbered],
-    next: &AtomicUsize,
+/// What comes of a check, unless it is one of the first and another one of them has failed.
+fn after(
     failed: &Mutex<Option<&'static str>>,
-    until: Instant,
-    sender: &Sender<(usize, Outcome)>,
-) {
-    while let Some(&(nth, check)) = checks.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let before = *failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match before {
-            Some(id) if check.stage == Stage::First => {
-                Outcome::skipped(check, &format!("{id} failed"))
-            }
-            Some(_) | None => one(settings, check, until),
-        };
-        if outcome.status == Status::Failed {
-            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.get_or_insert(check.id);
-        }
-        // Nobody listens any more once the run is given up.
-        let _ = sender.send((nth, outcome));
+    check: &'static Check,
+    run: impl FnOnce() -> Outcome,
+) -> Outcome {
+    let before = *failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(id) = before
+        && check.stage == Stage::First
+    {
+        return Outcome::skipped(check, &format!("{id} failed"));
     }
+    let outcome = run();
+    if outcome.status == Status::Failed {
+        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert(check.id);
+    }
+    outcome
 }
 
 fn one(settings: &Settings, check: &'static Check, until: Instant) -> Outcome {
@@ -93,7 +97,11 @@ fn one(settings: &Settings, check: &'static Check, until: Instant) -> Outcome {
         return Outcome::skipped(check, "the time of the run was over");
     }
     let until = (started + check.patience).min(until);
-    let subject = Subject::new(settings, check, until);
+    let connection_type = match check.over {
+        Over::Any => settings.connection_type,
+        Over::Only(connection_type) => connection_type,
+    };
+    let subject = Subject::new(settings, check.id, connection_type, until);
     let found = (check.run)(&subject);
     Outcome::new(check, found, subject.transcript().take(), started.elapsed())
 }

@@ -11,6 +11,7 @@ use crate::protocol::{
     Callback, ConnectionType, Json, Kind, Message, MessageBuilder, VERSION, encode, meta,
 };
 use crate::session::extension::Extensions;
+use crate::transport::Trace;
 
 /// A session, or what is to become one. Dropped, it disconnects.
 #[derive(Debug)]
@@ -182,6 +183,26 @@ impl Session {
             .ok_or_else(|| Obstacle::Unusable(format!("no reply to {what}")))
     }
 
+    /// The same, with what the exchange looked like; of a websocket that is the upgrade.
+    pub(super) fn ask_traced(
+        &mut self,
+        message: Message,
+    ) -> Result<(Message, Option<Box<Trace>>), Obstacle> {
+        let ask = match &self.line {
+            Line::Posts(_) => Ask::post(encode([&message])),
+            Line::Callbacks(_) => Ask::callback(&Callback::default(), &[message]),
+            Line::Socket(_) => {
+                let reply = self.ask(message)?;
+                return Ok((reply, self.socket()?.trace.take()));
+            }
+        };
+        let seen = self.http()?.ask(&ask)?;
+        let messages = self.read(&seen)?;
+        let reply = self.sort(messages).into_iter().next();
+        let reply = reply.ok_or_else(|| Obstacle::Unusable("no reply".to_owned()))?;
+        Ok((reply, Some(Box::new(seen.trace))))
+    }
+
     /// Sends messages in one request, or one frame, and waits for their replies: in the order in
     /// which they came, and only as many as came.
     pub(super) fn ask_all(&mut self, messages: Vec<Message>) -> Result<Vec<Message>, Obstacle> {
@@ -351,8 +372,8 @@ impl Drop for Session {
         // The check may have used up its time; a session that stays behind is worse.
         self.until = Instant::now() + GOODBYE;
         match &mut self.line {
-            Line::Posts(http) | Line::Callbacks(http) => http.until = self.until,
-            Line::Socket(socket) => socket.until = self.until,
+            Line::Posts(http) | Line::Callbacks(http) => http.take_leave(self.until),
+            Line::Socket(socket) => socket.take_leave(self.until),
         }
         let disconnect = self.message(meta::DISCONNECT).build();
         if let Ok(begun) = self.begin(vec![disconnect]) {

@@ -12,7 +12,7 @@ use crate::transport::{Header, RawSocket, Refused, Trace, TransportError};
 pub(super) struct Socket {
     socket: RawSocket,
     transcript: Transcript,
-    pub(super) until: Instant,
+    until: Instant,
     /// The upgrade.
     pub(super) trace: Option<Box<Trace>>,
 }
@@ -113,6 +113,12 @@ impl Socket {
         let body = decode(text.as_bytes())
             .map_err(|error| Obstacle::Unusable(format!("no messages in the frame: {error}")))?;
         Ok(Some(body.messages))
+    }
+
+    /// What follows is no part of the check, and has time until then.
+    pub(super) fn take_leave(&mut self, until: Instant) {
+        self.until = until;
+        self.transcript = Transcript::default();
     }
 
     pub(super) fn close(self) {

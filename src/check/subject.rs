@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::Obstacle;
 use super::http::Http;
 use super::session::Session;
 use super::transcript::Transcript;
-use super::{Check, Obstacle, Over};
 use crate::protocol::{Channel, ConnectionType};
 use crate::session::extension::Extensions;
 use crate::transport::Settings as TransportSettings;
@@ -39,14 +39,17 @@ pub struct Subject {
 pub(super) const PROMPTLY: Duration = Duration::from_secs(2);
 
 impl Subject {
-    pub(super) fn new(settings: &Settings, check: &Check, until: Instant) -> Self {
+    /// The server as it is seen under this name, over this transport.
+    pub(super) fn new(
+        settings: &Settings,
+        name: &str,
+        connection_type: ConnectionType,
+        until: Instant,
+    ) -> Self {
         Self {
             settings: settings.clone(),
-            connection_type: match check.over {
-                Over::Any => settings.connection_type,
-                Over::Only(connection_type) => connection_type,
-            },
-            name: check.id.replace('.', "-"),
+            connection_type,
+            name: name.replace('.', "-"),
             until,
             transcript: Transcript::default(),
         }

@@ -19,7 +19,9 @@ fn outcomes(server: &Server, over: ConnectionType, ids: &[&str]) -> Vec<Outcome>
     let checks: Vec<_> = all().into_iter().filter(is_wanted).collect();
     let mut outcomes = Vec::new();
     let until = Instant::now() + Duration::from_secs(60);
-    run(&settings, &checks, until, |it| outcomes.push(it));
+    run(&settings, &checks, until, &Default::default(), |it| {
+        outcomes.push(it);
+    });
     outcomes
 }
 

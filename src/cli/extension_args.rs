@@ -25,16 +25,24 @@ pub(crate) struct ExtensionArgs {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct EssentialExtensionArgs {
-    /// Send this `ext` with a KIND of message: handshake (default), connect, subscribe or
-    /// publish. JSON is an object, or @FILE with one. A member of it goes before one of the
-    /// same name that another option adds.
-    #[arg(long, value_name = "[KIND=]JSON")]
-    ext: Vec<Secret>,
+    #[command(flatten)]
+    given: GivenExtensionArgs,
 
     /// Have the server keep each message until it is known to have arrived (CometD's
     /// acknowledged messages).
     #[arg(long)]
     ack: bool,
+}
+
+/// Those without which a server may refuse everything.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct GivenExtensionArgs {
+    /// Send this `ext` with a KIND of message: handshake (default), connect, subscribe or
+    /// publish. JSON is an object, or @FILE with one. A member of it goes before one of the
+    /// same name that another option adds.
+    #[arg(long, value_name = "[KIND=]JSON")]
+    ext: Vec<Secret>,
 }
 
 /// Makes the same extensions for each of many sessions.
@@ -62,9 +70,9 @@ impl ExtensionArgs {
 impl EssentialExtensionArgs {
     /// Reads what is given once, for any number of sessions.
     pub(crate) fn maker(&self) -> Result<Maker, Stop> {
-        let given = match self.ext.is_empty() {
+        let given = match self.given.ext.is_empty() {
             true => None,
-            false => Some(self.given()?),
+            false => Some(self.given.extensions()?),
         };
         let is_ack = self.ack;
         Ok(Arc::new(move || {
@@ -78,9 +86,11 @@ impl EssentialExtensionArgs {
             extensions
         }))
     }
+}
 
+impl GivenExtensionArgs {
     /// The `ext` of each kind of message.
-    fn given(&self) -> Result<Extensions, Stop> {
+    pub(crate) fn extensions(&self) -> Result<Extensions, Stop> {
         let mut extensions = Extensions::default();
         for text in &self.ext {
             let text = text.expose();

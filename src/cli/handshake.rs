@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bayeux::check::Flavour;
 use bayeux::filter::Filter;
 use bayeux::protocol::{Advice, ConnectionType, Message, Reconnect};
 use bayeux::redaction::{Secrets, shortened_client_id};
@@ -11,7 +12,6 @@ use serde_json::Value;
 use super::connection::{ConnectionArgs, Wanted};
 use super::conversation::{Conversation, Heard};
 use super::exit::{Exit, Stop};
-use super::flavour::Flavour;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
 use super::signals::{Ends, Signals};

@@ -2,6 +2,7 @@
 
 mod bench;
 mod call;
+mod check;
 mod child;
 mod completions;
 mod connection;
@@ -17,7 +18,7 @@ mod expected;
 mod explain;
 mod extension_args;
 mod file;
-mod flavour;
+mod glob;
 mod handshake;
 mod identity_args;
 mod lines;
@@ -118,6 +119,7 @@ pub(crate) struct Cli {
 enum Command {
     Bench(bench::Bench),
     Call(call::Call),
+    Check(Box<check::Check>),
     Completions(completions::Completions),
     Demo(demo::Demo),
     #[command(visible_alias = "hs")]
@@ -144,7 +146,7 @@ pub(crate) fn run() -> u8 {
     };
     let mut settings = cli.output.settings();
     match cli.command {
-        Command::Bench(_) | Command::Demo(_) | Command::Report(_) => {
+        Command::Bench(_) | Command::Check(_) | Command::Demo(_) | Command::Report(_) => {
             settings.view = settings.view.or(Some(View::Pretty))
         }
         Command::Call(_) => settings.view = settings.view.or(Some(View::Data)),
@@ -160,6 +162,7 @@ pub(crate) fn run() -> u8 {
     let outcome = match cli.command {
         Command::Bench(command) => command.run(&mut printer),
         Command::Call(command) => command.run(&cli.output, &mut printer),
+        Command::Check(command) => command.run(&cli.output, &mut printer),
         Command::Completions(command) => command.run(&mut printer),
         Command::Demo(command) => command.run(&mut printer),
         Command::Handshake(command) => command.run(&cli.output, &mut printer),

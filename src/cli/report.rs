@@ -1,6 +1,6 @@
 //! `bayeux report`: the results of load tests, merged, rendered and compared.
 
-use bayeux::bench::report::{Report as Rendered, Saved, comparison, read};
+use bayeux::bench::report::{Format, Report as Rendered, Saved, comparison, read};
 use bayeux::bench::{Expectation, Outcome};
 
 use super::exit::{Exit, Stop, plain};
@@ -34,7 +34,7 @@ pub(crate) struct Report {
     /// Write the report to this file, in the form of its ending: .json, .csv, .html, .hgrm, .hlog
     /// or .xml (JUnit). May be repeated.
     #[arg(long, value_name = "FILE")]
-    report: Vec<ReportFile>,
+    report: Vec<ReportFile<Format>>,
 
     #[command(flatten)]
     expectations: ExpectationArgs,
@@ -65,7 +65,7 @@ impl Report {
             run: &run,
             outcomes: &outcomes,
         };
-        let written = pending.write(&report);
+        let written = pending.write(|format| format.render(&report));
         match printer.bench(&report) {
             // Whoever read it has seen enough; what was expected is for others to know.
             Ok(()) | Err(PrintError::Closed) => {}

@@ -6,26 +6,52 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use bayeux::bench::report::{ENDINGS, Format, Report};
+use bayeux::bench;
+use bayeux::check;
 
 use super::exit::{Exit, Stop, plain};
 
-/// A file, and what it is by the ending of its name.
-#[derive(Clone, Debug)]
-pub(crate) struct ReportFile {
-    path: PathBuf,
-    format: Format,
+/// The forms that reports of one kind have, by the endings of their files.
+pub(crate) trait Form: Copy + 'static {
+    const ENDINGS: &'static [(&'static str, Self)];
+
+    /// What a file with this name is.
+    fn of(path: &Path) -> Option<Self>;
 }
 
-impl FromStr for ReportFile {
+impl Form for bench::report::Format {
+    const ENDINGS: &'static [(&'static str, Self)] = &bench::report::ENDINGS;
+
+    fn of(path: &Path) -> Option<Self> {
+        Self::of(path)
+    }
+}
+
+impl Form for check::report::Format {
+    const ENDINGS: &'static [(&'static str, Self)] = &check::report::ENDINGS;
+
+    fn of(path: &Path) -> Option<Self> {
+        Self::of(path)
+    }
+}
+
+/// A file, and what it is by the ending of its name.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportFile<F> {
+    path: PathBuf,
+    format: F,
+}
+
+impl<F: Form> FromStr for ReportFile<F> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
-        match Format::of(&path) {
+        match <F as Form>::of(&path) {
             Some(format) => Ok(Self { path, format }),
             None => {
-                let endings = ENDINGS.map(|(ending, _)| format!(".{ending}"));
+                let endings = F::ENDINGS.iter();
+                let endings: Vec<_> = endings.map(|(ending, _)| format!(".{ending}")).collect();
                 Err(format!("the name ends in {}", endings.join(", ")))
             }
         }
@@ -34,35 +60,35 @@ impl FromStr for ReportFile {
 
 /// Files that can be written. What is not written leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Pending(Vec<Beside>);
+pub(crate) struct Pending<F>(Vec<Beside<F>>);
 
 /// A file that becomes the report once it is whole.
 #[derive(Debug)]
-struct Beside {
-    report: ReportFile,
+struct Beside<F> {
+    report: ReportFile<F>,
     /// Where the content goes: beside the report.
     path: PathBuf,
     file: File,
 }
 
-impl Pending {
+impl<F: Form> Pending<F> {
     /// Makes the files.
-    pub(crate) fn open(files: &[ReportFile]) -> Result<Self, Stop> {
-        let open = |(n, it): (usize, &ReportFile)| {
+    pub(crate) fn open(files: &[ReportFile<F>]) -> Result<Self, Stop> {
+        let open = |(n, it): (usize, &ReportFile<F>)| {
             Beside::open(it, n).map_err(|error| unwritable(&it.path, &error))
         };
         let files: Result<_, _> = files.iter().enumerate().map(open).collect();
         Ok(Self(files?))
     }
 
-    /// Writes the report into each, and gives it its name. A file that fails does not keep the
+    /// Writes the report into each in its form, and gives it its name. A file that fails does not keep the
     /// others from being written. Returns the names.
-    pub(crate) fn write(self, report: &Report<'_>) -> Result<Vec<String>, Stop> {
+    pub(crate) fn write(self, render: impl Fn(F) -> Vec<u8>) -> Result<Vec<String>, Stop> {
         let mut written = Vec::new();
         let mut failure = None;
         for mut beside in self.0 {
             let path = beside.report.path.clone();
-            match beside.write(report) {
+            match beside.write(&render(beside.report.format)) {
                 Ok(()) => written.push(path.display().to_string()),
                 Err(error) => {
                     failure.get_or_insert_with(|| unwritable(&path, &error));
@@ -88,8 +114,8 @@ fn unwritable(path: &Path, error: &io::Error) -> Stop {
     Stop::new(Exit::Local, what).cause(plain(error)).hint(hint)
 }
 
-impl Beside {
-    fn open(report: &ReportFile, n: usize) -> io::Result<Self> {
+impl<F: Form> Beside<F> {
+    fn open(report: &ReportFile<F>, n: usize) -> io::Result<Self> {
         let mut report = report.clone();
         // What a link leads to is replaced, and not the link.
         if let Ok(path) = fs::canonicalize(&report.path) {
@@ -118,13 +144,13 @@ impl Beside {
         Ok(beside)
     }
 
-    fn write(&mut self, report: &Report<'_>) -> io::Result<()> {
-        self.file.write_all(&self.report.format.render(report))?;
+    fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        self.file.write_all(content)?;
         fs::rename(&self.path, &self.report.path)
     }
 }
 
-impl Drop for Beside {
+impl<F> Drop for Beside<F> {
     fn drop(&mut self) {
         // It is not there any more once the report has its name.
         let _ = fs::remove_file(&self.path);
@@ -133,9 +159,11 @@ impl Drop for Beside {
 
 #[cfg(test)]
 mod tests {
-    use bayeux::bench::Run;
+    use bayeux::bench::report::Format;
 
     use super::*;
+
+    type ReportFile = super::ReportFile<Format>;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("bayeux-{}-{name}", std::process::id()));
@@ -161,13 +189,8 @@ mod tests {
         let file: ReportFile = path.to_str().unwrap().parse().unwrap();
         let pending = Pending::open(&[file.clone(), file.clone()]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "the one before");
-        let run = Run::default();
-        let report = Report {
-            run: &run,
-            outcomes: &[],
-        };
-        pending.write(&report).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), Format::Json.render(&report));
+        pending.write(|_| b"the next one".to_vec()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "the next one");
         assert_eq!(names(&folder), ["run.json"]);
         drop(Pending::open(&[file]).unwrap());
         assert_eq!(names(&folder), ["run.json"]);

@@ -14,6 +14,7 @@
 //! | data | `.data`, one value a line | as pretty |
 
 mod bench;
+mod check;
 mod compact;
 mod data;
 mod escape;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bayeux::bench::Progress as RunProgress;
 use bayeux::bench::report::comparison::{self, Compared};
 use bayeux::bench::report::{Format, Report, compact_summary};
+use bayeux::check::report::{Format as CheckFormat, compact_verdict, described};
+use bayeux::check::{Check, Judged, Report as CheckReport, Strictness};
 use bayeux::filter::Filtered;
 use bayeux::recording::{Failure, MessageRecord, Record, Recorder, State, StateRecord, Unreadable};
 use bayeux::redaction::Secrets;
@@ -17,7 +19,7 @@ use super::paint::{Paint, Role};
 use super::progress::Progress;
 use super::surface::{Reader, Surface};
 use super::{Fact, PrintError, Settings, Summary, Verbosity, View};
-use super::{bench, compact, data, escape, http, json, layout, pretty, story, words};
+use super::{bench, check, compact, data, escape, http, json, layout, pretty, story, words};
 
 /// Owner of standard output, standard error and the recording.
 pub(crate) struct Printer {
@@ -31,6 +33,8 @@ pub(crate) struct Printer {
     pub(super) load: Option<LoadProgress>,
     /// Why the connection or the session was lost, as told since it last worked.
     pub(super) told_losses: Vec<String>,
+    /// The group of the last check that was told.
+    pub(super) last_group: &'static str,
     /// Whether both streams are a terminal, so that one reader sees both.
     pub(super) is_one_screen: bool,
     /// Whether json was asked for, and not just chosen for a pipe.
@@ -69,6 +73,7 @@ impl Printer {
             progress: Progress::default(),
             load: None,
             told_losses: Vec::new(),
+            last_group: "",
             is_one_screen: is_terminal && io::IsTerminal::is_terminal(&io::stderr()),
             reports_in_json: settings.view == Some(View::Json),
         }
@@ -315,6 +320,64 @@ impl Printer {
                 self.document(&String::from_utf8_lossy(&document))
             }
             View::Data => self.document(&compact_summary(report.run)),
+        }
+    }
+
+    /// The names of checks.
+    pub(crate) fn checks(&mut self, checks: &[&Check]) -> Result<(), PrintError> {
+        let text = match self.view {
+            View::Pretty | View::Compact => check::list(checks, &self.out.surface),
+            View::Json | View::Data => checks.iter().map(|it| described(it) + "\n").collect(),
+        };
+        self.print(&text)
+    }
+
+    /// Checks begin.
+    pub(crate) fn check_begins(&mut self, report: &CheckReport) -> Result<(), PrintError> {
+        self.last_group = "";
+        match self.view {
+            View::Pretty | View::Compact => {
+                let text = check::headline(report, &self.out.surface);
+                self.print(&text)
+            }
+            View::Json | View::Data => Ok(()),
+        }
+    }
+
+    /// What came of one check. The compact view has those alone that are not as they should be.
+    pub(crate) fn checked(
+        &mut self,
+        judged: &Judged,
+        strictness: Strictness,
+    ) -> Result<(), PrintError> {
+        let is_shown = match self.view {
+            View::Pretty => true,
+            View::Compact => !matches!(judged.word(), "pass" | "skip"),
+            View::Json | View::Data => false,
+        };
+        if !is_shown {
+            return Ok(());
+        }
+        let group = judged.outcome.check.group();
+        let is_first = std::mem::replace(&mut self.last_group, group) != group;
+        let surface = &self.out.surface;
+        let text = check::outcome(judged, is_first, strictness, self.secrets, surface);
+        self.print(&text)
+    }
+
+    /// What all checks come to: the verdict for people, everything as JSON, or the verdict as one
+    /// line of it.
+    pub(crate) fn check_ends(&mut self, report: &CheckReport) -> Result<(), PrintError> {
+        match self.view {
+            View::Pretty | View::Compact => {
+                let text = check::verdict(report, &self.out.surface);
+                self.print(&text)
+            }
+            View::Json => {
+                let document = CheckFormat::Json.render(report, self.secrets);
+                self.document(&document)
+            }
+            View::Data => self.document(&compact_verdict(report)),
         }
     }
 

@@ -53,6 +53,16 @@ impl Surface {
         }
     }
 
+    /// Where only a character fits a line, without colours.
+    pub(crate) fn narrow() -> Self {
+        Self {
+            paint: Paint::Plain,
+            reader: Reader::Terminal,
+            width: 1,
+            zone: OnceLock::new(),
+        }
+    }
+
     /// The time of day, e.g. `18:50:33.805`.
     pub(crate) fn time(&self, time: SystemTime) -> String {
         let Ok(timestamp) = Timestamp::try_from(time) else {

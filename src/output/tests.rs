@@ -87,6 +87,7 @@ impl Fixture {
             progress: Progress::default(),
             load: None,
             told_losses: Vec::new(),
+            last_group: "",
             is_one_screen: false,
             reports_in_json: view == View::Json,
         };

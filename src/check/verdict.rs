@@ -1,0 +1,103 @@
+//! What a run comes to, in three lines: how it went, the most likely cause, and what to do.
+
+use super::{Judged, Report, Status};
+
+/// What a run comes to.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct Verdict {
+    /// Whether nothing fails.
+    pub passed: bool,
+    /// How it went.
+    pub summary: String,
+    /// What most likely is behind it: one of the checks, and what it saw.
+    pub cause: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+/// What lies behind something else comes before it: a session that is lost between two nodes of
+/// a server makes most other checks fail, and none of them says why.
+const ORDER: [&str; 17] = [
+    "path",
+    "http.reachable",
+    "http",
+    "hs",
+    "cookie",
+    "con",
+    "dis",
+    "sub",
+    "unsub",
+    "pub",
+    "evt",
+    "svc",
+    "msg",
+    "json",
+    "ws",
+    "jsonp",
+    "ext",
+];
+
+impl Verdict {
+    /// What a run comes to.
+    pub fn of(report: &Report) -> Self {
+        let counts = report.counts();
+        let n_failed = report.failures().count();
+        let mut parts = vec![format!("{} pass", counts.passed)];
+        let more = [
+            (n_failed, "fail"),
+            (counts.warned, "warn"),
+            (counts.known, "as known"),
+            (counts.noted, "to note"),
+            (counts.skipped, "skipped"),
+        ];
+        let more = more.iter().filter(|(n, _)| *n > 0);
+        parts.extend(more.map(|(n, words)| format!("{n} {words}")));
+        let worst = report.failures().min_by_key(|it| rank(it));
+        let worst = worst.or_else(|| {
+            let warned = report.outcomes.iter();
+            let warned = warned.filter(|it| it.outcome.status == Status::Warned);
+            warned
+                .filter(|it| it.word() == "warn")
+                .min_by_key(|it| rank(it))
+        });
+        Self {
+            passed: n_failed == 0,
+            summary: parts.join(", "),
+            cause: worst.map(|it| {
+                let outcome = &it.outcome;
+                format!("{}: {}", outcome.check.id, said(it))
+            }),
+            remedy: worst.map(remedy),
+        }
+    }
+}
+
+/// What a check that deviates says, or that its title does not hold.
+fn said(it: &Judged) -> String {
+    match it.outcome.seen.as_str() {
+        "" => format!("not so: {}", it.outcome.check.title),
+        seen => seen.to_owned(),
+    }
+}
+
+fn remedy(it: &Judged) -> String {
+    match &it.outcome.remedy {
+        Some(remedy) => remedy.clone(),
+        None => format!(
+            "`bayeux check --only {}` shows it alone{}",
+            it.outcome.check.id,
+            match it.outcome.check.clause {
+                "" => String::new(),
+                clause => format!("; see Bayeux 1.0, \"{clause}\""),
+            }
+        ),
+    }
+}
+
+fn rank(it: &Judged) -> usize {
+    let check = it.outcome.check;
+    let place = |name: &str| ORDER.iter().position(|it| *it == name);
+    place(check.id)
+        .or_else(|| place(check.group()))
+        .unwrap_or(ORDER.len())
+}
