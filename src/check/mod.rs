@@ -82,7 +82,7 @@ pub struct Check {
     pub over: Over,
     /// How long it may take, beside the hold of a connect.
     pub patience: Duration,
-    pub(crate) run: fn(&Subject) -> Result<Finding, Obstacle>,
+    pub(crate) run: Run,
 }
 
 /// How much a check matters.
@@ -125,7 +125,86 @@ pub enum Over {
     Only(ConnectionType),
 }
 
+type Run = fn(&Subject) -> Result<Finding, Obstacle>;
+
+/// The time of a check that says nothing else.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Check {
+    pub(crate) const fn must(
+        id: &'static str,
+        title: &'static str,
+        clause: &'static str,
+        run: Run,
+    ) -> Self {
+        Self::new(Severity::Must, id, title, clause, run)
+    }
+
+    pub(crate) const fn should(
+        id: &'static str,
+        title: &'static str,
+        clause: &'static str,
+        run: Run,
+    ) -> Self {
+        Self::new(Severity::Should, id, title, clause, run)
+    }
+
+    /// For information.
+    pub(crate) const fn information(
+        id: &'static str,
+        title: &'static str,
+        clause: &'static str,
+        run: Run,
+    ) -> Self {
+        Self::new(Severity::Information, id, title, clause, run)
+    }
+
+    const fn new(
+        severity: Severity,
+        id: &'static str,
+        title: &'static str,
+        clause: &'static str,
+        run: Run,
+    ) -> Self {
+        Self {
+            id,
+            title,
+            clause,
+            severity,
+            mode: Mode::Safe,
+            stage: Stage::Beside,
+            over: Over::Any,
+            patience: PATIENCE,
+            run,
+        }
+    }
+
+    /// The same over this transport alone.
+    pub(crate) const fn over(self, connection_type: ConnectionType) -> Self {
+        Self {
+            over: Over::Only(connection_type),
+            ..self
+        }
+    }
+
+    /// The same, and not what any client does.
+    pub(crate) const fn intrusive(self) -> Self {
+        Self {
+            mode: Mode::Intrusive,
+            ..self
+        }
+    }
+
+    /// The same at this stage.
+    pub(crate) const fn stage(self, stage: Stage) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// The same with so much time.
+    pub(crate) const fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// What its name begins with.
     pub fn group(&self) -> &'static str {
         self.id.split('.').next().unwrap_or(self.id)

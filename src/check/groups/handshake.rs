@@ -1,32 +1,20 @@
 //! `hs`: the handshake.
 
-use std::time::Duration;
-
-use crate::check::{Check, Finding, Mode, Obstacle, Over, Severity, Stage, Subject};
+use crate::check::{Check, Finding, Obstacle, Subject};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        id: "hs.id-echo",
-        title: "the reply to a handshake has the id of the handshake",
-        clause: "Meta Channels",
-        severity: Severity::Must,
-        mode: Mode::Safe,
-        stage: Stage::Beside,
-        over: Over::Any,
-        patience: Duration::from_secs(10),
-        run: id_echo,
-    },
-    Check {
-        id: "hs.clientid-unique",
-        title: "two handshakes begin two sessions",
-        clause: "Client ID",
-        severity: Severity::Must,
-        mode: Mode::Safe,
-        stage: Stage::Beside,
-        over: Over::Any,
-        patience: Duration::from_secs(10),
-        run: clientid_unique,
-    },
+    Check::must(
+        "hs.id-echo",
+        "the reply to a handshake has the id of the handshake",
+        "Meta Channels",
+        id_echo,
+    ),
+    Check::must(
+        "hs.clientid-unique",
+        "two handshakes begin two sessions",
+        "Client ID",
+        clientid_unique,
+    ),
 ];
 
 fn id_echo(subject: &Subject) -> Result<Finding, Obstacle> {

@@ -1,34 +1,24 @@
 //! `http`: requests and responses of long-polling.
 
-use std::time::Duration;
-
 use crate::check::http::Ask;
-use crate::check::{Check, Finding, Mode, Obstacle, Over, Severity, Stage, Subject};
+use crate::check::{Check, Finding, Obstacle, Subject};
 use crate::protocol::{ConnectionType, encode};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        id: "http.json-post",
-        title: "an array of messages posted as JSON is answered with one",
-        clause: "The long-polling request and response messages",
-        severity: Severity::Must,
-        mode: Mode::Safe,
-        stage: Stage::Beside,
-        over: Over::Only(ConnectionType::LongPolling),
-        patience: Duration::from_secs(10),
-        run: json_post,
-    },
-    Check {
-        id: "http.single-object",
-        title: "a message that is not in an array is accepted",
-        clause: "Messages",
-        severity: Severity::Information,
-        mode: Mode::Safe,
-        stage: Stage::Beside,
-        over: Over::Only(ConnectionType::LongPolling),
-        patience: Duration::from_secs(10),
-        run: single_object,
-    },
+    Check::must(
+        "http.json-post",
+        "an array of messages posted as JSON is answered with one",
+        "The long-polling request and response messages",
+        json_post,
+    )
+    .over(ConnectionType::LongPolling),
+    Check::information(
+        "http.single-object",
+        "a message that is not in an array is accepted",
+        "Messages",
+        single_object,
+    )
+    .over(ConnectionType::LongPolling),
 ];
 
 fn json_post(subject: &Subject) -> Result<Finding, Obstacle> {
