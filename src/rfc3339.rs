@@ -52,11 +52,6 @@ mod tests {
         let after = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
         assert_eq!(text(after), "9999-12-31T23:59:59.000000Z");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn no_time_panics() {

@@ -68,3 +68,6 @@ pub fn described(check: &Check) -> String {
 
 /// The program that writes the files.
 const TOOL: &str = concat!("bayeux ", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests;

@@ -239,6 +239,8 @@ fn name(message: &Message) -> Box<str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::server::CloseReason;
 
