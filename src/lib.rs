@@ -23,10 +23,10 @@ pub mod server;
 pub mod session;
 pub mod tls;
 pub mod transport;
-mod wire;
 
 mod markup;
 mod rfc3339;
+mod wire;
 
 /// The examples of README.md, compiled and run with the others.
 #[cfg(doctest)]

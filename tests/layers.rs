@@ -8,21 +8,39 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 11] = [
-    ("bench", &["client", "protocol", "session", "transport"]),
-    ("check", &["protocol", "session", "transport"]),
+const ARROWS: [(&str, &[&str]); 14] = [
+    (
+        "bench",
+        &[
+            "client",
+            "markup",
+            "protocol",
+            "rfc3339",
+            "session",
+            "transport",
+        ],
+    ),
+    (
+        "check",
+        &["markup", "protocol", "redaction", "session", "transport"],
+    ),
     ("client", &["protocol", "session", "transport"]),
     ("filter", &["protocol"]),
     ("protocol", &[]),
-    ("recording", &["protocol", "redaction"]),
+    ("recording", &["protocol", "redaction", "rfc3339"]),
     ("redaction", &["protocol"]),
-    ("server", &["protocol", "redaction", "tls", "wire"]),
+    (
+        "server",
+        &["markup", "protocol", "redaction", "rfc3339", "tls", "wire"],
+    ),
     ("session", &["protocol"]),
     ("tls", &[]),
     (
         "transport",
         &["protocol", "redaction", "session", "tls", "wire"],
     ),
+    ("markup", &[]),
+    ("rfc3339", &[]),
     ("wire", &[]),
 ];
 
