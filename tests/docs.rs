@@ -35,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where examples are, beside the help texts.
 const DOCUMENTS: &[&str] = &[
     "README.md",
+    "docs/check.md",
     "docs/examples.md",
     "docs/faults.md",
     "docs/serve.md",

@@ -84,7 +84,7 @@ Exit status:
   4    the first handshake was refused, or the credentials are not accepted
   5    the server refused the operation
   6    --timeout passed before the goal was reached
-  7    what --max or --min expects is not so
+  7    what --max or --min expects is not so; the server fails a check
   8    the session was lost and could not be recovered
   130  interrupted before the goal; 143 terminated before the goal"
     };
