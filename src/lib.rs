@@ -3,7 +3,7 @@
 //! ```text
 //! protocol <- session <- transport <- client <- bench
 //! protocol <- redaction <- server, recording
-//! protocol <- filter
+//! protocol <- filter, traffic
 //! protocol, session, transport <- check
 //! tls, wire <- server, transport
 //! ```
@@ -22,6 +22,7 @@ pub mod redaction;
 pub mod server;
 pub mod session;
 pub mod tls;
+pub mod traffic;
 pub mod transport;
 
 mod markup;

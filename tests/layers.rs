@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     (
         "bench",
         &[
@@ -35,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ),
     ("session", &["protocol"]),
     ("tls", &[]),
+    ("traffic", &["protocol"]),
     (
         "transport",
         &["protocol", "redaction", "session", "tls", "wire"],
@@ -128,6 +129,7 @@ fn what_decides_does_no_input_or_output_and_reads_no_clock() {
         "server/pages",
         "server/playback",
         "redaction",
+        "traffic",
         "bench/plan",
         "bench/pacer",
         "bench/payload",
