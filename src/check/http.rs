@@ -64,7 +64,12 @@ impl Http {
     pub(super) fn new(subject: &Subject) -> Result<Self, Obstacle> {
         let settings = subject.settings().transport.clone();
         let path = settings.endpoint.path().to_owned();
-        let polling = Polling::new(ConnectionType::LongPolling, settings)?;
+        // What is sent is said in full by each request; the largest head is not.
+        let form = match subject.connection_type() {
+            ConnectionType::CallbackPolling => ConnectionType::CallbackPolling,
+            ConnectionType::LongPolling | ConnectionType::WebSocket => ConnectionType::LongPolling,
+        };
+        let polling = Polling::new(form, settings)?;
         Ok(Self {
             polling: Arc::new(polling),
             transcript: subject.transcript(),
