@@ -4,7 +4,7 @@
 //! protocol <- session <- transport <- client <- bench
 //! protocol <- redaction <- server, recording
 //! protocol <- filter, traffic
-//! protocol, session, transport <- check
+//! protocol, session, traffic, transport <- check
 //! tls, wire <- server, transport
 //! ```
 //!

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! groups/       the checks, a file a group
+//!   asking      handshakes that differ in one thing, and their replies
 //!   subject     the server under check, as one check sees it
 //!     http      requests said in full, with a jar of their own
 //!     session   a session that is driven by hand, over any transport
@@ -18,6 +19,7 @@
 //! It is not the [`Session`](crate::session::Session) of every other command that asks here: that
 //! one recovers from what it meets, and a check is to see it.
 
+mod asking;
 mod flavour;
 mod greeting;
 mod groups;
