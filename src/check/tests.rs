@@ -1,5 +1,6 @@
 //! Checks against the embedded server, and against one that does as its script says.
 
+mod cookie;
 mod handshake;
 mod http;
 mod scripted;

@@ -1,5 +1,6 @@
 //! The checks, a file a group.
 
+mod cookie;
 mod handshake;
 mod http;
 
@@ -7,7 +8,7 @@ use super::Check;
 
 /// All checks, group by group.
 pub fn all() -> Vec<&'static Check> {
-    let groups: [&'static [Check]; 2] = [http::CHECKS, handshake::CHECKS];
+    let groups: [&'static [Check]; 3] = [http::CHECKS, handshake::CHECKS, cookie::CHECKS];
     groups.into_iter().flatten().collect()
 }
 
