@@ -3,6 +3,7 @@
 mod cookie;
 mod handshake;
 mod http;
+mod message;
 mod scripted;
 
 use std::time::{Duration, Instant};

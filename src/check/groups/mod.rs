@@ -3,12 +3,18 @@
 mod cookie;
 mod handshake;
 mod http;
+mod message;
 
 use super::Check;
 
 /// All checks, group by group.
 pub fn all() -> Vec<&'static Check> {
-    let groups: [&'static [Check]; 3] = [http::CHECKS, handshake::CHECKS, cookie::CHECKS];
+    let groups: [&'static [Check]; 4] = [
+        http::CHECKS,
+        handshake::CHECKS,
+        cookie::CHECKS,
+        message::CHECKS,
+    ];
     groups.into_iter().flatten().collect()
 }
 
