@@ -3,6 +3,7 @@
 mod cookie;
 mod handshake;
 mod http;
+mod json;
 mod message;
 mod scripted;
 

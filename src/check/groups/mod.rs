@@ -3,17 +3,19 @@
 mod cookie;
 mod handshake;
 mod http;
+mod json;
 mod message;
 
 use super::Check;
 
 /// All checks, group by group.
 pub fn all() -> Vec<&'static Check> {
-    let groups: [&'static [Check]; 4] = [
+    let groups: [&'static [Check]; 5] = [
         http::CHECKS,
         handshake::CHECKS,
         cookie::CHECKS,
         message::CHECKS,
+        json::CHECKS,
     ];
     groups.into_iter().flatten().collect()
 }
