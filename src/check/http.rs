@@ -121,7 +121,10 @@ impl Http {
         // Without a thread the sender is dropped, and the receiver knows.
         let _ = thread::Builder::new()
             .name("bayeux-check-held".to_owned())
-            .spawn(move || sender.send(http.ask(&ask)));
+            .spawn(move || {
+                // Whoever waited for it may be gone.
+                let _ = sender.send(http.ask(&ask));
+            });
         Pending(receiver)
     }
 
