@@ -1,7 +1,11 @@
 //! A session that is driven by hand, over any transport: each message leaves when the check
 //! says so, and what comes is not acted upon.
 
+mod waiting;
+
 use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
 
 use super::http::{Ask, Http, Pending, Seen};
 use super::socket::Socket;
@@ -26,6 +30,8 @@ pub(super) struct Session {
     pub(super) deliveries: Vec<Message>,
     /// Replies that came while another one was waited for.
     replies: Vec<Message>,
+    /// The connect over a websocket whose reply has not come.
+    held: Option<Begun>,
     is_left: bool,
 }
 
@@ -56,7 +62,11 @@ impl Session {
             ConnectionType::CallbackPolling => Line::Callbacks(subject.http()?),
             ConnectionType::WebSocket => Line::Socket(Box::new(Socket::open(subject)?)),
         };
-        Ok(Self {
+        Ok(Self::on(line, connection_type, subject))
+    }
+
+    fn on(line: Line, connection_type: ConnectionType, subject: &Subject) -> Self {
+        Self {
             line,
             connection_type,
             extensions: subject.settings().extensions.clone(),
@@ -65,29 +75,55 @@ impl Session {
             n_messages: 0,
             deliveries: Vec::new(),
             replies: Vec::new(),
+            held: None,
             is_left: false,
-        })
+        }
+    }
+
+    /// Another session of the same browser: with the same cookies, or a websocket of its own.
+    pub(super) fn beside(&self, subject: &Subject) -> Result<Self, Obstacle> {
+        let line = match &self.line {
+            Line::Posts(http) => Line::Posts(http.clone()),
+            Line::Callbacks(http) => Line::Callbacks(http.clone()),
+            Line::Socket(_) => Line::Socket(Box::new(Socket::open(subject)?)),
+        };
+        Ok(Self::on(line, self.connection_type, subject))
     }
 
     /// Starts a message with the next id, the client id and the `ext` that the user gave.
     pub(super) fn message(&mut self, channel: &str) -> MessageBuilder {
+        let ext = self.given(channel).clone();
+        self.bare_message(channel).json_if("ext", ext.as_ref())
+    }
+
+    /// The same with this in its `ext` too.
+    pub(super) fn extended(&mut self, channel: &str, name: &str, value: Value) -> MessageBuilder {
+        let given = self.given(channel).as_ref();
+        let given = given.and_then(|it| serde_json::from_str(it.as_str()).ok());
+        let mut ext: Map<String, Value> = given.unwrap_or_default();
+        ext.insert(name.to_owned(), value);
+        let ext = json(&Value::from(ext).to_string());
+        self.bare_message(channel).json("ext", &ext)
+    }
+
+    fn bare_message(&mut self, channel: &str) -> MessageBuilder {
         self.n_messages += 1;
+        let message = Message::builder(channel).id(&self.n_messages.to_string());
+        match &self.client_id {
+            Some(client_id) => message.client_id(client_id),
+            None => message,
+        }
+    }
+
+    fn given(&self, channel: &str) -> &Option<Json> {
         let given = &self.extensions;
-        let ext = match channel {
+        match channel {
             meta::HANDSHAKE => &given.handshake,
             meta::CONNECT => &given.connect,
             meta::SUBSCRIBE => &given.subscribe,
             _ if channel.starts_with("/meta/") => &None,
             _ => &given.publish,
-        };
-        let mut message = Message::builder(channel).id(&self.n_messages.to_string());
-        if let Some(client_id) = &self.client_id {
-            message = message.client_id(client_id);
         }
-        if let Some(ext) = ext {
-            message = message.json("ext", ext);
-        }
-        message
     }
 
     /// The handshake that every client sends.
@@ -264,7 +300,13 @@ impl Session {
             let Line::Socket(socket) = &mut self.line else {
                 return Ok(Some(found));
             };
-            match socket.messages(left)? {
+            // A server that does not stop talking must not keep it here.
+            let came = if left.is_zero() {
+                None
+            } else {
+                socket.messages(left)?
+            };
+            match came {
                 Some(messages) => {
                     let replies = self.sort(messages);
                     self.replies.extend(replies);
@@ -275,44 +317,6 @@ impl Session {
         }
     }
 
-    /// Waits until something was delivered that was not there before, with connects that are held
-    /// no longer than that. The number of deliveries since.
-    pub(super) fn await_delivery(&mut self, patience: Duration) -> Result<usize, Obstacle> {
-        let n_before = self.deliveries.len();
-        let until = Instant::now() + patience;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if self.deliveries.len() > n_before || left.is_zero() {
-                return Ok(self.deliveries.len() - n_before);
-            }
-            let connect = self.connect(Some(left));
-            let begun = self.begin(vec![connect])?;
-            match &self.line {
-                Line::Posts(_) | Line::Callbacks(_) => {
-                    self.replies_to(&begun, left + PROMPTLY)?;
-                }
-                Line::Socket(_) => self.listen(left, n_before)?,
-            }
-        }
-    }
-
-    /// Takes what comes over the websocket until something is delivered.
-    fn listen(&mut self, patience: Duration, n_before: usize) -> Result<(), Obstacle> {
-        let until = Instant::now() + patience;
-        while self.deliveries.len() == n_before {
-            let left = until.saturating_duration_since(Instant::now());
-            let Line::Socket(socket) = &mut self.line else {
-                return Ok(());
-            };
-            let Some(messages) = socket.messages(left)? else {
-                return Ok(());
-            };
-            let replies = self.sort(messages);
-            self.replies.extend(replies);
-        }
-        Ok(())
-    }
-
     /// The data of what was delivered on a channel.
     pub(super) fn delivered(&self, channel: &str) -> Vec<&str> {
         let on_it = self.deliveries.iter().filter(|it| it.channel() == channel);
@@ -321,6 +325,10 @@ impl Session {
 
     pub(super) fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
+    }
+
+    pub(super) fn connection_type(&self) -> ConnectionType {
+        self.connection_type
     }
 
     /// The client below, where there is HTTP.

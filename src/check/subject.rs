@@ -85,6 +85,13 @@ impl Subject {
         format!("{prefix}/{nonce}/{}/{name}", self.name)
     }
 
+    /// A client id that the server gave nobody.
+    pub(super) fn unknown_client_id(&self) -> String {
+        let nonce = self.settings.nonce.chars();
+        let nonce: String = nonce.filter(char::is_ascii_alphanumeric).collect();
+        format!("nobody{nonce}")
+    }
+
     pub(super) fn connection_type(&self) -> ConnectionType {
         self.connection_type
     }
