@@ -121,7 +121,9 @@ fn batch_order(subject: &Subject) -> Result<Finding, Obstacle> {
 fn two_clients(subject: &Subject) -> Result<Finding, Obstacle> {
     // Where that is refused, so is the rest.
     let (mut first, _) = subscribed(subject)?;
-    let mut second = subject.connected()?;
+    let mut second = first.beside(subject)?;
+    second.open()?;
+    second.connect_at_once()?;
     let channel = subject.channel("second");
     let ours = first
         .message(meta::SUBSCRIBE)
