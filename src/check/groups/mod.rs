@@ -1,23 +1,28 @@
 //! The checks, a file a group.
 
+mod advice;
+mod connect;
 mod cookie;
 mod handshake;
 mod http;
 mod json;
+mod judging;
 mod message;
 
 use super::Check;
 
 /// All checks, group by group.
 pub fn all() -> Vec<&'static Check> {
-    let groups: [&'static [Check]; 5] = [
+    let groups: &[&[Check]] = &[
         http::CHECKS,
         handshake::CHECKS,
         cookie::CHECKS,
+        connect::CHECKS,
         message::CHECKS,
         json::CHECKS,
+        advice::CHECKS,
     ];
-    groups.into_iter().flatten().collect()
+    groups.iter().copied().flatten().collect()
 }
 
 #[cfg(test)]
