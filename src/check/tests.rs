@@ -8,6 +8,7 @@ mod http;
 mod json;
 mod message;
 mod scripted;
+mod subscribe;
 mod tampering;
 
 use std::time::{Duration, Instant};

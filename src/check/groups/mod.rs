@@ -8,6 +8,8 @@ mod http;
 mod json;
 mod judging;
 mod message;
+mod pair;
+mod subscribe;
 
 use super::Check;
 
@@ -18,6 +20,7 @@ pub fn all() -> Vec<&'static Check> {
         handshake::CHECKS,
         cookie::CHECKS,
         connect::CHECKS,
+        subscribe::CHECKS,
         message::CHECKS,
         json::CHECKS,
         advice::CHECKS,
