@@ -3,6 +3,7 @@
 
 mod connect;
 mod cookie;
+mod delivery;
 mod handshake;
 mod http;
 mod json;

@@ -3,12 +3,16 @@
 mod advice;
 mod connect;
 mod cookie;
+mod event;
+mod extension;
 mod handshake;
 mod http;
 mod json;
 mod judging;
 mod message;
 mod pair;
+mod performance;
+mod publish;
 mod subscribe;
 
 use super::Check;
@@ -21,9 +25,13 @@ pub fn all() -> Vec<&'static Check> {
         cookie::CHECKS,
         connect::CHECKS,
         subscribe::CHECKS,
+        publish::CHECKS,
+        event::CHECKS,
         message::CHECKS,
         json::CHECKS,
+        extension::CHECKS,
         advice::CHECKS,
+        performance::CHECKS,
     ];
     groups.iter().copied().flatten().collect()
 }
