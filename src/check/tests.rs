@@ -7,6 +7,7 @@ mod delivery;
 mod handshake;
 mod http;
 mod json;
+mod leaving;
 mod message;
 mod scripted;
 mod subscribe;

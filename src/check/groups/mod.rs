@@ -3,6 +3,7 @@
 mod advice;
 mod connect;
 mod cookie;
+mod disconnect;
 mod event;
 mod extension;
 mod handshake;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<&'static Check> {
         subscribe::CHECKS,
         publish::CHECKS,
         event::CHECKS,
+        disconnect::CHECKS,
         message::CHECKS,
         json::CHECKS,
         extension::CHECKS,
