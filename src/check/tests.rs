@@ -12,6 +12,7 @@ mod message;
 mod scripted;
 mod subscribe;
 mod tampering;
+mod web_socket;
 
 use std::time::{Duration, Instant};
 

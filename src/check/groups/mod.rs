@@ -9,12 +9,14 @@ mod extension;
 mod handshake;
 mod http;
 mod json;
+mod jsonp;
 mod judging;
 mod message;
 mod pair;
 mod performance;
 mod publish;
 mod subscribe;
+mod websocket;
 
 use super::Check;
 
@@ -31,6 +33,8 @@ pub fn all() -> Vec<&'static Check> {
         disconnect::CHECKS,
         message::CHECKS,
         json::CHECKS,
+        jsonp::CHECKS,
+        websocket::CHECKS,
         extension::CHECKS,
         advice::CHECKS,
         performance::CHECKS,
