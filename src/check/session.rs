@@ -390,13 +390,14 @@ impl Drop for Session {
     }
 }
 
-/// A request that was refused is nothing to go on from.
+/// A request that was refused is nothing to go on from: what may be done on which channel is the
+/// server's to say, and whether it says so properly is for other checks.
 pub(super) fn accepted(reply: &Message, what: &str) -> Result<(), Obstacle> {
     if reply.successful() == Some(true) {
         return Ok(());
     }
     let error = reply.error().map_or_else(String::new, |it| it.to_string());
-    Err(Obstacle::Unusable(format!(
+    Err(Obstacle::Inapplicable(format!(
         "the server refuses {what}: {error}"
     )))
 }

@@ -5,6 +5,7 @@ mod connect;
 mod cookie;
 mod delivery;
 mod handshake;
+mod hostile;
 mod http;
 mod json;
 mod leaving;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::check::groups::judging::error_of;
 use crate::check::session::{self, Session};
 use crate::check::{Check, Finding, Obstacle, Subject};
 use crate::protocol::{Message, VERSION, meta};
@@ -142,6 +143,10 @@ fn extended_handshake(
         .json("supportedConnectionTypes", &types)
         .build();
     let reply = session.ask(handshake)?;
+    if reply.successful() != Some(true) {
+        let seen = format!("the server refuses the handshake: {}", error_of(&reply));
+        return Err(Obstacle::Inapplicable(seen));
+    }
     session.adopt(&reply)?;
     Ok(reply)
 }
