@@ -18,6 +18,8 @@
 //!     dialer    connecting, a tunnel through a proxy, abort
 //! ```
 //!
+//! A [`Route`] goes the same way a step at a time, for looking at it.
+//!
 //! Every layer notes what it does in the ledger of the exchange, a thread-local.
 
 mod answer;
@@ -36,6 +38,7 @@ mod proxy;
 mod question;
 mod resolver;
 mod retry_after;
+mod route;
 mod secret;
 mod standing;
 mod tap;
@@ -59,7 +62,8 @@ pub use header::{Header, HeaderError};
 pub use polling::{Exchange, Polling, Settings};
 pub use proxy::{Proxy, ProxyChoiceError, ProxyError, ProxyFailure};
 pub use question::{Answer, Asked, JarUse, Question, Response};
+pub use route::Route;
 pub use secret::Secret;
-pub use tls::{CertificateProblem, Tls, Untrusted, Verification};
+pub use tls::{Certificate, CertificateProblem, Chain, Shown, Tls, Untrusted, Verification};
 pub use trace::{Capture, Plaintext, Trace};
 pub use web_socket::{Incoming, RawSocket, Refused, Unopened, Wake, WebSocket};

@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str, now: SystemTime) -> Option<Duration> {
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form that RFC 9110 lets servers send; humantime
 /// reads the same date once its parts are in order.
-fn parse_date(text: &str) -> Option<SystemTime> {
+pub(super) fn parse_date(text: &str) -> Option<SystemTime> {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
     let (_, rest) = text.split_once(", ")?;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use ureq::http::HeaderMap;
+use ureq::http::header::{self, HeaderMap};
 
-use super::Generation;
+use super::{Generation, retry_after};
 
 /// Whether the bytes of requests and responses are kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,6 +60,11 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// What the response's `Date` header says.
+    pub fn date(&self) -> Option<SystemTime> {
+        retry_after::parse_date(self.headers.get(header::DATE)?.to_str().ok()?)
+    }
+
     pub(super) fn new(started: SystemTime) -> Self {
         Self {
             started,

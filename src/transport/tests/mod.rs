@@ -8,6 +8,7 @@ mod callback;
 mod connections;
 mod nonblocking;
 mod proxies;
+mod route;
 mod tls;
 #[path = "../../../tests/cli/tls_relay.rs"]
 mod tls_relay;

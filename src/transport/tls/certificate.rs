@@ -174,7 +174,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// The common name in the contents of a `Name` (RFC 5280, 4.1.2.4), or what else it ends with.
-fn common_name(name: &[u8]) -> Option<Excerpt> {
+pub(super) fn common_name(name: &[u8]) -> Option<Excerpt> {
     const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     let mut found = None;
     let mut rest = name;
@@ -199,7 +199,7 @@ fn common_name(name: &[u8]) -> Option<Excerpt> {
 }
 
 /// The contents of the first DER element, and what follows it.
-fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match *der.get(1..)? {
         [length @ 0..=0x7f, ref rest @ ..] => (usize::from(length), rest),
         [0x81, length, ref rest @ ..] => (usize::from(length), rest),

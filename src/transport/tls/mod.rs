@@ -10,6 +10,7 @@ mod certificate;
 mod connector;
 mod failure;
 mod identity;
+mod shown;
 mod verifier;
 
 use std::fmt;
@@ -26,6 +27,9 @@ use crate::tls::{Identity, Root};
 pub use certificate::{CertificateProblem, Untrusted};
 pub(super) use connector::TlsConnector;
 use identity::Identities;
+use shown::Keeping;
+pub(super) use shown::Kept;
+pub use shown::{Certificate, Chain, Shown};
 use verifier::{Trusting, Verifier};
 
 /// How to speak TLS with one server. Copies share what is built at the first connection.
@@ -84,11 +88,31 @@ impl Tls {
             return Ok(Arc::clone(config));
         }
         // Two lanes may both get here; the config of one of them stays.
-        let config = self.build().map_err(TlsError::Settings)?;
+        let config = self.build(|it| it).map_err(TlsError::Settings)?;
         Ok(Arc::clone(self.0.config.get_or_init(|| config)))
     }
 
-    fn build(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+    /// The same for one handshake, whose certificates are kept.
+    pub(super) fn keeping(&self) -> Result<(Arc<ClientConfig>, Kept), TlsError> {
+        let kept = Kept::default();
+        let build = self.build(|judge| {
+            Arc::new(Keeping {
+                judge,
+                kept: kept.clone(),
+            })
+        });
+        Ok((build.map_err(TlsError::Settings)?, kept))
+    }
+
+    /// The roots that were given.
+    pub(super) fn roots(&self) -> &[Root] {
+        &self.0.roots
+    }
+
+    fn build(
+        &self,
+        wrap: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier>,
+    ) -> Result<Arc<ClientConfig>, rustls::Error> {
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match self.0.verification {
             Verification::Full => Arc::new(Verifier::new(&self.0.roots, &provider)?),
@@ -102,7 +126,7 @@ impl Tls {
             .with_protocol_versions(ALL_VERSIONS)?
             // A verifier of one's own; this one is as strict as the library's.
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(wrap(verifier))
             .with_client_cert_resolver(Arc::new(identities));
         Ok(Arc::new(config))
     }

@@ -48,6 +48,7 @@ use opening::{Opened, Opener, Socket};
 pub use raw::RawSocket;
 pub use readiness::Wake;
 use readiness::{Interest, Sleeper};
+pub(super) use stream::Stream;
 
 /// A socket on which nothing came for this long is pinged: proxies forget silent connections
 /// after 30 s or 60 s, and nothing else shows that a server is gone without a word.

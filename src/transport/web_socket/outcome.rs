@@ -79,7 +79,7 @@ pub(in crate::transport) fn of_upgrade(
 }
 
 /// Why the connection failed before the websocket was open.
-pub(super) fn of_io(error: io::Error, tls: &Tls, ledger: &Ledger) -> TransportError {
+pub(in crate::transport) fn of_io(error: io::Error, tls: &Tls, ledger: &Ledger) -> TransportError {
     let by_tls = error.get_ref().and_then(|it| it.downcast_ref());
     match by_tls {
         Some(error) => tls.failure(error, ledger.stage()),

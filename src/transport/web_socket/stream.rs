@@ -10,7 +10,7 @@ use super::super::ledger;
 
 /// A TCP connection.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(in crate::transport) struct Stream {
     socket: Arc<TcpStream>,
     mode: Mode,
 }
@@ -26,7 +26,7 @@ enum Mode {
 }
 
 impl Stream {
-    pub(super) fn new(socket: Arc<TcpStream>) -> Self {
+    pub(in crate::transport) fn new(socket: Arc<TcpStream>) -> Self {
         Self {
             socket,
             mode: Mode::Blocking,
