@@ -209,6 +209,11 @@ impl Session {
         self.ask(disconnect)
     }
 
+    /// It has been ended, or nobody knows it any more: there is nothing to leave.
+    pub(super) fn forget(&mut self) {
+        self.is_left = true;
+    }
+
     /// Sends a message and waits for its reply.
     pub(super) fn ask(&mut self, message: Message) -> Result<Message, Obstacle> {
         let what = format!("{} (id {})", message.channel(), message.id().unwrap_or("-"));

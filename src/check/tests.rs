@@ -10,6 +10,7 @@ mod http;
 mod json;
 mod leaving;
 mod message;
+mod path;
 mod scripted;
 mod subscribe;
 mod tampering;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::client::Settings as ClientSettings;
 use crate::server::{Flavor, Server, Settings as ServerSettings};
+use crate::transport::Tls;
 
 /// What comes of the checks with these names (all where there are none) against this server.
 fn outcomes(server: &Server, over: ConnectionType, ids: &[&str]) -> Vec<Outcome> {
@@ -27,11 +29,18 @@ fn outcomes(server: &Server, over: ConnectionType, ids: &[&str]) -> Vec<Outcome>
 }
 
 fn outcomes_at(url: &str, over: ConnectionType, ids: &[&str]) -> Vec<Outcome> {
+    outcomes_trusting(url, Tls::default(), over, ids)
+}
+
+/// The same where this is trusted.
+fn outcomes_trusting(url: &str, tls: Tls, over: ConnectionType, ids: &[&str]) -> Vec<Outcome> {
+    let mut settings = settings_for(url, over);
+    settings.transport.tls = tls;
     let is_wanted = |it: &&'static Check| ids.is_empty() || ids.contains(&it.id);
     let checks: Vec<_> = all().into_iter().filter(is_wanted).collect();
     let mut outcomes = Vec::new();
     let until = Instant::now() + Duration::from_secs(60);
-    run(&settings_for(url, over), &checks, until, &Default::default(), |it| {
+    run(&settings, &checks, until, &Default::default(), |it| {
         outcomes.push(it);
     });
     outcomes
@@ -108,7 +117,13 @@ fn the_embedded_server_passes_over_websockets() {
 }
 
 fn passes_over(over: ConnectionType) {
-    let server = Server::bind("127.0.0.1:0", ServerSettings::default()).unwrap();
+    // Short, since there are checks that wait for a hold or a session to end.
+    let settings = ServerSettings {
+        timeout: Duration::from_secs(1),
+        max_interval: Duration::from_secs(2),
+        ..ServerSettings::default()
+    };
+    let server = Server::bind("127.0.0.1:0", settings).unwrap();
     // What has a transport of its own is seen with the first.
     let is_new = |it: &&'static Check| it.over == Over::Any || over == ConnectionType::LongPolling;
     let ids = all().into_iter().filter(is_new).map(|it| it.id);

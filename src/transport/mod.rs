@@ -48,7 +48,7 @@ mod web_socket;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authorization::{
     Authorization, AuthorizationError, Credential, CredentialSource, Generation,

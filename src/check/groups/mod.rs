@@ -13,6 +13,7 @@ mod jsonp;
 mod judging;
 mod message;
 mod pair;
+mod path;
 mod performance;
 mod publish;
 mod subscribe;
@@ -23,6 +24,7 @@ use super::Check;
 /// All checks, group by group.
 pub fn all() -> Vec<&'static Check> {
     let groups: &[&[Check]] = &[
+        path::CHECKS,
         http::CHECKS,
         handshake::CHECKS,
         cookie::CHECKS,

@@ -2,7 +2,7 @@
 
 mod answers;
 #[path = "../../../tests/cli/authority.rs"]
-mod authority;
+pub(crate) mod authority;
 mod authorization;
 mod callback;
 mod connections;
@@ -11,7 +11,7 @@ mod proxies;
 mod route;
 mod tls;
 #[path = "../../../tests/cli/tls_relay.rs"]
-mod tls_relay;
+pub(crate) mod tls_relay;
 mod traffic;
 
 use std::io::{ErrorKind, Read, Write};
