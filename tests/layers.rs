@@ -22,7 +22,14 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
     (
         "check",
-        &["markup", "protocol", "redaction", "session", "traffic", "transport"],
+        &[
+            "markup",
+            "protocol",
+            "redaction",
+            "session",
+            "traffic",
+            "transport",
+        ],
     ),
     ("client", &["protocol", "session", "transport"]),
     ("filter", &["protocol"]),

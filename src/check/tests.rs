@@ -167,7 +167,9 @@ fn every_check_ends_in_time_whatever_the_server_does() {
                         let settings = settings_for(&server.url(), over);
                         let until = Instant::now() + Duration::from_millis(300);
                         let mut n_outcomes = 0;
-                        run(&settings, &[check], until, |_| n_outcomes += 1);
+                        run(&settings, &[check], until, &Default::default(), |_| {
+                            n_outcomes += 1
+                        });
                         assert_eq!(n_outcomes, 1, "{} over {over}", check.id);
                         let late = until.elapsed();
                         assert!(late < AT_MOST, "{} over {over}: {late:?}", check.id);
