@@ -11,6 +11,7 @@ mod bad_input;
 mod bench;
 mod bench_usage;
 mod call;
+mod check;
 mod credentials;
 mod cursor;
 mod exit_status;
