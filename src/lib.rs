@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! protocol <- session <- transport <- client <- bench
-//! protocol <- redaction <- server, recording
+//! protocol <- redaction <- recording <- server
 //! protocol <- filter, traffic
 //! protocol, session, traffic, transport <- check
 //! tls, wire <- server, transport

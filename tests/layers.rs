@@ -38,11 +38,13 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("redaction", &["protocol"]),
     (
         "server",
-        &["markup", "protocol", "redaction", "rfc3339", "tls", "wire"],
+        &[
+            "markup", "protocol", "recording", "redaction", "rfc3339", "tls", "wire",
+        ],
     ),
     ("session", &["protocol"]),
     ("tls", &[]),
-    ("traffic", &["protocol"]),
+    ("traffic", &["protocol", "redaction"]),
     (
         "transport",
         &["protocol", "redaction", "session", "tls", "wire"],

@@ -145,6 +145,7 @@ impl ConnectionArgs {
         let header = recording::Header {
             time: SystemTime::now(),
             url: endpoint.expose().to_owned(),
+            side: recording::Side::Client,
         };
         let recorder = Recorder::create(path, secrets, header).map_err(|error| {
             Stop::usage(format!("cannot record to {}", path.display()))

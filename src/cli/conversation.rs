@@ -471,6 +471,7 @@ pub(crate) fn record(
         time,
         direction,
         transport: connection_type.as_str().into(),
+        peer: None,
         message,
     }
 }

@@ -146,7 +146,7 @@ impl Serve {
         };
         self.habits.apply(&mut settings)?;
         self.limits.apply(&mut settings);
-        let new_seed = self.script.apply(&mut settings)?;
+        let new_seed = self.script.apply(&mut settings, printer)?;
         // Last: it may write a file.
         settings.identity = self.identity.identity(&self.listen, printer)?;
         let server = Server::bind(self.listen.as_str(), settings).map_err(|error| {

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use bayeux::filter::Filtered;
 use bayeux::protocol::Message;
-use bayeux::recording::{Direction, Failure, Header, MessageRecord, Recorder, State, StateRecord};
+use bayeux::recording::{
+    Direction, Failure, Header, MessageRecord, Recorder, Side, State, StateRecord,
+};
 
 use super::paint::Paint;
 use super::printer::Stream;
@@ -24,6 +26,7 @@ pub(super) fn received(raw: &str) -> MessageRecord {
         time: time(),
         direction: Direction::In,
         transport: "long-polling".into(),
+        peer: None,
         message: Message::parse(raw).unwrap(),
     }
 }
@@ -271,6 +274,7 @@ fn every_message_is_recorded_whatever_is_shown() {
     let header = Header {
         time: time(),
         url: "http://127.0.0.1/".to_owned(),
+        side: Side::Client,
     };
     let recorder = Recorder::create(&path, Secrets::Redacted, header).unwrap();
     let mut fixture = Fixture::new(View::Data, Verbosity::Quiet);

@@ -9,16 +9,19 @@
 //! a record is one line.
 
 mod line;
+mod reading;
 mod recorder;
 mod state;
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use crate::protocol::{Finding, FindingKind, Message};
 use crate::redaction::{Secrets, redact, redact_excerpt, redact_url};
 
 use line::Line;
+pub use reading::{ReadError, Recording};
 pub use recorder::{Recorder, RecorderError};
 pub use state::{State, StateRecord};
 
@@ -47,6 +50,17 @@ pub struct Header {
     pub time: SystemTime,
     /// The server's address.
     pub url: String,
+    /// Who records.
+    pub side: Side,
+}
+
+/// Whose directions a recording has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// A client's, or those of somebody who stands before the server: requests go out.
+    Client,
+    /// A server's: requests come in.
+    Server,
 }
 
 /// The direction of a message, seen from the side that records.
@@ -67,6 +81,8 @@ pub struct MessageRecord {
     pub direction: Direction,
     /// The connection type that carried it.
     pub transport: Cow<'static, str>,
+    /// The client's end of the connection, where several clients are recorded.
+    pub peer: Option<SocketAddr>,
     /// The message.
     pub message: Message,
 }
@@ -115,6 +131,19 @@ impl Record {
     }
 }
 
+impl Record {
+    /// When it happened.
+    pub fn time(&self) -> SystemTime {
+        match self {
+            Self::Header(it) => it.time,
+            Self::Message(it) => it.time,
+            Self::State(it) => it.time,
+            Self::Unreadable(it) => it.time,
+            Self::Failure(it) => it.time,
+        }
+    }
+}
+
 impl Header {
     /// The record as one JSON line, without its line break.
     pub fn to_line(&self, secrets: Secrets) -> String {
@@ -126,6 +155,7 @@ impl Header {
             .number("schema", SCHEMA_VERSION)
             .text("tool", concat!("bayeux ", env!("CARGO_PKG_VERSION")))
             .text("url", &url)
+            .text("side", self.side.as_str())
             .time(self.time)
             .end()
     }
@@ -142,13 +172,16 @@ impl MessageRecord {
 
     /// The record as one JSON line, without its line break.
     pub fn to_line(&self, secrets: Secrets) -> String {
-        Line::new("message")
+        let line = Line::new("message")
             .time(self.time)
             .text("dir", self.direction.as_str())
             .text("channel", self.message.channel())
-            .text("transport", &self.transport)
-            .raw("message", &self.text(secrets))
-            .end()
+            .text("transport", &self.transport);
+        let line = match self.peer {
+            Some(peer) => line.text("peer", &peer.to_string()),
+            None => line,
+        };
+        line.raw("message", &self.text(secrets)).end()
     }
 }
 
@@ -207,6 +240,16 @@ impl Failure {
             line = line.text("hint", hint);
         }
         line.end()
+    }
+}
+
+impl Side {
+    /// `client` or `server`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
     }
 }
 

@@ -14,6 +14,7 @@ fn message(raw: &str) -> MessageRecord {
         time: time(),
         direction: Direction::In,
         transport: "long-polling".into(),
+        peer: None,
         message: Message::parse(raw).unwrap(),
     }
 }
@@ -99,6 +100,7 @@ fn secrets_are_redacted_unless_shown() {
     let header = Header {
         time: time(),
         url: "http://ann:pw@host/".to_owned(),
+        side: Side::Client,
     };
     assert!(!header.to_line(Secrets::Redacted).contains("pw"));
 }
@@ -155,6 +157,7 @@ fn a_line_of_every_kind_follows_the_schema() {
         Record::Header(Header {
             time: time(),
             url: "http://127.0.0.1:8080/cometd".to_owned(),
+            side: Side::Client,
         }),
         Record::Message(message(r#"{"channel":"/a","data":1e400}"#)),
         Record::Message(message("{}")),
@@ -202,6 +205,7 @@ fn header() -> Header {
     Header {
         time: time(),
         url: "http://127.0.0.1:8080/cometd".to_owned(),
+        side: Side::Client,
     }
 }
 
@@ -233,4 +237,114 @@ fn a_full_disk_is_an_error() {
     let full = std::path::Path::new("/dev/full");
     let error = Recorder::create(full, Secrets::Redacted, header()).unwrap_err();
     assert_eq!(error.to_string(), "cannot write to the recording /dev/full");
+}
+
+fn records() -> Vec<Record> {
+    let mut records = vec![
+        Record::Header(header()),
+        Record::Message(message(r#"{"channel":"/a","data":1.50}"#)),
+        Record::Message(MessageRecord {
+            peer: Some("127.0.0.1:4711".parse().unwrap()),
+            direction: Direction::Out,
+            ..message(r#"{"channel":"/b"}"#)
+        }),
+        Record::Unreadable(Unreadable {
+            time: time(),
+            direction: Direction::Out,
+            transport: "websocket".into(),
+            offset: 24,
+            reason: "expected value".to_owned(),
+            excerpt: "x".to_owned(),
+        }),
+        Record::Failure(Failure {
+            time: time(),
+            error: "cannot reach it".to_owned(),
+            cause: None,
+            hint: Some("try".to_owned()),
+        }),
+    ];
+    records.extend(states().into_iter().map(|it| Record::State(state(it))));
+    records
+}
+
+fn text_of(records: &[Record]) -> String {
+    let lines = records.iter().map(|it| it.to_line(Secrets::Shown) + "\n");
+    lines.collect()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let text = text_of(&records());
+    let recording = Recording::read(text.as_bytes()).unwrap();
+    assert_eq!(text_of(&recording.records), text);
+    assert_eq!(recording.cut_at, None);
+}
+
+#[test]
+fn of_a_recording_that_is_cut_the_whole_lines_are_read() {
+    let text = text_of(&records());
+    let n_lines = |text: &str| text.matches('\n').count();
+    for end in 1..text.len() {
+        let Some(cut) = text.get(..end) else {
+            // In the middle of a character.
+            continue;
+        };
+        match Recording::read(cut.as_bytes()) {
+            Ok(recording) if recording.cut_at.is_some() => {
+                assert_eq!(recording.cut_at, Some(n_lines(cut) + 1), "{cut}");
+                assert_eq!(recording.records.len(), n_lines(cut), "{cut}");
+            }
+            Ok(recording) => {
+                let begins = usize::from(!cut.ends_with('\n'));
+                assert_eq!(recording.records.len(), n_lines(cut) + begins, "{cut}");
+            }
+            Err(error) => assert!(
+                matches!(error, ReadError::NotARecording { line: 1, .. }),
+                "{error}: {cut}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_said_with_its_line() {
+    let error = |text: &str| Recording::read(text.as_bytes()).unwrap_err().to_string();
+    let header = header().to_line(Secrets::Redacted);
+    insta::assert_snapshot!(
+        [
+            error(""),
+            error("\n \n"),
+            error("GIF89a"),
+            error(r#"{"latency_ms":{}}"#),
+            error("[]\n"),
+            error(&format!("{header}\nnonsense\n{header}\n")),
+            error(&format!("{header}\n\n{}\n", header.replace(r#""schema":1"#, r#""schema":2"#))),
+            error(&format!("{header}\n{{\"type\":\"message\",\"time\":\"2026-01-01T00:00:00Z\",\"dir\":\"up\",\"message\":{{}}}}\n")),
+            error(&format!("{header}\n{{\"type\":\"state\",\"time\":\"yesterday\"}}\n")),
+            error(&format!("{header}\n{{\"type\":\"state\",\"time\":\"2026-01-01T00:00:00Z\",\"state\":\"reconnected\",\"gap_ms\":-1}}\n")),
+        ]
+        .join("\n"),
+        @"
+    it is empty
+    it is empty
+    line 1 is no record: not a JSON object
+    line 1 is no record: missing field `type`
+    line 1 is no record: not a JSON object
+    line 2 is no record: not a JSON object
+    line 3 begins a recording of schema 2; this program reads 1
+    line 2 is no record: dir is neither in nor out
+    line 2 is no record: time: timestamp format is invalid
+    line 2 is no record: gap_ms is -1
+    "
+    );
+}
+
+#[test]
+fn what_a_later_version_adds_is_skipped() {
+    let header = header().to_line(Secrets::Redacted);
+    let text = format!(
+        "{header}\n{{\"type\":\"new\",\"time\":\"2026-01-01T00:00:00Z\"}}\n{{\"type\":\"state\",\"time\":\"2026-01-01T00:00:00Z\",\"state\":\"new\",\"n\":1}}\n"
+    );
+    let recording = Recording::read(text.as_bytes()).unwrap();
+    assert_eq!(recording.records.len(), 1);
 }

@@ -9,11 +9,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::fault::altered;
 use crate::protocol::{ConnectionType, Json, Kind, Message, meta};
+use crate::recording::{self, Direction, ReadError, Record, Side};
 
 /// What a client recorded with `--record`, one JSON record a line: the server's part of it can
 /// be [played](super::Settings::replay).
@@ -32,20 +30,16 @@ use crate::protocol::{ConnectionType, Json, Kind, Message, meta};
 #[derive(Clone, Debug)]
 pub struct Recording {
     exchanges: Vec<Exchange>,
+    cut_at: Option<usize>,
 }
 
 /// Why a text is no recording.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// A line is no record.
-    #[error("line {line} is no record: {reason}")]
-    Line {
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// There is no reply in it that a client got.
     #[error("there is no reply in it that a client got")]
     Empty,
@@ -62,20 +56,6 @@ struct Exchange {
     is_pushed: bool,
 }
 
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(default)]
-    time: &'a str,
-    #[serde(default)]
-    dir: &'a str,
-    #[serde(default)]
-    transport: &'a str,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
-}
-
 impl Recording {
     /// How many requests of a client are in it that were answered.
     pub fn n_requests(&self) -> usize {
@@ -84,30 +64,36 @@ impl Recording {
             .filter(|it| it.reply.is_some())
             .count()
     }
+
+    /// The line in which it was cut, if it was: the lines before are played.
+    pub fn cut_at(&self) -> Option<usize> {
+        self.cut_at
+    }
 }
 
 impl FromStr for Recording {
     type Err = RecordingError;
 
     fn from_str(text: &str) -> Result<Self, RecordingError> {
+        let recording::Recording { records, cut_at } = recording::Recording::read(text.as_bytes())?;
         let mut exchanges: Vec<Exchange> = Vec::new();
         let mut last_connect = None;
-        for (at, text) in text.lines().enumerate() {
-            if text.trim().is_empty() {
-                continue;
-            }
-            let wrong = |reason: &dyn ToString| RecordingError::Line {
-                line: at + 1,
-                reason: reason.to_string(),
+        let mut requests = Direction::Out;
+        for record in records {
+            let record = match record {
+                Record::Header(header) => {
+                    requests = match header.side {
+                        Side::Client => Direction::Out,
+                        Side::Server => Direction::In,
+                    };
+                    continue;
+                }
+                Record::Message(record) => record,
+                Record::State(_) | Record::Unreadable(_) | Record::Failure(_) => continue,
             };
-            let line: Line<'_> = serde_json::from_str(text).map_err(|it| wrong(&it))?;
-            let ("message", Some(raw)) = (line.kind, line.message) else {
-                continue;
-            };
-            let time = humantime::parse_rfc3339(line.time).map_err(|it| wrong(&it))?;
-            let message = Message::parse(raw.get()).map_err(|it| wrong(&it))?;
-            match (line.dir, message.kind()) {
-                ("out", _) => {
+            let (time, message) = (record.time, record.message);
+            match (record.direction == requests, message.kind()) {
+                (true, _) => {
                     if message.channel() == meta::CONNECT {
                         last_connect = Some(exchanges.len());
                     }
@@ -116,23 +102,23 @@ impl FromStr for Recording {
                         at: time,
                         reply: None,
                         deliveries: Vec::new(),
-                        is_pushed: line.transport == ConnectionType::WebSocket.as_str(),
+                        is_pushed: record.transport == ConnectionType::WebSocket.as_str(),
                     });
                 }
-                (_, Kind::Reply) => {
+                (false, Kind::Reply) => {
                     let asked = exchanges.iter_mut().find(|it| it.is_answered_by(&message));
                     if let Some(exchange) = asked {
                         exchange.reply = Some(message);
                     }
                 }
-                (_, Kind::Delivery) => {
+                (false, Kind::Delivery) => {
                     let connect = last_connect.and_then(|at| exchanges.get_mut(at));
                     if let Some(connect) = connect {
                         let after = time.duration_since(connect.at).unwrap_or_default();
                         connect.deliveries.push((after, message));
                     }
                 }
-                (_, Kind::Meta) => {}
+                (false, Kind::Meta) => {}
             }
         }
         for exchange in exchanges.iter_mut().filter(|it| !it.is_pushed) {
@@ -143,7 +129,7 @@ impl FromStr for Recording {
             }
         }
         match exchanges.iter().any(|it| it.reply.is_some()) {
-            true => Ok(Self { exchanges }),
+            true => Ok(Self { exchanges, cut_at }),
             false => Err(RecordingError::Empty),
         }
     }
@@ -337,8 +323,11 @@ mod tests {
 
     #[test]
     fn what_is_no_recording_is_said_so() {
-        assert_eq!(recording(&[]).unwrap_err(), RecordingError::Empty);
-        let error = "{\"type\":\"header\"}\nnonsense"
+        assert_eq!(
+            recording(&[]).unwrap_err(),
+            RecordingError::Read(ReadError::Empty)
+        );
+        let error = "{\"type\":\"new\",\"time\":\"2026-01-01T00:00:00Z\"}\nnonsense\n"
             .parse::<Recording>()
             .unwrap_err();
         assert!(

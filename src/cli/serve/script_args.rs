@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bayeux::protocol::{Channel, ChannelError, Json, JsonError};
+use bayeux::recording::ReadError;
 use bayeux::server::{Fault, FaultError, Flavor, Generated, Recording, RecordingError, Settings};
 
 use super::super::exit::{Stop, plain};
 use super::super::values;
+use crate::output::Printer;
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Script")]
@@ -49,7 +51,11 @@ pub(super) struct ScriptArgs {
 impl ScriptArgs {
     /// Puts what is asked for into the settings. Gives a seed that nobody named, if anything
     /// depends on it.
-    pub(super) fn apply(self, settings: &mut Settings) -> Result<Option<u64>, Stop> {
+    pub(super) fn apply(
+        self,
+        settings: &mut Settings,
+        printer: &mut Printer,
+    ) -> Result<Option<u64>, Stop> {
         let faults = faults(&self.fault)?;
         if let Some(fault) = faults.iter().find(|it| it.is_of_salesforce())
             && settings.flavor != Flavor::Salesforce
@@ -61,22 +67,36 @@ impl ScriptArgs {
         let new = self.seed.is_none().then(new_seed);
         settings.faults = faults;
         settings.seed = self.seed.or(new).unwrap_or_default();
-        settings.replay = self.replay.as_deref().map(recording).transpose()?;
+        let replay = self.replay.as_deref();
+        settings.replay = replay.map(|it| recording(it, printer)).transpose()?;
         settings.generate = self.generate;
         settings.publish_on_subscribe = self.publish_on_subscribe;
         Ok(new.filter(|_| is_by_chance))
     }
 }
 
-fn recording(file: &Path) -> Result<Arc<Recording>, Stop> {
+fn recording(file: &Path, printer: &mut Printer) -> Result<Arc<Recording>, Stop> {
     let text = fs::read_to_string(file).map_err(|error| {
         Stop::usage(format!("cannot read {}", file.display())).cause(plain(&error))
     })?;
-    text.parse().map(Arc::new).map_err(|error: RecordingError| {
+    let recording: Recording = text.parse().map_err(|error: RecordingError| {
+        let hint = match error {
+            RecordingError::Read(ReadError::NewerSchema { .. }) => {
+                "a later version of bayeux wrote it"
+            }
+            _ => "bayeux sub --record makes one",
+        };
         Stop::usage(format!("{} is no recording", file.display()))
             .cause(error)
-            .hint("bayeux sub --record makes one")
-    })
+            .hint(hint)
+    })?;
+    if let Some(line) = recording.cut_at() {
+        let file = file.display();
+        printer.warning(&format!(
+            "{file} is cut in line {line}: the lines before it are played"
+        ));
+    }
+    Ok(Arc::new(recording))
 }
 
 fn generated(text: &str) -> Result<Generated, String> {
