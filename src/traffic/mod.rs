@@ -10,12 +10,15 @@
 //! Sighting --see--> Watch --poll--> Noticed (Asked, Answered, Delivered, Session, Remark ...)
 //! ```
 //!
-//! Nothing here opens a socket, reads a clock or prints, and nothing is shown redacted: that is
-//! for whoever prints it.
+//! A [`Summary`] adds up what was noticed, and a [`Diagram`](diagram::Diagram) draws it. Nothing
+//! here opens a socket, reads a clock or prints; what was noticed is as it was seen, secrets
+//! included.
 
+pub mod diagram;
 mod noticed;
 pub mod rules;
 mod sighting;
+mod summary;
 mod watch;
 
 pub use noticed::{
@@ -23,4 +26,5 @@ pub use noticed::{
     Unanswered, WhyUnanswered,
 };
 pub use sighting::{RequestHead, ResponseHead, Seen, Sighting};
+pub use summary::{Course, Ending, Slow, Summary};
 pub use watch::{Session, SessionState, Watch};

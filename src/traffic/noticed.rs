@@ -123,6 +123,8 @@ pub enum WhyUnanswered {
     Status(u16),
     /// The response ended without it.
     Left,
+    /// The client does not wait for it any more.
+    GivenUp,
     /// So many others came after it that it was given up.
     Forgotten,
 }
@@ -241,6 +243,7 @@ impl fmt::Display for WhyUnanswered {
             Self::Closed => f.write_str("the connection ended"),
             Self::Status(status) => write!(f, "HTTP {status}"),
             Self::Left => f.write_str("the response ended without a reply to it"),
+            Self::GivenUp => f.write_str("the client gave it up"),
             Self::Forgotten => f.write_str("too many requests wait for a reply"),
         }
     }

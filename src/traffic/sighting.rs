@@ -35,6 +35,9 @@ pub enum Seen {
         /// The facts of its HTTP head.
         head: Option<ResponseHead>,
     },
+    /// The client gave up its connect, or its handshake, and will send it again: its own
+    /// recording tells so, where connections are not seen.
+    GivenUp,
     /// The connection has ended: what was asked on it will not be answered.
     Closed,
 }

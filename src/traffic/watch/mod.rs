@@ -80,6 +80,11 @@ impl Watch {
         match sighting.seen {
             Seen::Request { body, head } => self.request(place, body, head.as_ref()),
             Seen::Response { body, head } => self.response(place, body, head.as_ref()),
+            Seen::GivenUp => {
+                for request in self.pairing.take_connects(place.connection) {
+                    self.unanswered(place, request, WhyUnanswered::GivenUp);
+                }
+            }
             Seen::Closed => {
                 self.give_up(place, WhyUnanswered::Closed);
                 self.sessions.closed(place.connection);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::Message;
+use crate::protocol::{Message, meta};
 use crate::traffic::{Hold, SessionNumber};
 
 /// Requests on one connection that may wait for a reply; more than any client sends, and few
@@ -57,6 +57,16 @@ impl Pairing {
     /// Takes all that waits on a connection.
     pub(super) fn take_all(&mut self, connection: u64) -> Vec<Waiting> {
         self.waiting.remove(&connection).unwrap_or_default()
+    }
+
+    /// Takes the connects and handshakes that wait on a connection.
+    pub(super) fn take_connects(&mut self, connection: u64) -> Vec<Waiting> {
+        let (connects, others) = self
+            .take_all(connection)
+            .into_iter()
+            .partition(|it| matches!(it.message.channel(), meta::CONNECT | meta::HANDSHAKE));
+        self.waiting.insert(connection, others);
+        connects
     }
 
     /// What waits on a connection.

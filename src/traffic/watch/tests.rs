@@ -346,6 +346,27 @@ fn two_connects_at_once_are_told_unless_the_first_connection_ended() {
 }
 
 #[test]
+fn a_connect_that_the_client_gave_up_waits_no_more() {
+    let mut scenario = Scenario::new();
+    scenario.connection_type = ConnectionType::WebSocket;
+    scenario.handshakes("one");
+    scenario.asks(1, publish("one", 7));
+    scenario.asks(1, connect("one", 8));
+    scenario.noticed();
+    scenario.sees(1, Seen::GivenUp);
+    scenario.asks(1, connect("one", 9));
+    scenario.answers(1, r#"{"channel":"/demo","id":"7","successful":true}"#);
+    assert_eq!(
+        scenario.noticed(),
+        [
+            "unanswered #3: the client gave it up",
+            "#4 /meta/connect of 1 held up to 30000 ms",
+            "answer #2 0 ms",
+        ]
+    );
+}
+
+#[test]
 fn connects_too_early_and_too_late() {
     let mut scenario = Scenario::connected();
     scenario.passes(9_000);
