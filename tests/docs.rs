@@ -79,6 +79,7 @@ const FILES: &[(&str, &str)] = &[
     ("token.txt", "s3cret\n"),
     ("recorded.jsonl", include_str!("fixtures/recorded.jsonl")),
     ("run.json", include_str!("fixtures/run.json")),
+    ("traffic.ndjson", include_str!("fixtures/traffic.ndjson")),
     ("other.json", include_str!("fixtures/other.json")),
 ];
 

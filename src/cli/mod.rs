@@ -168,7 +168,7 @@ pub(crate) fn run() -> u8 {
         Command::Handshake(command) => command.run(&cli.output, &mut printer),
         Command::Man(command) => command.run(&mut printer),
         Command::Publish(command) => command.run(&cli.output, &mut printer),
-        Command::Report(command) => command.run(&mut printer),
+        Command::Report(command) => command.run(&cli.output, &mut printer),
         Command::Serve(command) => command.run(&cli.output, &mut printer),
         Command::Subscribe(command) => command.run(&cli.output, &mut printer),
     };

@@ -6,53 +6,106 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use bayeux::bench;
+use bayeux::bench::report::{ENDINGS, Format};
 use bayeux::check;
 
 use super::exit::{Exit, Stop, plain};
 
-/// The forms that reports of one kind have, by the endings of their files.
-pub(crate) trait Form: Copy + 'static {
-    const ENDINGS: &'static [(&'static str, Self)];
-
-    /// What a file with this name is.
-    fn of(path: &Path) -> Option<Self>;
-}
-
-impl Form for bench::report::Format {
-    const ENDINGS: &'static [(&'static str, Self)] = &bench::report::ENDINGS;
-
-    fn of(path: &Path) -> Option<Self> {
-        Self::of(path)
-    }
-}
-
-impl Form for check::report::Format {
-    const ENDINGS: &'static [(&'static str, Self)] = &check::report::ENDINGS;
-
-    fn of(path: &Path) -> Option<Self> {
-        Self::of(path)
-    }
-}
-
 /// A file, and what it is by the ending of its name.
 #[derive(Clone, Debug)]
-pub(crate) struct ReportFile<F> {
+pub(crate) struct ReportFile<F = Format> {
     path: PathBuf,
     format: F,
 }
 
-impl<F: Form> FromStr for ReportFile<F> {
+/// What a file is whose content is not known yet: results, or a conversation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Form {
+    /// Either can be a page.
+    Html,
+    /// Only conversations are drawn by themselves.
+    Svg,
+    /// Only results have these.
+    Results(Format),
+}
+
+/// What a file is by the ending of its name.
+pub(crate) trait OfEnding: Copy {
+    /// What a file with this name is.
+    fn of(path: &Path) -> Option<Self>;
+
+    /// The endings that are known.
+    fn endings() -> Vec<&'static str>;
+}
+
+impl OfEnding for Format {
+    fn of(path: &Path) -> Option<Self> {
+        Self::of(path)
+    }
+
+    fn endings() -> Vec<&'static str> {
+        ENDINGS.map(|(ending, _)| ending).into()
+    }
+}
+
+impl OfEnding for check::report::Format {
+    fn of(path: &Path) -> Option<Self> {
+        Self::of(path)
+    }
+
+    fn endings() -> Vec<&'static str> {
+        check::report::ENDINGS.map(|(ending, _)| ending).into()
+    }
+}
+
+impl OfEnding for Form {
+    fn of(path: &Path) -> Option<Self> {
+        let ending = path.extension()?;
+        if ending.eq_ignore_ascii_case("svg") {
+            return Some(Self::Svg);
+        }
+        Some(match Format::of(path)? {
+            Format::Html => Self::Html,
+            other => Self::Results(other),
+        })
+    }
+
+    fn endings() -> Vec<&'static str> {
+        let mut endings = Format::endings();
+        endings.push("svg");
+        endings
+    }
+}
+
+impl<F: OfEnding> FromStr for ReportFile<F> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
-        match <F as Form>::of(&path) {
+        match F::of(&path) {
             Some(format) => Ok(Self { path, format }),
             None => {
-                let endings = F::ENDINGS.iter();
-                let endings: Vec<_> = endings.map(|(ending, _)| format!(".{ending}")).collect();
+                let endings = F::endings().into_iter().map(|it| format!(".{it}"));
+                let endings: Vec<_> = endings.collect();
                 Err(format!("the name ends in {}", endings.join(", ")))
+            }
+        }
+    }
+}
+
+impl<F: Copy> ReportFile<F> {
+    /// The same file in the words of those that can write it; the usage error if they cannot.
+    pub(crate) fn narrowed<G>(
+        &self,
+        narrow: impl FnOnce(F) -> Option<G>,
+        hint: &str,
+    ) -> Result<ReportFile<G>, Stop> {
+        let path = self.path.clone();
+        match narrow(self.format) {
+            Some(format) => Ok(ReportFile { path, format }),
+            None => {
+                let error = format!("--report {}: not of these files", path.display());
+                Err(Stop::usage(error).hint(hint))
             }
         }
     }
@@ -60,7 +113,7 @@ impl<F: Form> FromStr for ReportFile<F> {
 
 /// Files that can be written. What is not written leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Pending<F>(Vec<Beside<F>>);
+pub(crate) struct Pending<F = Format>(Vec<Beside<F>>);
 
 /// A file that becomes the report once it is whole.
 #[derive(Debug)]
@@ -71,7 +124,7 @@ struct Beside<F> {
     file: File,
 }
 
-impl<F: Form> Pending<F> {
+impl<F: Copy> Pending<F> {
     /// Makes the files.
     pub(crate) fn open(files: &[ReportFile<F>]) -> Result<Self, Stop> {
         let open = |(n, it): (usize, &ReportFile<F>)| {
@@ -81,7 +134,7 @@ impl<F: Form> Pending<F> {
         Ok(Self(files?))
     }
 
-    /// Writes the report into each in its form, and gives it its name. A file that fails does not keep the
+    /// Writes the report into each, and gives it its name. A file that fails does not keep the
     /// others from being written. Returns the names.
     pub(crate) fn write(self, render: impl Fn(F) -> Vec<u8>) -> Result<Vec<String>, Stop> {
         let mut written = Vec::new();
@@ -114,7 +167,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Stop {
     Stop::new(Exit::Local, what).cause(plain(error)).hint(hint)
 }
 
-impl<F: Form> Beside<F> {
+impl<F: Copy> Beside<F> {
     fn open(report: &ReportFile<F>, n: usize) -> io::Result<Self> {
         let mut report = report.clone();
         // What a link leads to is replaced, and not the link.
@@ -159,11 +212,10 @@ impl<F> Drop for Beside<F> {
 
 #[cfg(test)]
 mod tests {
-    use bayeux::bench::report::Format;
+    use bayeux::bench::Run;
+    use bayeux::bench::report::Report;
 
     use super::*;
-
-    type ReportFile = super::ReportFile<Format>;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("bayeux-{}-{name}", std::process::id()));
@@ -189,8 +241,13 @@ mod tests {
         let file: ReportFile = path.to_str().unwrap().parse().unwrap();
         let pending = Pending::open(&[file.clone(), file.clone()]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "the one before");
-        pending.write(|_| b"the next one".to_vec()).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "the next one");
+        let run = Run::default();
+        let report = Report {
+            run: &run,
+            outcomes: &[],
+        };
+        pending.write(|it| it.render(&report)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), Format::Json.render(&report));
         assert_eq!(names(&folder), ["run.json"]);
         drop(Pending::open(&[file]).unwrap());
         assert_eq!(names(&folder), ["run.json"]);

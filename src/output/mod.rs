@@ -26,6 +26,7 @@ mod paint;
 mod pretty;
 mod printer;
 mod progress;
+mod recorded;
 mod story;
 mod surface;
 pub(crate) mod words;

@@ -490,7 +490,7 @@ impl Printer {
         self.load = None;
     }
 
-    fn print(&mut self, text: &str) -> Result<(), PrintError> {
+    pub(super) fn print(&mut self, text: &str) -> Result<(), PrintError> {
         self.erase_progress();
         self.out.print(text)
     }

@@ -29,6 +29,9 @@ pub fn redact_excerpt(excerpt: &str) -> Cow<'_, str> {
     Redaction::new(excerpt).run(Scope::Everywhere)
 }
 
+/// Characters of a client id that are shown at the most.
+const N_KEPT: usize = 4;
+
 /// Where to look for secrets.
 #[derive(Clone, Copy, PartialEq)]
 enum Scope {
@@ -154,9 +157,14 @@ fn content(token: Token<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Enough of a client id to tell two sessions apart, never more than its half.
+/// Enough of a client id to tell two sessions apart, never more than its half. One that is
+/// shortened already, as in a recording, stays what it is.
 pub fn shortened_client_id(client_id: &str) -> String {
-    let n_kept = (client_id.chars().count() / 2).min(4);
+    let is_shortened = client_id.ends_with('…') && client_id.chars().count() <= N_KEPT + 1;
+    if is_shortened {
+        return client_id.to_owned();
+    }
+    let n_kept = (client_id.chars().count() / 2).min(N_KEPT);
     client_id.chars().take(n_kept).chain(['…']).collect()
 }
 
@@ -165,6 +173,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_redacted_stays_what_it_is() {
+        for raw in [
+            r#"{"clientId":"abcdefgh","ext":{"token":"x"}}"#,
+            r#"{"clientId":"abcdefgh…"}"#,
+        ] {
+            let once = redact(raw);
+            assert!(once.contains(r#""abcd…""#), "{once}");
+            assert_eq!(redact(&once), once);
+        }
+    }
 
     #[test]
     fn everything_else_is_byte_for_byte_what_it_was() {

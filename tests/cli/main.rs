@@ -31,6 +31,7 @@ mod profiles;
 mod program;
 mod proxy;
 mod publish;
+mod recorded;
 mod recording;
 mod replay;
 mod report;

@@ -289,18 +289,18 @@ fn what_is_no_result_is_told_apart() {
     insta::assert_snapshot!(told, @"
     error: cannot read ./missing.json
     cause: no such file or directory
-    error: ./text.json is not the result of a load test
+    error: ./text.json is neither a recording nor the result of a load test
     cause: not JSON: expected value at line 1 column 1
-    hint: bayeux bench --report FILE.json writes one
-    error: ./other.json is not the result of a load test
+    hint: --record FILE and bayeux bench --report FILE.json write them
+    error: ./other.json is neither a recording nor the result of a load test
     cause: no `schema` beside `config` and `latency`
-    hint: bayeux bench --report FILE.json writes one
-    error: ./later.json is not the result of a load test
+    hint: --record FILE and bayeux bench --report FILE.json write them
+    error: ./later.json is neither a recording nor the result of a load test
     cause: its schema is 2, and this version reads 1
-    hint: bayeux bench --report FILE.json writes one
-    error: ./part.json is not the result of a load test
+    hint: --record FILE and bayeux bench --report FILE.json write them
+    error: ./part.json is neither a recording nor the result of a load test
     cause: missing field `traffic` at line 350 column 1
-    hint: bayeux bench --report FILE.json writes one
+    hint: --record FILE and bayeux bench --report FILE.json write them
     ");
 }
 
@@ -338,7 +338,7 @@ fn where_no_report_can_be_written_nothing_is_printed() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'run.txt' for '--report <FILE>': the name ends in .json, .csv, .html, .hgrm, .hlog, .xml
+    error: invalid value 'run.txt' for '--report <FILE>': the name ends in .json, .csv, .html, .hgrm, .hlog, .xml, .svg
     hint: bayeux report -h lists its options
     ");
     let path = folder.join("no/such/run.json");

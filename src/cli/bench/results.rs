@@ -1,6 +1,6 @@
 //! What a run is held against, and where its results go: all that is said about reports here.
 
-use bayeux::bench::report::{Format, Report};
+use bayeux::bench::report::Report;
 use bayeux::bench::{Expectation, Outcome, Run};
 
 use crate::cli::exit::{Exit, Stop};
@@ -16,7 +16,7 @@ pub(super) struct ResultArgs {
     /// Write the results to this file, in the form of its ending: .json, .csv, .html, .hgrm,
     /// .hlog, or .xml (JUnit). May be repeated.
     #[arg(long = "report", value_name = "FILE", help_heading = "Results")]
-    files: Vec<ReportFile<Format>>,
+    files: Vec<ReportFile>,
 }
 
 /// What every run is to achieve, unless --max names another limit: that all messages are sent and
@@ -26,7 +26,7 @@ const SELF_EVIDENT: [&str; 3] = ["unsent=0", "unacknowledged=0", "lost=0"];
 /// Where results go, once there are some.
 pub(super) struct Results {
     expectations: Vec<Expectation>,
-    pending: Pending<Format>,
+    pending: Pending,
 }
 
 impl ResultArgs {
@@ -59,7 +59,7 @@ impl Results {
             run,
             outcomes: &outcomes,
         };
-        let written = self.pending.write(|format| format.render(&report));
+        let written = self.pending.write(|it| it.render(&report));
         match printer.bench(&report) {
             // Whoever read it has seen enough; how the run ended is for others to know.
             Ok(()) | Err(PrintError::Closed) => {}

@@ -196,10 +196,11 @@ impl Rows<'_> {
         let (shown, title) = (escaped(&cut(text, LABEL + 6)), escaped(text));
         let _ = writeln!(
             self.svg,
-            "<g class=\"note {class}\"><title>{title}</title><circle cx=\"{x}\" cy=\"{y}\" r=\"4\"/>\
+            "<g class=\"note {class}\"><title>{title}</title><circle cx=\"{x}\" cy=\"{}\" r=\"4\"/>\
              <text x=\"{}\" y=\"{}\">{shown}</text></g>",
+            y - 8,
             x + 14,
-            y + 4
+            y - 4
         );
     }
 }
@@ -239,10 +240,16 @@ fn in_words(diagram: &Diagram<'_>, change: &SessionChange) -> (&'static str, Str
             gap,
         } => (
             "good",
-            format!(
-                "all {n_subscriptions} subscriptions are back; messages of {} may be missing",
-                duration(*gap)
-            ),
+            match n_subscriptions {
+                1 => format!(
+                    "the subscription is back; messages of {} may be missing",
+                    duration(*gap)
+                ),
+                n => format!(
+                    "all {n} subscriptions are back; messages of {} may be missing",
+                    duration(*gap)
+                ),
+            },
         ),
         SessionChange::NotRestored { channels } => (
             "bad",
