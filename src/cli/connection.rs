@@ -1,11 +1,10 @@
 //! The options of every command that talks to a server.
 
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bayeux::client::{Client, Fallback, Settings, Traffic};
 use bayeux::protocol::ConnectionType;
-use bayeux::recording::{self, Recorder};
+use bayeux::recording::Side;
 use bayeux::redaction::Secrets;
 use bayeux::session::Connects;
 use bayeux::transport::{Capture, Endpoint};
@@ -17,6 +16,7 @@ use super::network_args::NetworkArgs;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
 use super::proxy_args::ProxyArgs;
+use super::record_args::RecordArgs;
 use super::server_args::ServerArgs;
 use super::tls_args::TlsArgs;
 use super::values;
@@ -53,9 +53,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "DUR", value_parser = values::duration, default_value = "0s")]
     retry: Duration,
 
-    /// Record every message both ways, one JSON line each.
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    record: Option<PathBuf>,
+    #[command(flatten)]
+    record: RecordArgs,
 
     #[command(flatten)]
     network: NetworkArgs,
@@ -139,27 +138,15 @@ impl ConnectionArgs {
         printer: &mut Printer,
     ) -> Result<(), Stop> {
         self.network.tls.warn(endpoint, printer);
-        let Some(path) = &self.record else {
-            return Ok(());
-        };
-        let header = recording::Header {
-            time: SystemTime::now(),
-            url: endpoint.expose().to_owned(),
-            side: recording::Side::Client,
-        };
-        let recorder = Recorder::create(path, secrets, header).map_err(|error| {
-            Stop::usage(format!("cannot record to {}", path.display()))
-                .cause(super::exit::root(&error))
-        })?;
-        printer.record_to(recorder);
-        Ok(())
+        self.record
+            .open(endpoint.expose(), Side::Client, secrets, printer)
     }
 
     /// Whether the traffic has to be told by the client.
     pub(crate) fn traffic(&self, output: &OutputArgs) -> Traffic {
-        match self.record {
-            Some(_) => Traffic::Shown,
-            None => output.traffic(),
+        match self.record.is_given() {
+            true => Traffic::Shown,
+            false => output.traffic(),
         }
     }
 

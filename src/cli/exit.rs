@@ -159,9 +159,6 @@ impl From<PrintError> for Stop {
             PrintError::Output(source) => {
                 Self::local("cannot write to standard output", source).hint("is the disk full?")
             }
-            PrintError::Recording(_) => {
-                Self::new(Exit::Local, error.to_string()).cause(root(&error))
-            }
         }
     }
 }

@@ -33,6 +33,7 @@ mod profile_values;
 mod proxy_args;
 mod publish;
 mod publishing;
+mod record_args;
 mod replay_args;
 mod report;
 mod report_args;
@@ -222,6 +223,7 @@ impl Parsed {
 /// Tells why the program stops, if it does, and returns the exit status.
 fn end(outcome: Result<(), Stop>, printer: &mut Printer) -> u8 {
     match outcome {
+        Ok(()) if printer.has_failed_to_record() => Exit::Local.status(),
         Ok(()) => Exit::Reached.status(),
         Err(Stop { exit, report }) => {
             if let Some(report) = report {

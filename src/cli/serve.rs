@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use bayeux::protocol::ChannelPattern;
+use bayeux::recording::Side;
 use bayeux::server::{AllowedOrigin, Flavor, Server, ServerError, Settings, Token};
 use bayeux::transport::Secret;
 
@@ -24,6 +25,7 @@ use super::descriptors;
 use super::exit::{Exit, Stop, root};
 use super::identity_args::IdentityArgs;
 use super::output_args::OutputArgs;
+use super::record_args::RecordArgs;
 use super::signals::{Ends, Signals};
 use super::values;
 use crate::output::Printer;
@@ -48,7 +50,8 @@ Examples:
   bayeux serve --flavor salesforce --fault expire=10m --fault busy=2
   bayeux serve --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
   bayeux serve --generate /ticks=10 --publish-on-subscribe '/state={\"n\":1}'
-  bayeux serve --replay recorded.jsonl")]
+  bayeux serve --replay recorded.jsonl
+  bayeux serve --record traffic.ndjson")]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -111,6 +114,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     identity: IdentityArgs,
+
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 impl Serve {
@@ -141,7 +147,8 @@ impl Serve {
             deny: self.deny,
             allow_origins: self.allow_origin,
             require_token: self.require_token.map(|it| Token::new(it.expose())),
-            observer: (!output.is_quiet()).then(|| Reporter::shared(sender, &untold)),
+            observer: (!output.is_quiet() || self.record.is_given())
+                .then(|| Reporter::shared(sender, &untold)),
             ..defaults
         };
         self.habits.apply(&mut settings)?;
@@ -160,6 +167,8 @@ impl Serve {
                 .cause(root(&error))
                 .hint(hint_to(&error))
         })?;
+        self.record
+            .open(&server.url(), Side::Server, output.secrets(), printer)?;
         printer.line(&server.url())?;
         printer.note(&format!(
             "chat {}, inspector {}",

@@ -34,7 +34,6 @@ pub(crate) mod words;
 use std::io;
 use std::time::Duration;
 
-use bayeux::recording::RecorderError;
 use bayeux::redaction::Secrets;
 
 pub(crate) use http::HttpHead;
@@ -89,9 +88,6 @@ pub(crate) enum PrintError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// The recording cannot be written.
-    #[error(transparent)]
-    Recording(#[from] RecorderError),
 }
 
 /// A line of a digest, e.g. `client id  1w3kq2hj8x`.

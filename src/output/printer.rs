@@ -1,7 +1,7 @@
 //! The printer: the only thing that touches standard output and standard error.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bayeux::bench::Progress as RunProgress;
 use bayeux::bench::report::comparison::{self, Compared};
@@ -9,7 +9,9 @@ use bayeux::bench::report::{Format, Report, compact_summary};
 use bayeux::check::report::{Format as CheckFormat, compact_verdict, described};
 use bayeux::check::{Check, Judged, Report as CheckReport, Strictness};
 use bayeux::filter::Filtered;
-use bayeux::recording::{Failure, MessageRecord, Record, Recorder, State, StateRecord, Unreadable};
+use bayeux::recording::{
+    Failure, MessageRecord, Record, Recorder, RecorderError, State, StateRecord, Unreadable,
+};
 use bayeux::redaction::Secrets;
 use unicode_width::UnicodeWidthStr;
 
@@ -29,6 +31,8 @@ pub(crate) struct Printer {
     pub(super) verbosity: Verbosity,
     pub(super) secrets: Secrets,
     pub(super) recorder: Option<Recorder>,
+    /// Whether the recording could not be written to its end.
+    pub(super) has_failed_to_record: bool,
     pub(super) progress: Progress,
     pub(super) load: Option<LoadProgress>,
     /// Why the connection or the session was lost, as told since it last worked.
@@ -70,6 +74,7 @@ impl Printer {
             verbosity: settings.verbosity,
             secrets: settings.secrets,
             recorder: None,
+            has_failed_to_record: false,
             progress: Progress::default(),
             load: None,
             told_losses: Vec::new(),
@@ -84,9 +89,32 @@ impl Printer {
         self.recorder = Some(recorder);
     }
 
+    /// The recording ends here: that is told, and all else goes on.
+    pub(crate) fn recording_failed(&mut self, error: &RecorderError) {
+        self.recorder = None;
+        self.has_failed_to_record = true;
+        let cause = std::error::Error::source(error).map(|it| {
+            let text = it.to_string();
+            let end = text.find(" (os error ").unwrap_or(text.len());
+            text[..end].to_lowercase()
+        });
+        let failure = Failure {
+            time: SystemTime::now(),
+            error: error.to_string(),
+            cause,
+            hint: Some("all else goes on; the exit status will be 1".to_owned()),
+        };
+        self.report(&failure);
+    }
+
+    /// Whether a recording that was asked for is not whole.
+    pub(crate) fn has_failed_to_record(&self) -> bool {
+        self.has_failed_to_record
+    }
+
     /// A delivery, as the answer.
     pub(crate) fn delivery(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
-        self.record(record)?;
+        self.write_down(|it| it.message(record));
         let surface = &self.out.surface;
         let text = match self.view {
             View::Pretty => pretty::delivery(record, self.secrets, surface),
@@ -119,7 +147,7 @@ impl Printer {
         record: &MessageRecord,
         latency: Option<Duration>,
     ) -> Result<(), PrintError> {
-        self.record(record)?;
+        self.write_down(|it| it.message(record));
         if self.verbosity >= Verbosity::Traffic {
             self.tell_message(record, latency);
         }
@@ -128,7 +156,7 @@ impl Printer {
 
     /// A message that a server received or sent: recorded always, shown unless quiet.
     pub(crate) fn served(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
-        self.record(record)?;
+        self.write_down(|it| it.message(record));
         if self.verbosity > Verbosity::Quiet {
             self.tell_message(record, None);
         }
@@ -184,9 +212,7 @@ impl Printer {
 
     /// A part of a body that is no message.
     pub(crate) fn unreadable(&mut self, record: &Unreadable) -> Result<(), PrintError> {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.record(&Record::Unreadable(record.clone()))?;
-        }
+        self.write_down(|it| it.record(&Record::Unreadable(record.clone())));
         let line = record.to_line(self.secrets);
         if self.tells_records() {
             let text = json::line(&line, &self.err.surface);
@@ -200,9 +226,7 @@ impl Printer {
 
     /// Something that happened to the session.
     pub(crate) fn state(&mut self, record: &StateRecord) -> Result<(), PrintError> {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.state(record)?;
-        }
+        self.write_down(|it| it.state(record));
         let is_known = self.is_known_loss(&record.state);
         let is_told = match self.verbosity {
             Verbosity::Quiet => false,
@@ -514,10 +538,10 @@ impl Printer {
         self.view == View::Json && self.verbosity >= Verbosity::Traffic
     }
 
-    fn record(&mut self, record: &MessageRecord) -> Result<(), PrintError> {
-        match &mut self.recorder {
-            Some(recorder) => Ok(recorder.message(record)?),
-            None => Ok(()),
+    /// Writes to the recording, if there is one.
+    fn write_down(&mut self, write: impl FnOnce(&mut Recorder) -> Result<(), RecorderError>) {
+        if let Some(Err(error)) = self.recorder.as_mut().map(write) {
+            self.recording_failed(&error);
         }
     }
 }

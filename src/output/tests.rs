@@ -87,6 +87,7 @@ impl Fixture {
             verbosity,
             secrets: Secrets::Redacted,
             recorder: None,
+            has_failed_to_record: false,
             progress: Progress::default(),
             load: None,
             told_losses: Vec::new(),

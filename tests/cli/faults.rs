@@ -135,7 +135,7 @@ fn what_is_no_recording_is_said_so() {
     ----- stdout -----
     ----- stderr -----
     error: [tmp]/unplayable/file.jsonl is no recording
-    cause: line 1 is no record: expected ident at line 1 column 2
+    cause: line 1 is no record: not a JSON object
     hint: bayeux sub --record makes one
     ");
     let outcome = bayeux(["serve", "--replay", "there-is-none.jsonl"]).run();

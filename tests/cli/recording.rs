@@ -161,3 +161,148 @@ fn what_is_no_message_is_recorded_as_unreadable() {
     assert_eq!(outcome.code(), Some(0), "{outcome}");
     assert!(types.contains(&"unreadable in".to_owned()), "{types:#?}");
 }
+
+/// The first line of standard output, and what ends the server.
+fn recording_server(file: &str, words: &[&str]) -> (crate::program::Running, String) {
+    let mut server = bayeux(["serve", "--listen", "127.0.0.1:0", "--record", file])
+        .args(words)
+        .start();
+    let url = server.first_line().trim().to_owned();
+    (server, url)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_records_its_clients_and_its_recording_can_be_played() {
+    let file = empty_folder("record-serve").join("traffic.ndjson");
+    let file = file.to_str().unwrap();
+    let (server, url) = recording_server(file, &["-q"]);
+    for data in ["1", "2"] {
+        let outcome = bayeux(["pub", &url, "/demo", data]).run();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+    }
+    server.signal(rustix::process::Signal::INT);
+    assert_eq!(server.end().code(), Some(0));
+    let text = std::fs::read_to_string(file).unwrap();
+    let types = validated(&text);
+    for wanted in ["message in /meta/handshake", "message out /meta/handshake"] {
+        assert!(types.contains(&wanted.to_owned()), "{types:#?}");
+    }
+    assert!(text.contains(r#""side":"server""#) && text.contains(r#""peer":"127.0.0.1:"#));
+    // Two clients, each with a session of its own.
+    let report = bayeux(["report", file, "-o", "compact"]).run().stdout();
+    assert_eq!(report.matches("\nsession ").count(), 2, "{report}");
+    let (server, url) = {
+        let again = empty_folder("record-serve-again").join("traffic.ndjson");
+        let again = again.to_str().unwrap().to_owned();
+        recording_server(&again, &["--replay", file])
+    };
+    let outcome = bayeux(["pub", &url, "/demo", "1"]).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    server.signal(rustix::process::Signal::INT);
+    assert_eq!(server.end().code(), Some(0));
+}
+
+/// What a full disk does to each command that records: its goal is reached.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_the_recording_and_nothing_else() {
+    let server = server();
+    let url = server.url();
+    let mut told = String::new();
+    for words in [
+        &["hs", &url][..],
+        &["pub", &url, "/demo", "1"],
+        &["sub", &url, "/demo", "--duration", "50ms", "-o", "compact"],
+    ] {
+        let outcome = bayeux([])
+            .args(words)
+            .args(&["--record", "/dev/full", "-q"])
+            .run();
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        told.push_str(&outcome.stderr());
+    }
+    insta::assert_snapshot!(told, @"
+    error: cannot write to the recording /dev/full
+    cause: no space left on device
+    hint: all else goes on; the exit status will be 1
+    error: cannot write to the recording /dev/full
+    cause: no space left on device
+    hint: all else goes on; the exit status will be 1
+    error: cannot write to the recording /dev/full
+    cause: no space left on device
+    hint: all else goes on; the exit status will be 1
+    ");
+    // Other failures are what the exit status tells.
+    let outcome = bayeux(["hs", "127.0.0.1:1/cometd", "--record", "/dev/full"]).run();
+    assert_eq!(outcome.code(), Some(3), "{outcome}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_with_a_full_disk_serves_on() {
+    let (server, url) = recording_server("/dev/full", &[]);
+    let outcome = bayeux(["pub", &url, "/demo", "1"]).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    server.signal(rustix::process::Signal::INT);
+    let outcome = server.end();
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    let stderr = outcome.stderr();
+    assert_eq!(
+        stderr.matches("cannot write to the recording").count(),
+        1,
+        "{stderr}"
+    );
+}
+
+/// Everything that the server sends, byte for byte but for the date.
+#[cfg(unix)]
+#[test]
+fn a_client_that_is_driven_twice_hears_the_same_bytes() {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    let file = empty_folder("record-twice").join("traffic.ndjson");
+    let file = file.to_str().unwrap();
+    std::fs::write(file, include_str!("../fixtures/recorded.jsonl")).unwrap();
+    let heard = || {
+        let mut server = bayeux(["serve", "--listen", "127.0.0.1:0", "--replay", file]).start();
+        let url = server.first_line().trim().to_owned();
+        let address = url.split('/').nth(2).unwrap();
+        let mut heard = String::new();
+        let mut client_id = String::new();
+        for message in [
+            r#"{"channel":"/meta/handshake","id":"a","version":"1.0","supportedConnectionTypes":["long-polling"]}"#,
+            r#"{"channel":"/meta/subscribe","id":"b","clientId":"CLIENT","subscription":"/demo"}"#,
+            r#"{"channel":"/meta/connect","id":"c","clientId":"CLIENT","connectionType":"long-polling","advice":{"timeout":0}}"#,
+            r#"{"channel":"/demo","id":"d","clientId":"CLIENT","data":1}"#,
+            r#"{"channel":"/meta/connect","id":"e","clientId":"CLIENT","connectionType":"long-polling","advice":{"timeout":0}}"#,
+        ] {
+            let body = format!("[{}]", message.replace("CLIENT", &client_id));
+            let mut socket = TcpStream::connect(address).unwrap();
+            write!(
+                socket,
+                "POST /cometd HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+                 Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+            let mut response = String::new();
+            socket.read_to_string(&mut response).unwrap();
+            if let Some((_, rest)) = response.split_once("\"clientId\":\"") {
+                client_id = rest.split('"').next().unwrap().to_owned();
+            }
+            let lines = response.split_inclusive("\r\n");
+            let lines =
+                lines.filter(|it| !it.starts_with("Date:") && !it.starts_with("Set-Cookie:"));
+            heard.push_str(&lines.collect::<String>().replace(&client_id, "CLIENT"));
+        }
+        server.signal(rustix::process::Signal::INT);
+        server.end();
+        heard
+    };
+    let first = heard();
+    assert_eq!(first.matches("HTTP/1.1 200").count(), 5, "{first}");
+    assert!(first.contains(r#""channel":"/demo""#), "{first}");
+    assert_eq!(first, heard());
+}

@@ -1,23 +1,32 @@
 //! What a server does, as it is shown while it runs.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::SystemTime;
 
 use bayeux::protocol::{ConnectionType, Message};
-use bayeux::recording::Direction;
+use bayeux::recording::{Direction, MessageRecord};
 use bayeux::server::{Event, Observer};
 
-use super::super::conversation::record;
 use super::super::exit::Stop;
 use crate::output::Printer;
 
 /// What the server's thread tells the one that owns the printer.
 pub(super) enum Told {
-    Messages(SystemTime, Direction, ConnectionType, Vec<Message>),
+    Messages(Heard),
     Note(String),
     Stop,
+}
+
+/// Messages of one request, response or frame.
+pub(super) struct Heard {
+    time: SystemTime,
+    peer: SocketAddr,
+    direction: Direction,
+    connection_type: ConnectionType,
+    messages: Vec<Message>,
 }
 
 /// What happens while the terminal is stopped; the server never waits for it.
@@ -54,18 +63,27 @@ impl Observer for Reporter {
         let now = SystemTime::now();
         let told = match event {
             Event::Received {
+                peer,
                 connection_type,
                 messages,
-                ..
-            } => Told::Messages(now, Direction::In, *connection_type, messages.to_vec()),
+            } => Told::Messages(Heard {
+                time: now,
+                peer: *peer,
+                direction: Direction::In,
+                connection_type: *connection_type,
+                messages: messages.to_vec(),
+            }),
             Event::Sent {
+                peer,
                 connection_type,
                 messages,
-                ..
-            } => {
-                let messages = messages.iter().map(|it| Message::clone(it)).collect();
-                Told::Messages(now, Direction::Out, *connection_type, messages)
-            }
+            } => Told::Messages(Heard {
+                time: now,
+                peer: *peer,
+                direction: Direction::Out,
+                connection_type: *connection_type,
+                messages: messages.iter().map(|it| Message::clone(it)).collect(),
+            }),
             // Its handshake is shown.
             Event::SessionOpened { .. } => return,
             // Nobody but the page of a stranger.
@@ -80,7 +98,9 @@ impl Observer for Reporter {
         };
         let n_untold = self.n_untold.swap(0, Ordering::Relaxed);
         let is_sent = n_untold == 0 || {
-            let note = Told::Note(format!("{n_untold} things happened that were not shown"));
+            let note = Told::Note(format!(
+                "{n_untold} things happened that were not shown or recorded"
+            ));
             self.sender.try_send(note).is_ok()
         };
         // While the server stops nobody listens any more, and then nothing is missed.
@@ -99,7 +119,7 @@ impl Observer for Reporter {
 impl Told {
     fn n_bytes(&self) -> usize {
         match self {
-            Self::Messages(_, _, _, messages) => messages.iter().map(|it| it.raw().len()).sum(),
+            Self::Messages(heard) => heard.messages.iter().map(|it| it.raw().len()).sum(),
             // They are short.
             Self::Note(_) | Self::Stop => 0,
         }
@@ -117,9 +137,15 @@ pub(super) fn tell(
         }
         let n_bytes = told.n_bytes();
         match told {
-            Told::Messages(time, direction, connection_type, messages) => {
-                for message in messages {
-                    printer.served(&record(time, direction, connection_type, message))?;
+            Told::Messages(heard) => {
+                for message in heard.messages {
+                    printer.served(&MessageRecord {
+                        time: heard.time,
+                        direction: heard.direction,
+                        transport: heard.connection_type.as_str().into(),
+                        peer: Some(heard.peer),
+                        message,
+                    })?;
                 }
             }
             Told::Note(text) => printer.note(&text),
