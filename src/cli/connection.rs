@@ -101,7 +101,10 @@ impl ConnectionArgs {
         settings.transport.authorization = credentials.authorization;
         settings.transport.proxy = self.proxy.proxy(endpoint)?;
         self.network.limit(&mut settings.transport);
-        settings.transport.capture = wanted.capture;
+        settings.transport.capture = match self.record.needs_http() {
+            true => Capture::Text,
+            false => wanted.capture,
+        };
         settings.session.network_timeout = settings.transport.network_timeout;
         settings.session.first_handshake = self.retry;
         settings.session.connects = wanted.connects;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Client, Notice};
 use bayeux::protocol::{Channel, ConnectionType, Finding, Json, Kind, Message};
-use bayeux::recording::{Direction, MessageRecord, State, StateRecord, Unreadable};
+use bayeux::recording::{Direction, HttpExchange, MessageRecord, State, StateRecord, Unreadable};
 use bayeux::session::extension::ReplayFrom;
 use bayeux::session::{End, Event, LossReason, Refusal, Replayed};
 use bayeux::transport::{Endpoint, Trace};
@@ -104,6 +104,10 @@ impl<'p> Conversation<'p> {
                 } => {
                     let heads = trace.iter().flat_map(|it| http_heads(it));
                     heads.for_each(|it| self.printer.http(&it));
+                    if let Some(trace) = &trace {
+                        let reason = error.as_ref().map(ToString::to_string);
+                        tell_exchange(self.printer, trace, &messages, reason.as_deref());
+                    }
                     if let Some(error) = error {
                         // Whatever was in it will not be answered.
                         self.sent.clear();
@@ -458,6 +462,32 @@ pub(crate) fn http_heads(trace: &Trace) -> Vec<HttpHead> {
             })
         });
     refused.into_iter().flatten().chain(heads).collect()
+}
+
+/// A captured request and its response for the recording, those of a refused attempt before.
+pub(crate) fn tell_exchange(
+    printer: &mut Printer,
+    trace: &Trace,
+    messages: &[Message],
+    error: Option<&str>,
+) {
+    if let Some(refused) = &trace.refused {
+        tell_exchange(printer, refused, &[], None);
+    }
+    printer.exchanged(&HttpExchange {
+        started: trace.started,
+        is_tls: trace.is_tls,
+        peer: trace.peer,
+        resolve: trace.resolve,
+        connect: trace.connect,
+        handshake: trace.handshake,
+        first_byte: trace.first_byte,
+        total: trace.total,
+        request: trace.request.expose(),
+        response: trace.response.expose(),
+        messages,
+        error,
+    });
 }
 
 /// A message of the traffic, for the printer.

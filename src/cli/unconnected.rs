@@ -12,7 +12,7 @@ use bayeux::session::extension::{self, Outgoing};
 use bayeux::session::{Permanence, Stage};
 use bayeux::transport::{Endpoint, Exchange, Polling, TransportError};
 
-use super::conversation::{REAUTHORISED, http_heads, record};
+use super::conversation::{REAUTHORISED, http_heads, record, tell_exchange};
 use super::exit::{Exit, Stop};
 use super::explain;
 use super::signals::{Ends, Signals};
@@ -62,6 +62,10 @@ impl Unconnected {
         let Exchange { outcome, trace } =
             transport.exchange(std::slice::from_ref(&message), Duration::ZERO, until);
         http_heads(&trace).iter().for_each(|it| printer.http(it));
+        match &outcome {
+            Ok(body) => tell_exchange(printer, &trace, &body.messages, None),
+            Err(error) => tell_exchange(printer, &trace, &[], Some(&error.to_string())),
+        }
         if trace.refused.is_some() {
             printer.warning(REAUTHORISED);
         }

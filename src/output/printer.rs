@@ -10,7 +10,8 @@ use bayeux::check::report::{Format as CheckFormat, compact_verdict, described};
 use bayeux::check::{Check, Judged, Report as CheckReport, Strictness};
 use bayeux::filter::Filtered;
 use bayeux::recording::{
-    Failure, MessageRecord, Record, Recorder, RecorderError, State, StateRecord, Unreadable,
+    Failure, HttpExchange, MessageRecord, Record, Recorder, RecorderError, State, StateRecord,
+    Unreadable,
 };
 use bayeux::redaction::Secrets;
 use unicode_width::UnicodeWidthStr;
@@ -270,6 +271,11 @@ impl Printer {
             let text = http::head(head, self.secrets, &self.err.surface);
             self.tell(&text);
         }
+    }
+
+    /// An exchange of HTTP, for a recording that has room for it.
+    pub(crate) fn exchanged(&mut self, exchange: &HttpExchange<'_>) {
+        self.write_down(|it| it.exchange(exchange));
     }
 
     /// A remark on what the program does.

@@ -7,7 +7,11 @@
 //! A message keeps its raw text: digits, key order and duplicate keys are what was on the
 //! wire. Only secrets are redacted, and line breaks between its tokens become blanks, since
 //! a record is one line.
+//!
+//! A recording whose name ends in `.har` is an archive of the exchanges of HTTP instead, as the
+//! network panel of a browser opens it.
 
+mod archive;
 mod line;
 mod reading;
 mod recorder;
@@ -20,6 +24,7 @@ use std::time::SystemTime;
 use crate::protocol::{Finding, FindingKind, Message};
 use crate::redaction::{Secrets, redact, redact_excerpt, redact_url};
 
+pub use archive::{HttpExchange, is_archive};
 use line::Line;
 pub use reading::{ReadError, Recording};
 pub use recorder::{Recorder, RecorderError};

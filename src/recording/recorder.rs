@@ -4,16 +4,25 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::archive::{Archive, HttpExchange, is_archive};
 use super::{Header, MessageRecord, Record, StateRecord};
 use crate::redaction::Secrets;
 
 /// Writes records to a file, one line and one write each, so that a recording is complete up
 /// to its last line whenever the program ends.
+///
+/// Where the file's name ends in `.har` it is an HTTP archive.
 #[derive(Debug)]
 pub struct Recorder {
-    sink: File,
+    sink: Sink,
     path: PathBuf,
     secrets: Secrets,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Lines(File),
+    Archive(Box<Archive>),
 }
 
 /// A recording that cannot be written.
@@ -48,9 +57,20 @@ impl Recorder {
             path: path.to_owned(),
             source,
         })?;
+        let path = path.to_owned();
+        if is_archive(&path) {
+            return match Archive::begin(sink, secrets) {
+                Ok(archive) => Ok(Self {
+                    sink: Sink::Archive(Box::new(archive)),
+                    path,
+                    secrets,
+                }),
+                Err(source) => Err(RecorderError::Write { path, source }),
+            };
+        }
         let mut recorder = Self {
-            sink,
-            path: path.to_owned(),
+            sink: Sink::Lines(sink),
+            path,
             secrets,
         };
         recorder.record(&Record::Header(header))?;
@@ -62,7 +82,10 @@ impl Recorder {
     /// # Errors
     /// When the line cannot be written.
     pub fn record(&mut self, record: &Record) -> Result<(), RecorderError> {
-        self.append(record.to_line(self.secrets))
+        match record {
+            Record::Message(record) => self.message(record),
+            _ => self.append(|secrets| record.to_line(secrets)),
+        }
     }
 
     /// Appends a message.
@@ -70,7 +93,25 @@ impl Recorder {
     /// # Errors
     /// When the line cannot be written.
     pub fn message(&mut self, record: &MessageRecord) -> Result<(), RecorderError> {
-        self.append(record.to_line(self.secrets))
+        if let Sink::Archive(archive) = &mut self.sink {
+            let written = archive.message(record);
+            return self.checked(written);
+        }
+        self.append(|secrets| record.to_line(secrets))
+    }
+
+    /// Appends an exchange of HTTP, which only an archive has room for.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn exchange(&mut self, exchange: &HttpExchange<'_>) -> Result<(), RecorderError> {
+        match &mut self.sink {
+            Sink::Lines(_) => Ok(()),
+            Sink::Archive(archive) => {
+                let written = archive.exchange(exchange);
+                self.checked(written)
+            }
+        }
     }
 
     /// Appends a state.
@@ -78,13 +119,22 @@ impl Recorder {
     /// # Errors
     /// When the line cannot be written.
     pub fn state(&mut self, record: &StateRecord) -> Result<(), RecorderError> {
-        self.append(record.to_line(self.secrets))
+        self.append(|secrets| record.to_line(secrets))
     }
 
-    fn append(&mut self, mut line: String) -> Result<(), RecorderError> {
+    /// Appends a line. An archive has none: it shows what was on the wire.
+    fn append(&mut self, line: impl FnOnce(Secrets) -> String) -> Result<(), RecorderError> {
+        let Sink::Lines(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        let mut line = line(self.secrets);
         line.push('\n');
         // The file is not buffered: there is nothing left to flush when it is dropped.
-        let written = self.sink.write_all(line.as_bytes());
+        let written = sink.write_all(line.as_bytes());
+        self.checked(written)
+    }
+
+    fn checked(&self, written: io::Result<()>) -> Result<(), RecorderError> {
         written.map_err(|source| RecorderError::Write {
             path: self.path.clone(),
             source,

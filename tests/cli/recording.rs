@@ -306,3 +306,75 @@ fn a_client_that_is_driven_twice_hears_the_same_bytes() {
     assert!(first.contains(r#""channel":"/demo""#), "{first}");
     assert_eq!(first, heard());
 }
+
+/// The entries of an archive, validated against the schema of HAR 1.2.
+fn archived(name: &str, words: &[&str]) -> Vec<Value> {
+    let file = empty_folder(name).join("traffic.har");
+    let record = ["--record", file.to_str().unwrap()];
+    let outcome = bayeux([]).args(words).args(&record).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let archive = std::fs::read_to_string(file).unwrap();
+    let archive: Value = serde_json::from_str(&archive).unwrap();
+    let schema = include_str!("../fixtures/har.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    if let Err(error) = schema.validate(&archive) {
+        panic!("{error} at {}: {archive}", error.instance_path());
+    }
+    archive["log"]["entries"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_archive_has_every_request_and_its_response() {
+    let server = server();
+    let url = server.url();
+    for (name, transport) in [("lp", "long-polling"), ("cb", "callback-polling")] {
+        let words = ["pub", &url, "/demo", "{\"n\":1.50}", "-t", transport];
+        let entries = archived(&format!("record-har-{name}"), &words);
+        assert!(entries.len() >= 3, "{entries:#?}");
+        let text = Value::from(entries).to_string();
+        assert!(text.contains("1.50"), "{text}");
+    }
+    let entries = archived(
+        "record-har-bare",
+        &["pub", &url, "/demo", "1", "--no-handshake"],
+    );
+    assert_eq!(entries.len(), 1, "{entries:#?}");
+    let entries = archived("record-har-hs", &["hs", &url, "-q"]);
+    let statuses: Vec<_> = entries
+        .iter()
+        .map(|it| it["response"]["status"].clone())
+        .collect();
+    assert_eq!(statuses, [200, 200]);
+}
+
+#[test]
+fn an_archive_has_the_frames_of_a_websocket() {
+    let server = server();
+    let url = server.url();
+    let entries = archived(
+        "record-har-ws",
+        &["pub", &url, "/demo", "1", "-t", "websocket"],
+    );
+    assert_eq!(entries.len(), 1, "{entries:#?}");
+    assert_eq!(entries[0]["response"]["status"], 101);
+    let frames = entries[0]["_webSocketMessages"].as_array().unwrap();
+    let (first, n_sent) = (
+        &frames[0],
+        frames.iter().filter(|it| it["type"] == "send").count(),
+    );
+    assert_eq!(first["type"], "send");
+    assert!(first["data"].as_str().unwrap().contains("/meta/handshake"));
+    assert!(n_sent >= 3 && frames.len() > n_sent, "{frames:#?}");
+}
+
+#[test]
+fn a_server_records_no_archive() {
+    let outcome = bayeux(["serve", "--listen", "127.0.0.1:0", "--record", "x.har"]).run();
+    insta::assert_snapshot!(outcome, @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot record to x.har: only clients record archives
+    hint: any other name makes a recording of JSON lines
+    ");
+}

@@ -11,8 +11,9 @@ const SECRET: &str = "Pl4ntedS3cret";
 /// Everything that a run with planted secrets leaves behind.
 fn traces(name: &str, url: &str, words: &[&str]) -> String {
     let mut traces = String::new();
-    for view in ["pretty", "compact", "json", "data"] {
-        let file = empty_folder(&format!("secrets-{name}")).join("traffic.ndjson");
+    let views = ["pretty", "compact", "json", "data"].map(|it| (it, "ndjson"));
+    for (view, ending) in views.into_iter().chain([("json", "har")]) {
+        let file = empty_folder(&format!("secrets-{name}")).join(format!("traffic.{ending}"));
         let url = format!("{url}?token={SECRET}");
         let outcome = bayeux(["-vv", "-o", view, words[0], &url])
             .args(&["--record", file.to_str().unwrap()])
@@ -31,7 +32,19 @@ fn traces(name: &str, url: &str, words: &[&str]) -> String {
             ])
             .run();
         traces.push_str(&format!("{words:?} {view} {outcome}"));
-        traces.push_str(&std::fs::read_to_string(file).unwrap());
+        traces.push_str(&std::fs::read_to_string(&file).unwrap());
+        if ending == "ndjson" {
+            let [page, diagram] = ["page.html", "diagram.svg"].map(|it| file.with_file_name(it));
+            let (page, diagram) = (page.to_str().unwrap(), diagram.to_str().unwrap());
+            let outcome = bayeux(["report", file.to_str().unwrap(), "-o", view])
+                .args(&["--report", page, "--report", diagram])
+                .run();
+            assert_eq!(outcome.code(), Some(0), "{outcome}");
+            traces.push_str(&outcome.to_string());
+            for drawn in [page, diagram] {
+                traces.push_str(&std::fs::read_to_string(drawn).unwrap());
+            }
+        }
     }
     traces
 }
@@ -75,6 +88,9 @@ fn a_planted_secret_is_found_nowhere() {
             &["pub", "/demo", "1"],
             &["pub", "/demo", "1", "--no-handshake"],
             &["sub", "/demo", "--duration", "50ms"],
+            &["call", "/service/echo", "1", "--timeout", "50ms"],
+            &["hs", "-t", "callback-polling"],
+            &["pub", "/demo", "1", "-t", "websocket"],
         ] {
             if words.contains(&"--curl") {
                 let url = format!("{url}?token={SECRET}");
