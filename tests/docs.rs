@@ -38,6 +38,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/check.md",
     "docs/examples.md",
     "docs/faults.md",
+    "docs/recordings.md",
     "docs/serve.md",
 ];
 

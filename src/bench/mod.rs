@@ -65,5 +65,7 @@ pub use run::{
     ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Run, Sessions, Shortfall,
     Slowest, Traffic,
 };
-pub use settings::{BenchError, Capacity, Engine, Interrupt, Limit, Progress, Settings, Stage};
+pub use settings::{
+    BenchError, Capacity, Engine, Heard, Interrupt, Limit, Progress, Settings, Stage,
+};
 pub use system::capacity;

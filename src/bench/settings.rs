@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::ConnectionType;
+use crate::protocol::{ConnectionType, Message};
 use crate::session::extension::Extension;
 use crate::transport::Settings as TransportSettings;
 
@@ -29,6 +29,18 @@ pub struct Settings {
     pub sources: Vec<IpAddr>,
     /// What all randomness of the run begins with.
     pub seed: u64,
+    /// Is told what one session says and hears, by the loop engine: that of the first client, or
+    /// of the first publisher where there are no clients. It has the thread of many others.
+    pub witness: Option<Arc<dyn Fn(Heard<'_>) + Send + Sync>>,
+}
+
+/// What a witness is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard<'a> {
+    /// Messages left.
+    Sent(&'a [Message]),
+    /// Messages came.
+    Received(&'a [Message]),
 }
 
 /// Who drives the sessions.

@@ -5,13 +5,17 @@ mod engine_args;
 mod load_args;
 mod outcome;
 mod results;
+mod witness;
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use bayeux::bench::{self, Engine, Interrupt, Settings, Stop as PlanStop};
 use bayeux::client::Settings as ClientSettings;
 use bayeux::protocol::ConnectionType;
+use bayeux::recording::Side;
 use bayeux::transport::{Endpoint, Settings as TransportSettings};
 
 use self::announcement::{Consent, announce, check_room};
@@ -19,12 +23,15 @@ use self::engine_args::EngineArgs;
 use self::load_args::LoadArgs;
 use self::outcome::{carried_out, failed, interrupted};
 use self::results::ResultArgs;
+use self::witness::Witness;
 use super::descriptors;
 use super::exit::{Exit, Stop};
 use super::extension_args::EssentialExtensionArgs;
 use super::network_args::NetworkArgs;
 use super::operands::Operands;
+use super::output_args::OutputArgs;
 use super::proxy_args::ProxyArgs;
+use super::record_args::RecordArgs;
 use super::server_args::ServerArgs;
 use super::signals::{Ends, Signals};
 use crate::output::Printer;
@@ -35,6 +42,7 @@ macro_rules! examples {
 Examples:
   bayeux bench :8080/cometd
   bayeux bench :8080/cometd /rooms --clients 100 --channels 10 --per-client 2 --rate 1k
+  bayeux bench :8080/cometd -r 10 -n 20 --record traffic.ndjson
   bayeux bench ws://localhost:8080/cometd -r max -n 1k --batch 10
   bayeux bench :8080/cometd -r 1k --max p99=500ms --min delivery_rate=1k --report run.html
   bayeux bench https://example.com/cometd --token-cmd 'cat token.txt' --yes"
@@ -94,6 +102,11 @@ pub(crate) struct Bench {
     #[command(flatten)]
     results: ResultArgs,
 
+    /// Record what one of the sessions says and hears, that of the first client, one JSON line for
+    /// each message.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    record: Option<PathBuf>,
+
     #[command(flatten)]
     connection: BenchConnectionArgs,
 }
@@ -139,17 +152,23 @@ enum Transport {
 }
 
 impl Bench {
-    pub(crate) fn run(mut self, printer: &mut Printer) -> Result<(), Stop> {
+    pub(crate) fn run(mut self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
         let mut operands = Operands::new(std::mem::take(&mut self.operands));
         let endpoint = self.connection.server.endpoint(&operands)?;
         let target = operands.channel_or("/bench")?;
         operands.end()?;
         let plan = self.load.plan(target)?;
         let engine = self.engine.engine(&plan)?;
+        let record = RecordArgs::of(self.record.take());
+        record.refuse_archive()?;
+        if record.is_given() && engine == Engine::Threads {
+            return Err(Stop::usage("--record is of no use with --engine threads")
+                .hint("the loop engine records one of its sessions"));
+        }
         if let Some(note) = plan.channel.grammar_note() {
             printer.warning(&note.to_string());
         }
-        let settings = Settings {
+        let mut settings = Settings {
             engine,
             sources: self.engine.sources()?,
             seed: self.engine.seed(),
@@ -157,6 +176,7 @@ impl Bench {
             extensions: self.connection.extensions.maker()?,
             transport: self.connection.transport(&endpoint, engine)?,
             plan,
+            witness: None,
         };
         self.connection.network.tls.warn(&endpoint, printer);
         printer
@@ -164,6 +184,10 @@ impl Bench {
         descriptors::raise_limit();
         check_room(&settings, printer)?;
         let results = self.results.open()?;
+        let url = endpoint.expose();
+        let recorder = record.recorder(url, Side::Client, output.secrets(), printer)?;
+        let witness = recorder.map(|it| Arc::new(Witness::new(it, settings.connection_type)));
+        settings.witness = witness.clone().map(Witness::witness);
 
         let interrupt = Interrupt::default();
         let (interrupting, interruption) = channel();
@@ -198,6 +222,9 @@ impl Bench {
             printer.load_progress(progress, count);
         });
         printer.end_load_progress();
+        if let Some(error) = witness.and_then(|it| it.failure()) {
+            printer.recording_failed(&error);
+        }
         let run = run.map_err(|error| match signals.received() {
             Some(signal) => interrupted(error, signal),
             None => failed(error, &endpoint, began.elapsed()),

@@ -161,7 +161,7 @@ pub(crate) fn run() -> u8 {
         printer.note_in_traffic(&format!("settings  {origins}"));
     }
     let outcome = match cli.command {
-        Command::Bench(command) => command.run(&mut printer),
+        Command::Bench(command) => command.run(&cli.output, &mut printer),
         Command::Call(command) => command.run(&cli.output, &mut printer),
         Command::Check(command) => command.run(&cli.output, &mut printer),
         Command::Completions(command) => command.run(&mut printer),

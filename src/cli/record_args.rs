@@ -19,6 +19,11 @@ pub(crate) struct RecordArgs {
 }
 
 impl RecordArgs {
+    /// The same, of an option that says it in other words.
+    pub(crate) fn of(record: Option<PathBuf>) -> Self {
+        Self { record }
+    }
+
     pub(crate) fn is_given(&self) -> bool {
         self.record.is_some()
     }
@@ -28,7 +33,20 @@ impl RecordArgs {
         self.record.as_deref().is_some_and(is_archive)
     }
 
-    /// Opens the recording, before anything is sent.
+    /// Refuses an archive, for which somebody has to see the bytes of HTTP.
+    pub(crate) fn refuse_archive(&self) -> Result<(), Stop> {
+        match &self.record {
+            Some(path) if is_archive(path) => {
+                let path = path.display();
+                let what =
+                    format!("cannot record to {path}: only a client's commands record archives");
+                Err(Stop::usage(what).hint("any other name makes a recording of JSON lines"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Opens the recording for the printer, before anything is sent.
     pub(crate) fn open(
         &self,
         url: &str,
@@ -36,29 +54,38 @@ impl RecordArgs {
         secrets: Secrets,
         printer: &mut Printer,
     ) -> Result<(), Stop> {
-        let Some(path) = &self.record else {
-            return Ok(());
-        };
-        if side == Side::Server && self.needs_http() {
-            let what = format!(
-                "cannot record to {}: only clients record archives",
-                path.display()
-            );
-            return Err(Stop::usage(what).hint("any other name makes a recording of JSON lines"));
+        if let Some(recorder) = self.recorder(url, side, secrets, printer)? {
+            printer.record_to(recorder);
         }
+        Ok(())
+    }
+
+    /// Opens the recording; nothing where none was asked for, or the disk is full already.
+    pub(crate) fn recorder(
+        &self,
+        url: &str,
+        side: Side,
+        secrets: Secrets,
+        printer: &mut Printer,
+    ) -> Result<Option<Recorder>, Stop> {
+        let Some(path) = &self.record else {
+            return Ok(None);
+        };
         let header = Header {
             time: SystemTime::now(),
             url: url.to_owned(),
             side,
         };
         match Recorder::create(path, secrets, header) {
-            Ok(recorder) => printer.record_to(recorder),
-            Err(error @ RecorderError::Write { .. }) => printer.recording_failed(&error),
+            Ok(recorder) => Ok(Some(recorder)),
+            Err(error @ RecorderError::Write { .. }) => {
+                printer.recording_failed(&error);
+                Ok(None)
+            }
             Err(error) => {
                 let what = format!("cannot record to {}", path.display());
-                return Err(Stop::usage(what).cause(root(&error)));
+                Err(Stop::usage(what).cause(root(&error)))
             }
         }
-        Ok(())
     }
 }

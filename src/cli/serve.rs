@@ -121,6 +121,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        self.record.refuse_archive()?;
         descriptors::raise_limit();
         let (sender, receiver) = sync_channel(MOST_UNTOLD);
         if self.exit_with_stdin {

@@ -308,11 +308,11 @@ fn a_client_that_is_driven_twice_hears_the_same_bytes() {
 }
 
 /// The entries of an archive, validated against the schema of HAR 1.2.
-fn archived(name: &str, words: &[&str]) -> Vec<Value> {
+fn archived(name: &str, words: &[&str], status: i32) -> Vec<Value> {
     let file = empty_folder(name).join("traffic.har");
     let record = ["--record", file.to_str().unwrap()];
     let outcome = bayeux([]).args(words).args(&record).run();
-    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    assert_eq!(outcome.code(), Some(status), "{outcome}");
     let archive = std::fs::read_to_string(file).unwrap();
     let archive: Value = serde_json::from_str(&archive).unwrap();
     let schema = include_str!("../fixtures/har.schema.json");
@@ -329,7 +329,7 @@ fn an_archive_has_every_request_and_its_response() {
     let url = server.url();
     for (name, transport) in [("lp", "long-polling"), ("cb", "callback-polling")] {
         let words = ["pub", &url, "/demo", "{\"n\":1.50}", "-t", transport];
-        let entries = archived(&format!("record-har-{name}"), &words);
+        let entries = archived(&format!("record-har-{name}"), &words, 0);
         assert!(entries.len() >= 3, "{entries:#?}");
         let text = Value::from(entries).to_string();
         assert!(text.contains("1.50"), "{text}");
@@ -337,9 +337,10 @@ fn an_archive_has_every_request_and_its_response() {
     let entries = archived(
         "record-har-bare",
         &["pub", &url, "/demo", "1", "--no-handshake"],
+        5,
     );
     assert_eq!(entries.len(), 1, "{entries:#?}");
-    let entries = archived("record-har-hs", &["hs", &url, "-q"]);
+    let entries = archived("record-har-hs", &["hs", &url, "-q"], 0);
     let statuses: Vec<_> = entries
         .iter()
         .map(|it| it["response"]["status"].clone())
@@ -354,6 +355,7 @@ fn an_archive_has_the_frames_of_a_websocket() {
     let entries = archived(
         "record-har-ws",
         &["pub", &url, "/demo", "1", "-t", "websocket"],
+        0,
     );
     assert_eq!(entries.len(), 1, "{entries:#?}");
     assert_eq!(entries[0]["response"]["status"], 101);
@@ -374,7 +376,65 @@ fn a_server_records_no_archive() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: cannot record to x.har: only clients record archives
+    error: cannot record to x.har: only a client's commands record archives
     hint: any other name makes a recording of JSON lines
     ");
+}
+
+#[test]
+fn a_load_test_records_the_session_of_its_first_client() {
+    let server = server();
+    let file = empty_folder("record-bench").join("traffic.ndjson");
+    let file = file.to_str().unwrap();
+    let load = ["--clients", "3", "--rate", "100", "-n", "20", "-q"];
+    let outcome = bayeux(["bench", &server.url(), "--record", file])
+        .args(&load)
+        .run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let types = validated(&std::fs::read_to_string(file).unwrap());
+    let count = |wanted: &str| types.iter().filter(|it| *it == wanted).count();
+    assert_eq!(count("message out /meta/handshake"), 1, "{types:#?}");
+    assert!(
+        types
+            .iter()
+            .filter(|it| it.starts_with("message in /bench"))
+            .count()
+            >= 20
+    );
+    let report = bayeux(["report", file, "-o", "compact"]).run();
+    assert!(report.stdout().contains("\nsession "), "{report}");
+    assert!(!report.stdout().contains("broken rule"), "{report}");
+    let outcome = bayeux([
+        "bench",
+        &server.url(),
+        "--record",
+        file,
+        "--engine",
+        "threads",
+    ])
+    .run();
+    insta::assert_snapshot!(outcome, @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --record is of no use with --engine threads
+    hint: the loop engine records one of its sessions
+    ");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_load_test_goes_on_when_the_disk_is_full() {
+    let server = server();
+    let outcome = bayeux(["bench", &server.url(), "--record", "/dev/full"])
+        .args(&["--clients", "2", "--rate", "100", "-n", "5", "-o", "data"])
+        .run();
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    let stderr = outcome.stderr();
+    assert_eq!(
+        stderr.matches("cannot write to the recording").count(),
+        1,
+        "{stderr}"
+    );
+    assert!(outcome.stdout().contains("\"delivered\":10"), "{outcome}");
 }

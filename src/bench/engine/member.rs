@@ -1,5 +1,6 @@
 //! One simulated session: the session machine, its connections and its part in the run.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::protocol::Channel;
@@ -8,7 +9,7 @@ use crate::session::{Session, Stage};
 use super::super::board::Board;
 use super::super::participant::{Participant, Role, Who};
 use super::super::recorder::Recorder;
-use super::super::settings::Settings;
+use super::super::settings::{Heard, Settings};
 use super::link::{Context, Input, Link};
 
 /// One simulated session.
@@ -24,11 +25,17 @@ pub(super) struct Member {
     pub(super) is_counted: bool,
     /// Whether it is asked to leave.
     pub(super) is_leaving: bool,
+    /// Who is told what it says and hears.
+    witness: Option<Arc<dyn Fn(Heard<'_>) + Send + Sync>>,
 }
 
 impl Member {
     /// A session that begins now.
     pub(super) fn open(settings: &Settings, board: &Board, who: Who, now: Instant) -> Self {
+        let is_witnessed = match who {
+            Who::Client(nth) => nth == 0,
+            Who::Publisher(nth) => nth == 0 && settings.plan.n_clients == 0,
+        };
         let participant = Participant::new(who, board, now);
         let mut member = Self {
             session: session(settings, board, &participant),
@@ -38,6 +45,7 @@ impl Member {
             is_scheduled: false,
             is_counted: false,
             is_leaving: false,
+            witness: settings.witness.clone().filter(|_| is_witnessed),
         };
         member.session.handshake(now);
         member
@@ -61,6 +69,11 @@ impl Member {
 
     /// Hands one input to the session.
     pub(super) fn take(&mut self, now: Instant, input: Input) {
+        if let (Some(witness), Input::Answered(_, messages) | Input::Messages(messages)) =
+            (&self.witness, &input)
+        {
+            witness(Heard::Received(messages));
+        }
         let session = &mut self.session;
         match input {
             Input::Answered(exchange, messages) => session.handle_response(now, exchange, messages),
@@ -87,6 +100,9 @@ impl Member {
         context: &mut Context<'_>,
     ) {
         while let Some(transmit) = self.session.poll_transmit(now) {
+            if let Some(witness) = &self.witness {
+                witness(Heard::Sent(&transmit.messages));
+            }
             self.link.send(now, &transmit, context);
         }
         while let Some(exchange) = self.session.poll_cancel() {

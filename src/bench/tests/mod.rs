@@ -48,6 +48,7 @@ fn settings_for(url: &str, plan: Plan) -> Settings {
         extensions: Arc::new(Vec::new),
         sources: Vec::new(),
         seed: 7,
+        witness: None,
     }
 }
 
