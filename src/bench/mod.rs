@@ -66,6 +66,6 @@ pub use run::{
     Slowest, Traffic,
 };
 pub use settings::{
-    BenchError, Capacity, Engine, Heard, Interrupt, Limit, Progress, Settings, Stage,
+    BenchError, Capacity, Engine, Heard, Interrupt, Limit, Progress, Settings, Stage, Witness,
 };
 pub use system::capacity;

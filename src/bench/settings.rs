@@ -31,8 +31,11 @@ pub struct Settings {
     pub seed: u64,
     /// Is told what one session says and hears, by the loop engine: that of the first client, or
     /// of the first publisher where there are no clients. It has the thread of many others.
-    pub witness: Option<Arc<dyn Fn(Heard<'_>) + Send + Sync>>,
+    pub witness: Option<Witness>,
 }
+
+/// Who is told what one session says and hears.
+pub type Witness = Arc<dyn Fn(Heard<'_>) + Send + Sync>;
 
 /// What a witness is told.
 #[derive(Clone, Copy, Debug)]

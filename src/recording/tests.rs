@@ -348,3 +348,15 @@ fn what_a_later_version_adds_is_skipped() {
     let recording = Recording::read(text.as_bytes()).unwrap();
     assert_eq!(recording.records.len(), 1);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_without_panic(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        line in 0..19_usize,
+    ) {
+        let mut text = text_of(&records()[..line]).into_bytes();
+        text.extend(bytes);
+        let _ = Recording::read(&text);
+    }
+}

@@ -1,6 +1,5 @@
 //! One simulated session: the session machine, its connections and its part in the run.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::protocol::Channel;
@@ -9,7 +8,7 @@ use crate::session::{Session, Stage};
 use super::super::board::Board;
 use super::super::participant::{Participant, Role, Who};
 use super::super::recorder::Recorder;
-use super::super::settings::{Heard, Settings};
+use super::super::settings::{Heard, Settings, Witness};
 use super::link::{Context, Input, Link};
 
 /// One simulated session.
@@ -26,7 +25,7 @@ pub(super) struct Member {
     /// Whether it is asked to leave.
     pub(super) is_leaving: bool,
     /// Who is told what it says and hears.
-    witness: Option<Arc<dyn Fn(Heard<'_>) + Send + Sync>>,
+    witness: Option<Witness>,
 }
 
 impl Member {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use bayeux::bench::Heard;
+use bayeux::bench::{self, Heard};
 use bayeux::protocol::ConnectionType;
 use bayeux::recording::{Direction, MessageRecord, Recorder, RecorderError};
 
@@ -28,7 +28,7 @@ impl Witness {
     }
 
     /// The function that a run tells.
-    pub(super) fn witness(self: Arc<Self>) -> Arc<dyn Fn(Heard<'_>) + Send + Sync> {
+    pub(super) fn witness(self: Arc<Self>) -> bench::Witness {
         Arc::new(move |heard| self.hear(heard))
     }
 

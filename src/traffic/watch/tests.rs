@@ -548,3 +548,82 @@ fn a_server_that_never_answers_does_not_fill_the_memory() {
     let noticed = scenario.noticed();
     assert!(noticed.contains(&"unanswered #1: too many requests wait for a reply".to_owned()));
 }
+
+mod property {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Anything that a client or a server may say, sensible or not.
+    fn message() -> impl Strategy<Value = String> {
+        let channel = prop_oneof![
+            Just("/meta/handshake"),
+            Just("/meta/connect"),
+            Just("/meta/subscribe"),
+            Just("/meta/unsubscribe"),
+            Just("/meta/disconnect"),
+            Just("/demo"),
+            Just(""),
+        ];
+        let rest = prop_oneof![
+            Just(""),
+            Just(r#","successful":true"#),
+            Just(r#","successful":false,"error":"402::session_unknown""#),
+            Just(r#","advice":{"reconnect":"handshake","interval":-1,"timeout":1e300}"#),
+            Just(r#","subscription":["/demo","/**",""]"#),
+            Just(r#","data":{"event":{"replayId":1}}"#),
+        ];
+        (channel, 0..4_u8, "[ab]?", rest, rest_again()).prop_map(
+            |(channel, id, client_id, rest, more)| {
+                format!(
+                    r#"{{"channel":"{channel}","id":"{id}","clientId":"{client_id}"{rest}{more}}}"#
+                )
+            },
+        )
+    }
+
+    fn rest_again() -> impl Strategy<Value = &'static str> {
+        prop_oneof![Just(""), Just(r#","successful":true"#), Just(r#","id":[]"#)]
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_anything_is_watched_without_panic(
+            steps in proptest::collection::vec(
+                (0..6_u8, 1..4_u64, proptest::collection::vec(message(), 0..3), 0..60_000_u64),
+                0..60,
+            ),
+        ) {
+            let mut scenario = Scenario::new();
+            let mut n_seen = 0;
+            for (what, connection, messages, milliseconds) in steps {
+                scenario.passes(milliseconds);
+                n_seen += match what {
+                    0..=3 => messages.len(),
+                    _ => 0,
+                };
+                match what {
+                    0 | 1 => scenario.asks(connection, messages.join(",")),
+                    2 => scenario.answers(connection, messages.join(",")),
+                    3 => scenario.answers_with(connection, messages.join(","), 500, &["c"]),
+                    4 => scenario.sees(connection, Seen::Closed),
+                    _ => scenario.sees(connection, Seen::GivenUp),
+                }
+            }
+            let mut n_told = 0;
+            let mut summary = crate::traffic::Summary::default();
+            let mut last = Duration::ZERO;
+            while let Some(noticed) = scenario.watch.poll() {
+                prop_assert!(noticed.at() >= last);
+                last = noticed.at();
+                summary.add(&noticed);
+                n_told += usize::from(matches!(
+                    noticed,
+                    Noticed::Asked(_) | Noticed::Answered(_) | Noticed::Delivered(_)
+                ));
+            }
+            // Each message is told exactly once.
+            prop_assert_eq!(n_told, n_seen);
+        }
+    }
+}
