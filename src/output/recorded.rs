@@ -154,7 +154,7 @@ fn facts(summary: &Summary, secrets: Secrets, clock: impl Fn(Duration) -> String
             1 => "1 delivery".to_owned(),
             n => format!("{} deliveries", words::grouped(n)),
         },
-        words::duration(summary.elapsed())
+        words::duration(summary.length())
     );
     for (n, what) in [
         (summary.n_refused, "refused"),

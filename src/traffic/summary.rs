@@ -140,7 +140,7 @@ impl Summary {
     }
 
     /// From the first thing that was seen to the last.
-    pub fn elapsed(&self) -> Duration {
+    pub fn length(&self) -> Duration {
         let began = self.began.unwrap_or(self.ended);
         self.ended.saturating_sub(began)
     }

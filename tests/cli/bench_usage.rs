@@ -209,13 +209,7 @@ fn what_an_engine_cannot_do_is_refused() {
 /// Options of other commands that make no sense for thousands of sessions.
 #[test]
 fn options_for_one_session_are_unknown() {
-    for option in [
-        "--retry=1s",
-        "--record=x",
-        "--jq=.",
-        "--cursor=x",
-        "--timesync",
-    ] {
+    for option in ["--retry=1s", "--jq=.", "--cursor=x", "--timesync"] {
         let told = refused(&[&[option]]);
         assert!(told.contains("unexpected argument"), "{told}");
     }

@@ -27,11 +27,11 @@ fn the_first_line_is_the_url_and_an_interrupt_ends_it() {
     http://127.0.0.1:[port]/cometd
     ----- stderr -----
     ~ chat http://127.0.0.1:[port]/, inspector http://127.0.0.1:[port]/inspector
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"long-polling","peer":"127.0.0.1:[port]","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","peer":"127.0.0.1:[port]","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"long-polling","peer":"127.0.0.1:[port]","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
     ~ session [client id] ended: disconnected
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"long-polling","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"long-polling","peer":"127.0.0.1:[port]","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
     ~ stopped, 0 sessions were open
     "#);
 }
@@ -167,8 +167,8 @@ fn websockets_are_told_as_such_and_why_they_were_closed() {
     http://127.0.0.1:[port]/cometd
     ----- stderr -----
     ~ chat http://127.0.0.1:[port]/, inspector http://127.0.0.1:[port]/inspector
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","data":1}}
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/demo","transport":"websocket","message":{"channel":"/demo","id":"1","error":"402::session_unknown","successful":false}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/demo","transport":"websocket","peer":"127.0.0.1:[port]","message":{"channel":"/demo","id":"1","data":1}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/demo","transport":"websocket","peer":"127.0.0.1:[port]","message":{"channel":"/demo","id":"1","error":"402::session_unknown","successful":false}}
     ~ the websocket of 127.0.0.1:[port] was closed with 1007: not JSON: expected an array of messages at byte 0
     ~ stopped, 0 sessions were open
     "#);

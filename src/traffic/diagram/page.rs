@@ -36,7 +36,7 @@ fn tiles(page: &mut String, summary: &Summary) {
     let n_lost = summary.n_lost() as u64;
     page.push_str("<ul class=\"tiles\">\n");
     for (name, value, class) in [
-        ("time", duration(summary.elapsed()), ""),
+        ("time", duration(summary.length()), ""),
         ("requests", summary.n_requests.to_string(), ""),
         ("deliveries", summary.n_deliveries.to_string(), ""),
         ("sessions", summary.sessions.len().to_string(), ""),

@@ -2,7 +2,7 @@
 //!
 //! Each rule has the id that `check` gives it, the clause of Bayeux 1.0 it comes from, and the
 //! side that breaks it. What only shows in the course of a session (two connects at once, a
-//! cookie that does not come back) is in [`conduct`].
+//! cookie that does not come back) a [`Watch`](super::Watch) tells.
 
 mod advice;
 mod batch;
