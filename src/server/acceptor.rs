@@ -19,7 +19,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Listens. A descriptor is kept in reserve: where there is no other, a connection gets it and
 /// is closed, so that its client knows. It would wait in the backlog otherwise, and the system
 /// would tell of it without end.
-pub(super) struct Acceptor {
+pub(crate) struct Acceptor {
     listener: TcpListener,
     /// The same listener; more of it can be had.
     original: std::net::TcpListener,
@@ -31,7 +31,7 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+    pub(crate) fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         let original = std::net::TcpListener::bind(address)?;
         // The standard library lets 128 connections wait to be accepted. Of thousands that
         // come at once the rest would try again after 1, 3 and 7 s. The system has a limit of
@@ -49,31 +49,31 @@ impl Acceptor {
         })
     }
 
-    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.original.local_addr()
     }
 
-    pub(super) fn listener_mut(&mut self) -> &mut TcpListener {
+    pub(crate) fn listener_mut(&mut self) -> &mut TcpListener {
         &mut self.listener
     }
 
     /// The system says that connections wait.
-    pub(super) fn note_ready(&mut self) {
+    pub(crate) fn note_ready(&mut self) {
         self.is_ready = true;
     }
 
     /// Whether connections may be waiting of which nobody will tell again.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.is_ready && self.paused_until.is_none()
     }
 
     /// When connections will be accepted again.
-    pub(super) fn paused_until(&self) -> Option<Instant> {
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
         self.paused_until
     }
 
     /// The next connection. An error is one that had to be refused, or could not even be.
-    pub(super) fn accept(&mut self, now: Instant) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+    pub(crate) fn accept(&mut self, now: Instant) -> Option<io::Result<(TcpStream, SocketAddr)>> {
         self.paused_until = self.paused_until.filter(|until| *until > now);
         while self.is_ready() {
             let error = match self.listener.accept() {
@@ -100,7 +100,7 @@ impl Acceptor {
     }
 
     /// Whether it is time to tell of one more that was refused.
-    pub(super) fn is_worth_telling(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_worth_telling(&mut self, now: Instant) -> bool {
         let is_worth_telling = self.told.is_none_or(|told| now >= told + TELL_EVERY);
         if is_worth_telling {
             self.told = Some(now);

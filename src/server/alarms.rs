@@ -10,15 +10,15 @@ use mio::Token;
 /// Deadlines mostly move on, with every request; alarms do not move with them. One that goes
 /// off too early finds a later deadline, and is set to that.
 #[derive(Default)]
-pub(super) struct Alarms(BTreeSet<(Instant, Token)>);
+pub(crate) struct Alarms(BTreeSet<(Instant, Token)>);
 
 /// When the alarm of a connection goes off, if it is set.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Alarm(Option<Instant>);
+pub(crate) struct Alarm(Option<Instant>);
 
 impl Alarms {
     /// Sees to it that the alarm goes off at this deadline, or earlier.
-    pub(super) fn set(&mut self, token: Token, alarm: &mut Alarm, deadline: Option<Instant>) {
+    pub(crate) fn set(&mut self, token: Token, alarm: &mut Alarm, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
         if alarm.0.is_none_or(|set| deadline < set) {
             self.clear(token, alarm);
@@ -27,19 +27,19 @@ impl Alarms {
         }
     }
 
-    pub(super) fn clear(&mut self, token: Token, alarm: &mut Alarm) {
+    pub(crate) fn clear(&mut self, token: Token, alarm: &mut Alarm) {
         if let Some(set) = alarm.0.take() {
             self.0.remove(&(set, token));
         }
     }
 
     /// A connection whose alarm goes off; to be [cleared](Self::clear) and set anew.
-    pub(super) fn due(&self, now: Instant) -> Option<Token> {
+    pub(crate) fn due(&self, now: Instant) -> Option<Token> {
         let &(at, token) = self.0.first()?;
         (at <= now).then_some(token)
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.0.first().map(|&(at, _)| at)
     }
 }

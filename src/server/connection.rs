@@ -12,11 +12,11 @@ mod course;
 mod exchanges;
 mod incoming;
 mod lingering;
-mod pipe;
+pub(crate) mod pipe;
 mod requests;
 mod turn;
 mod web_socket;
-mod wire;
+pub(crate) mod wire;
 
 use std::net::Shutdown;
 use std::time::Instant;

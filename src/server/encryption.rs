@@ -12,7 +12,7 @@ use crate::tls::Identity;
 ///
 /// # Errors
 /// When the library refuses its own defaults.
-pub(super) fn config(identity: &Identity) -> Result<Arc<ServerConfig>, Error> {
+pub(crate) fn config(identity: &Identity) -> Result<Arc<ServerConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let certificate = SingleCertAndKey::from(identity.certified_key().clone());
     let mut config = ServerConfig::builder_with_provider(provider)

@@ -18,9 +18,9 @@ mod parsing;
 mod passage;
 mod spec;
 
-pub(super) use alteration::altered;
-pub(super) use effects::{Delivered, Effects, Instead, NONE, PAGE};
-pub(super) use faults::Faults;
-pub(super) use passage::{Passage, Step};
-pub(super) use spec::Place;
+pub(crate) use alteration::altered;
+pub(crate) use effects::{Delivered, Effects, Instead, NONE, PAGE};
+pub(crate) use faults::Faults;
+pub(crate) use passage::{Passage, Step};
+pub(crate) use spec::Place;
 pub use spec::{Fault, FaultError};

@@ -22,14 +22,14 @@
 //! in the settings. A request of any other is refused before its messages are read, on every
 //! transport: also by callback-polling, which is made to get around the same-origin rule.
 
-mod acceptor;
-mod alarms;
+pub(crate) mod acceptor;
+pub(crate) mod alarms;
 mod broker;
 mod client_name;
-mod connection;
-mod encryption;
+pub(crate) mod connection;
+pub(crate) mod encryption;
 mod event_loop;
-mod fault;
+pub(crate) mod fault;
 mod flavor;
 mod frames;
 #[cfg(fuzzing)]
@@ -43,12 +43,12 @@ mod observer;
 mod origin;
 mod pages;
 mod playback;
-mod query;
+pub(crate) mod query;
 mod readable;
 mod refused;
-mod response;
+pub(crate) mod response;
 mod settings;
-mod slab;
+pub(crate) mod slab;
 #[cfg(test)]
 mod tests;
 mod upgrade;

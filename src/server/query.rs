@@ -8,16 +8,16 @@ use crate::protocol::{Callback, InvalidCallback};
 
 /// What a query asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// The function that the response calls.
-    pub(super) callback: Callback,
+    pub(crate) callback: Callback,
     /// The messages, as a body would have them.
-    pub(super) messages: Vec<u8>,
+    pub(crate) messages: Vec<u8>,
 }
 
 /// Why a query is no request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum QueryError {
+pub(crate) enum QueryError {
     #[error("this is a Bayeux endpoint; it takes POST with JSON, or GET with jsonp and message")]
     NoMessage,
     #[error("jsonp stands twice")]
@@ -29,7 +29,7 @@ pub(super) enum QueryError {
 impl Query {
     /// Reads a query; other parameters are left alone, and without `jsonp` it is the name
     /// that Faye takes.
-    pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
+    pub(crate) fn parse(query: &str) -> Result<Self, QueryError> {
         let mut callback = None;
         for parameter in query.split('&') {
             if let ("jsonp", value) = name_and_value(parameter)
@@ -51,7 +51,7 @@ impl Query {
 
 /// The messages of a form, as a body of JSON would have them. A body without the field is what
 /// it is: curl says of whatever it sends that it is a form.
-pub(super) fn messages_of_form(body: Vec<u8>) -> Vec<u8> {
+pub(crate) fn messages_of_form(body: Vec<u8>) -> Vec<u8> {
     let form = std::str::from_utf8(&body).ok();
     form.and_then(messages).unwrap_or(body)
 }

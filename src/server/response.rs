@@ -12,7 +12,7 @@ use crate::protocol::{Callback, ConnectionType};
 
 /// What happens to a connection after a response (RFC 9112, 9.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Persistence {
+pub(crate) enum Persistence {
     /// It stays open; nothing needs to be said.
     KeepAlive,
     /// It stays open, which a client of HTTP/1.0 has to be told.
@@ -101,7 +101,7 @@ pub(super) fn json(
 }
 
 /// A response with one line for a human.
-pub(super) fn text(
+pub(crate) fn text(
     status: StatusCode,
     line: &str,
     access: &Access,
@@ -138,7 +138,7 @@ pub(super) fn options(lines: &str, access: &Access, persistence: Persistence) ->
 }
 
 /// What a fault shows in place of a response.
-pub(super) fn instead(instead: Instead, persistence: Persistence) -> Vec<u8> {
+pub(crate) fn instead(instead: Instead, persistence: Persistence) -> Vec<u8> {
     match instead {
         Instead::Status(status) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);

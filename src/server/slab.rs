@@ -3,13 +3,13 @@
 use mio::Token;
 
 /// Values by their tokens. A token that was removed is given again.
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     values: Vec<Option<T>>,
     free: Vec<usize>,
 }
 
 impl<T> Slab<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             values: Vec::new(),
             free: Vec::new(),
@@ -17,11 +17,11 @@ impl<T> Slab<T> {
     }
 
     /// The token that the next value gets.
-    pub(super) fn next_token(&self) -> Token {
+    pub(crate) fn next_token(&self) -> Token {
         Token(self.free.last().copied().unwrap_or(self.values.len()))
     }
 
-    pub(super) fn insert(&mut self, value: T) -> Token {
+    pub(crate) fn insert(&mut self, value: T) -> Token {
         let token = self.next_token();
         match self.free.pop() {
             Some(at) => self.values[at] = Some(value),
@@ -30,11 +30,11 @@ impl<T> Slab<T> {
         token
     }
 
-    pub(super) fn get_mut(&mut self, token: Token) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         self.values.get_mut(token.0)?.as_mut()
     }
 
-    pub(super) fn remove(&mut self, token: Token) -> Option<T> {
+    pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
         let value = self.values.get_mut(token.0)?.take()?;
         self.free.push(token.0);
         if self.is_empty() {
@@ -44,12 +44,12 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = T> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         self.free.clear();
         std::mem::take(&mut self.values).into_iter().flatten()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len() - self.free.len()
     }
 

@@ -13,7 +13,7 @@ const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
 
 /// A wire with a buffer, which is there only while something waits to be sent.
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     wire: Wire,
     waiting: Vec<u8>,
     /// How much of what waits has left.
@@ -32,7 +32,7 @@ pub(super) struct Pipe {
 
 /// How far the steps are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Advance {
+pub(crate) enum Advance {
     /// There are none left, or they wait.
     Goes,
     /// Nothing will be sent any more.
@@ -40,7 +40,7 @@ pub(super) enum Advance {
 }
 
 impl Pipe {
-    pub(super) fn new(wire: Wire) -> Self {
+    pub(crate) fn new(wire: Wire) -> Self {
         Self {
             wire,
             waiting: Vec::new(),
@@ -53,12 +53,12 @@ impl Pipe {
         }
     }
 
-    pub(super) fn wire_mut(&mut self) -> &mut Wire {
+    pub(crate) fn wire_mut(&mut self) -> &mut Wire {
         &mut self.wire
     }
 
     /// Takes bytes for the next [`send_waiting`](Self::send_waiting).
-    pub(super) fn push(&mut self, bytes: Vec<u8>) {
+    pub(crate) fn push(&mut self, bytes: Vec<u8>) {
         if let Some(course) = &mut self.course {
             return course.extend([Step::Write(bytes)]);
         }
@@ -69,12 +69,12 @@ impl Pipe {
     }
 
     /// Takes what is to leave in steps; [`advance`](Self::advance) has to follow.
-    pub(super) fn push_steps(&mut self, steps: Vec<Step>) {
+    pub(crate) fn push_steps(&mut self, steps: Vec<Step>) {
         self.course.get_or_insert_default().extend(steps);
     }
 
     /// Takes the steps whose time has come. Fails where one of them ends the connection.
-    pub(super) fn advance(&mut self, now: Instant) -> io::Result<Advance> {
+    pub(crate) fn advance(&mut self, now: Instant) -> io::Result<Advance> {
         while self.course.is_some() {
             self.send_waiting()?;
             // TLS may have taken all, and keep it.
@@ -107,17 +107,17 @@ impl Pipe {
     }
 
     /// Whether the next step of a fault has its time now.
-    pub(super) fn is_pause_over(&self, now: Instant) -> bool {
+    pub(crate) fn is_pause_over(&self, now: Instant) -> bool {
         self.pause().is_some_and(|until| until <= now)
     }
 
     /// Whether a fault makes a client wait that left some time ago, as far as can be told.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.ending_since.is_some() && self.pause().is_some()
     }
 
     /// Sends bytes; what the wire does not take waits.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.course.is_some() {
             self.push(bytes.to_vec());
             return Ok(());
@@ -134,7 +134,7 @@ impl Pipe {
     }
 
     /// Sends what waits, as far as the wire takes it.
-    pub(super) fn send_waiting(&mut self) -> io::Result<()> {
+    pub(crate) fn send_waiting(&mut self) -> io::Result<()> {
         let n_taken = write(&mut self.wire, &self.waiting[self.n_sent..])?;
         self.n_sent += n_taken;
         self.n_taken += n_taken as u64;
@@ -151,7 +151,7 @@ impl Pipe {
         Ok(())
     }
 
-    pub(super) fn n_waiting(&self) -> usize {
+    pub(crate) fn n_waiting(&self) -> usize {
         self.waiting.len() - self.n_sent
     }
 
@@ -161,13 +161,13 @@ impl Pipe {
     }
 
     /// Whether the wire takes nothing more for now.
-    pub(super) fn is_blocked(&self) -> bool {
+    pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked || self.course.is_some()
     }
 
     /// Until when a wire that is blocked has to take more. Each byte that it takes gives it
     /// the time of a byte more, so that no client is waited for without end.
-    pub(super) fn deadline(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
+    pub(crate) fn deadline(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
         if !self.is_blocked {
             let until = self.pause()?;
             // Nothing is read meanwhile, and the client may have left for good. Or it waits and
@@ -187,7 +187,7 @@ impl Pipe {
         since.checked_add(patience.saturating_add(earned))
     }
 
-    pub(super) fn shut_down(&mut self, how: Shutdown) {
+    pub(crate) fn shut_down(&mut self, how: Shutdown) {
         // Of a socket that is gone already nothing is wanted.
         let _ = self.wire.shut_down(how);
     }

@@ -13,7 +13,7 @@ use crate::wire::{Layers, Socket};
 
 /// What comes in and goes out as bytes of HTTP and of frames.
 #[derive(Debug)]
-pub(super) struct Wire(Layers<ServerConnection, Entrance>);
+pub(crate) struct Wire(Layers<ServerConnection, Entrance>);
 
 /// A socket that knows what somebody begins with who does not speak TLS.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Wire {
     ///
     /// # Errors
     /// When the library refuses the configuration.
-    pub(super) fn new(socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> Result<Self, Error> {
+    pub(crate) fn new(socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> Result<Self, Error> {
         let entrance = Entrance {
             socket: Socket::new(socket),
             awaits_tls: tls.is_some(),
@@ -46,12 +46,12 @@ impl Wire {
     }
 
     /// Notes what the system says about the socket.
-    pub(super) fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &Event) {
         self.0.socket_mut().socket.note(event);
     }
 
     /// Whether the client sends nothing more than what is there.
-    pub(super) fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.0.socket().socket.is_ending()
     }
 
@@ -63,7 +63,7 @@ impl Wire {
         }
     }
 
-    pub(super) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
+    pub(crate) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
         if let Layers::Tls(tls) = &mut self.0 {
             // Else it could be that something was cut off.
             tls.conn.send_close_notify();
@@ -73,7 +73,7 @@ impl Wire {
     }
 
     /// What the observer is told of an error, if TLS is what failed.
-    pub(super) fn tls_failure(&self, error: &io::Error) -> Option<String> {
+    pub(crate) fn tls_failure(&self, error: &io::Error) -> Option<String> {
         let Layers::Tls(tls) = &self.0 else {
             return None;
         };

@@ -3,7 +3,7 @@
 use crate::protocol::{Json, Message, TokenKind, encode, members, tokens};
 
 /// The message with another value of this member, which it may not have had.
-pub(in crate::server) fn altered(message: &Message, name: &str, value: &str) -> Message {
+pub(crate) fn altered(message: &Message, name: &str, value: &str) -> Message {
     let members = members(message.raw()).unwrap_or_default();
     let mut object = String::with_capacity(message.raw().len() + value.len());
     let mut is_there = false;

@@ -9,11 +9,11 @@ use crate::protocol::{Message, meta};
 
 /// What the faults of one occasion do; most often nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(in crate::server) struct Effects(pub(super) Vec<What>);
+pub(crate) struct Effects(pub(super) Vec<What>);
 
 /// A response that takes the place of the one that was asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::server) enum Instead {
+pub(crate) enum Instead {
     /// This HTTP status, and a line.
     Status(u16),
     /// A page, as a proxy or a login shows it.
@@ -22,7 +22,7 @@ pub(in crate::server) enum Instead {
 
 impl Instead {
     /// The HTTP status of the response.
-    pub(in crate::server) fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         match self {
             Self::Status(status) => status,
             Self::Html => 200,
@@ -32,7 +32,7 @@ impl Instead {
 
 /// What becomes of a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::server) enum Delivered {
+pub(crate) enum Delivered {
     Once,
     Never,
     Twice,
@@ -41,27 +41,27 @@ pub(in crate::server) enum Delivered {
 }
 
 /// The page that `html` shows.
-pub(in crate::server) const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in</title></head>\
+pub(crate) const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in</title></head>\
      <body><h1>Log in</h1></body></html>\n";
 
 /// Where there are no faults.
-pub(in crate::server) static NONE: Effects = Effects(Vec::new());
+pub(crate) static NONE: Effects = Effects(Vec::new());
 
 impl Effects {
     /// Whether the session ends first.
-    pub(in crate::server) fn expire(&self) -> bool {
+    pub(crate) fn expire(&self) -> bool {
         self.0.contains(&What::Expire)
     }
 
     /// The code with which the message is refused.
-    pub(in crate::server) fn refuse(&self) -> Option<u16> {
+    pub(crate) fn refuse(&self) -> Option<u16> {
         self.find(|it| match it {
             What::Refuse(code) => Some(code),
             _ => None,
         })
     }
 
-    pub(in crate::server) fn instead(&self) -> Option<Instead> {
+    pub(crate) fn instead(&self) -> Option<Instead> {
         self.find(|it| match it {
             What::Status(status) => Some(Instead::Status(status)),
             What::Html => Some(Instead::Html),
@@ -70,21 +70,21 @@ impl Effects {
     }
 
     /// Whether a connect is held that would not be.
-    pub(in crate::server) fn hold(&self) -> bool {
+    pub(crate) fn hold(&self) -> bool {
         self.0.contains(&What::Hold)
     }
 
     /// Whether a connect is answered at once.
-    pub(in crate::server) fn storm(&self) -> bool {
+    pub(crate) fn storm(&self) -> bool {
         self.0.contains(&What::Storm)
     }
 
     /// Whether the session gets a cookie that it has to show from now on.
-    pub(in crate::server) fn cookie(&self) -> bool {
+    pub(crate) fn cookie(&self) -> bool {
         self.0.contains(&What::Cookie)
     }
 
-    pub(in crate::server) fn delivered(&self) -> Delivered {
+    pub(crate) fn delivered(&self) -> Delivered {
         let delivered = self.find(|it| match it {
             What::Drop => Some(Delivered::Never),
             What::Duplicate => Some(Delivered::Twice),
@@ -95,7 +95,7 @@ impl Effects {
     }
 
     /// The reply, as the faults alter it.
-    pub(in crate::server) fn alter(&self, mut reply: Arc<Message>) -> Arc<Message> {
+    pub(crate) fn alter(&self, mut reply: Arc<Message>) -> Arc<Message> {
         for what in &self.0 {
             reply = match what {
                 What::WrongId => altered(&reply, "id", r#""fault""#),
@@ -117,7 +117,7 @@ impl Effects {
     }
 
     /// What happens to the response on its way.
-    pub(in crate::server) fn passage(&self) -> Passage {
+    pub(crate) fn passage(&self) -> Passage {
         let mut passage = Passage::default();
         for what in &self.0 {
             match *what {

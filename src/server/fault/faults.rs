@@ -7,7 +7,7 @@ use super::spec::{After, Fault, Place, What, When};
 
 /// The faults of a server, and what they have seen. It is asked on each occasion, and counts.
 #[derive(Debug)]
-pub(in crate::server) struct Faults {
+pub(crate) struct Faults {
     seed: u64,
     armed: Vec<Armed>,
     n_added: u64,
@@ -25,7 +25,7 @@ struct Armed {
 }
 
 impl Faults {
-    pub(in crate::server) fn new(faults: Vec<Fault>, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(faults: Vec<Fault>, seed: u64, now: Instant) -> Self {
         let mut machine = Self {
             seed,
             armed: Vec::new(),
@@ -38,7 +38,7 @@ impl Faults {
     }
 
     /// From now on it happens; its times and counts begin.
-    pub(in crate::server) fn add(&mut self, now: Instant, fault: Fault) {
+    pub(crate) fn add(&mut self, now: Instant, fault: Fault) {
         self.armed.push(Armed {
             fault,
             number: self.n_added,
@@ -50,22 +50,22 @@ impl Faults {
     }
 
     /// It happens no longer; false if there is no such.
-    pub(in crate::server) fn remove(&mut self, fault: &Fault) -> bool {
+    pub(crate) fn remove(&mut self, fault: &Fault) -> bool {
         let at = self.armed.iter().position(|it| it.fault == *fault);
         at.map(|at| self.armed.remove(at)).is_some()
     }
 
     /// In the order in which they were added.
-    pub(in crate::server) fn list(&self) -> Vec<Fault> {
+    pub(crate) fn list(&self) -> Vec<Fault> {
         self.armed.iter().map(|it| it.fault.clone()).collect()
     }
 
-    pub(in crate::server) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.armed.is_empty()
     }
 
     /// What happens on this occasion.
-    pub(in crate::server) fn meet(&mut self, now: Instant, occasion: Place) -> Effects {
+    pub(crate) fn meet(&mut self, now: Instant, occasion: Place) -> Effects {
         let seed = self.seed;
         let concerned = self.armed.iter_mut().filter(|armed| {
             let place = armed.fault.place;
@@ -77,7 +77,7 @@ impl Faults {
     }
 
     /// How long a session lives at the most.
-    pub(in crate::server) fn session_lifetime(&self) -> Option<Duration> {
+    pub(crate) fn session_lifetime(&self) -> Option<Duration> {
         self.find(|it| match it {
             What::ExpireAfter(lifetime) => Some(lifetime),
             _ => None,
@@ -85,7 +85,7 @@ impl Faults {
     }
 
     /// How many sessions are forgotten after one that ended.
-    pub(in crate::server) fn n_to_forget(&self) -> u32 {
+    pub(crate) fn n_to_forget(&self) -> u32 {
         let n = self.find(|it| match it {
             What::Forget(n) => Some(n),
             _ => None,
@@ -93,7 +93,7 @@ impl Faults {
         n.unwrap_or(0)
     }
 
-    pub(in crate::server) fn token_lifetime(&self) -> Option<Duration> {
+    pub(crate) fn token_lifetime(&self) -> Option<Duration> {
         self.find(|it| match it {
             What::TokenExpires(lifetime) => Some(lifetime),
             _ => None,
@@ -101,7 +101,7 @@ impl Faults {
     }
 
     /// How many subscribes are refused in all, because the server is too busy.
-    pub(in crate::server) fn n_busy(&self) -> u32 {
+    pub(crate) fn n_busy(&self) -> u32 {
         let n = self.find(|it| match it {
             What::Busy(n) => Some(n),
             _ => None,
@@ -110,7 +110,7 @@ impl Faults {
     }
 
     /// How many deliveries there are in all before subscribes are refused.
-    pub(in crate::server) fn daily_limit(&self) -> Option<u32> {
+    pub(crate) fn daily_limit(&self) -> Option<u32> {
         self.find(|it| match it {
             What::DailyLimit(n) => Some(n),
             _ => None,

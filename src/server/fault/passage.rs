@@ -9,7 +9,7 @@ use crate::protocol::{Message, encode};
 
 /// What happens to a response on its way; by default nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(in crate::server) struct Passage {
+pub(crate) struct Passage {
     pub(super) delay: Duration,
     pub(super) body: Body,
     pub(super) is_infinite: bool,
@@ -30,7 +30,7 @@ pub(super) enum Body {
 
 /// What a connection does with a response, one after the other.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::server) enum Step {
+pub(crate) enum Step {
     Wait(Duration),
     Write(Vec<u8>),
     /// Each of these bytes is written after this pause.
@@ -43,12 +43,12 @@ pub(in crate::server) enum Step {
 
 impl Passage {
     /// Whether a response is written as it is.
-    pub(in crate::server) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         *self == Self::default()
     }
 
     /// What happens to a response with the replies to several messages.
-    pub(in crate::server) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             delay: self.delay.saturating_add(other.delay),
             body: match other.body {
@@ -60,7 +60,7 @@ impl Passage {
     }
 
     /// Writes messages as an array.
-    pub(in crate::server) fn encode(&self, messages: &[Arc<Message>]) -> String {
+    pub(crate) fn encode(&self, messages: &[Arc<Message>]) -> String {
         let messages = messages.iter().map(Arc::as_ref);
         match self.is_infinite {
             true => infinite(messages),
@@ -69,7 +69,7 @@ impl Passage {
     }
 
     /// The steps for an HTTP response.
-    pub(in crate::server) fn steps(&self, response: Vec<u8>) -> Vec<Step> {
+    pub(crate) fn steps(&self, response: Vec<u8>) -> Vec<Step> {
         let head = response.windows(4).position(|it| it == b"\r\n\r\n");
         let head = head.map_or(0, |it| it + 4);
         self.steps_from(response, head)
@@ -77,7 +77,7 @@ impl Passage {
 
     /// The steps for a frame of a websocket with this text. A cut frame is a whole one, with
     /// less in it; one that drips comes at once, late by what the drops would have taken.
-    pub(in crate::server) fn frame_steps(&self, text: String) -> Vec<Step> {
+    pub(crate) fn frame_steps(&self, text: String) -> Vec<Step> {
         let text = text.into_bytes();
         match self.body {
             Body::Drip(pause) => {

@@ -48,7 +48,7 @@ impl fmt::Display for Fault {
 
 /// Where a fault happens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::server) enum Place {
+pub(crate) enum Place {
     /// A message of any kind comes in.
     Any,
     Handshake,

@@ -16,7 +16,7 @@ use crate::wire::Socket;
 
 /// A connection to one of the target's addresses.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     wire: Wire,
     step: Step,
     /// The number of the address.
@@ -28,7 +28,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Starts connecting, from this address of ours if there is one given.
-    pub(super) fn connect(
+    pub(crate) fn connect(
         shared: &Shared,
         source: Option<IpAddr>,
         token: Token,
@@ -44,12 +44,12 @@ impl Link {
     }
 
     /// Notes what the system says about the socket.
-    pub(super) fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &Event) {
         self.wire.socket_mut().socket.note(event);
     }
 
     /// Goes on connecting; `true` once TCP and TLS are done.
-    pub(super) fn open(&mut self, shared: &Shared) -> Result<bool, TransportError> {
+    pub(crate) fn open(&mut self, shared: &Shared) -> Result<bool, TransportError> {
         if self.step == Step::Tcp {
             match is_connected(self.wire.socket().socket.socket()) {
                 Ok(true) => {}
@@ -76,26 +76,26 @@ impl Link {
         self.step
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.step == Step::Exchange
     }
 
-    pub(super) fn address(&self, target: &Target) -> SocketAddr {
+    pub(crate) fn address(&self, target: &Target) -> SocketAddr {
         target.addresses()[usize::from(self.nth)]
     }
 
     /// The server did not answer at this address: others begin with the next one.
-    pub(super) fn avoid(&self, target: &Target) {
+    pub(crate) fn avoid(&self, target: &Target) {
         target.prefer(target.after(usize::from(self.nth)));
     }
 
     /// Whether the server will send no more than what is there.
-    pub(super) fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.wire.socket().socket.is_ending()
     }
 
     /// Whether there may be something to read.
-    pub(super) fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.wire.socket().socket.is_readable()
     }
 
@@ -104,12 +104,12 @@ impl Link {
     }
 
     /// The bytes on the wire since the last call.
-    pub(super) fn take_traffic(&mut self) -> Traffic {
+    pub(crate) fn take_traffic(&mut self) -> Traffic {
         self.wire.socket_mut().take_traffic()
     }
 
     /// How far it has got, with nothing said by either side.
-    pub(super) fn standing(&self) -> Standing<'static> {
+    pub(crate) fn standing(&self) -> Standing<'static> {
         Standing {
             step: self.step,
             sent: 0,
