@@ -6,6 +6,7 @@
 //! protocol <- filter, traffic
 //! protocol, session, traffic, transport <- check
 //! tls, wire <- server, transport
+//! server, transport, traffic <- proxy
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.
@@ -17,6 +18,7 @@ pub mod client;
 #[cfg(feature = "jq")]
 pub mod filter;
 pub mod protocol;
+pub mod proxy;
 pub mod recording;
 pub mod redaction;
 pub mod server;

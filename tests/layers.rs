@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     (
         "bench",
         &[
@@ -34,6 +34,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("client", &["protocol", "session", "transport"]),
     ("filter", &["protocol"]),
     ("protocol", &[]),
+    (
+        "proxy",
+        &["protocol", "server", "tls", "traffic", "transport"],
+    ),
     ("recording", &["protocol", "redaction", "rfc3339"]),
     ("redaction", &["protocol"]),
     (

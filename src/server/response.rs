@@ -101,7 +101,7 @@ pub(super) fn json(
 }
 
 /// A response with one line for a human.
-pub(crate) fn text(
+pub(super) fn text(
     status: StatusCode,
     line: &str,
     access: &Access,

@@ -1,7 +1,7 @@
 //! A connection from its first packet to the end of the TLS handshake, and its bytes then.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -12,7 +12,7 @@ use super::super::standing::{Standing, Step};
 use super::wire::{Counted, Wire};
 use super::{Shared, Target, Traffic};
 use crate::session::Stage;
-use crate::wire::Socket;
+use crate::wire::{Layers, Socket};
 
 /// A connection to one of the target's addresses.
 #[derive(Debug)]
@@ -103,13 +103,22 @@ impl Link {
         self.wire.socket_mut().socket.look_again();
     }
 
+    /// Ends one direction, or both; TLS says so first.
+    pub(crate) fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
+        if let Layers::Tls(tls) = &mut self.wire {
+            tls.conn.send_close_notify();
+            tls.flush()?;
+        }
+        self.wire.socket().socket.shut_down(how)
+    }
+
     /// The bytes on the wire since the last call.
     pub(crate) fn take_traffic(&mut self) -> Traffic {
         self.wire.socket_mut().take_traffic()
     }
 
     /// How far it has got, with nothing said by either side.
-    pub(crate) fn standing(&self) -> Standing<'static> {
+    pub(super) fn standing(&self) -> Standing<'static> {
         Standing {
             step: self.step,
             sent: 0,

@@ -40,8 +40,8 @@ use mio::Registry;
 
 pub(crate) use http::{Http, Progress};
 pub(crate) use jar::Jar;
-pub(crate) use socket::{Incoming, Sent, Socket};
 pub(crate) use link::Link;
+pub(crate) use socket::{Incoming, Sent, Socket};
 pub(crate) use target::Target;
 
 /// One read of a socket: most responses are whole in it.

@@ -1,0 +1,54 @@
+//! What the connections of a proxy have in common.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use rustls::ServerConfig;
+
+use super::Settings;
+use super::event::{Event, What};
+use crate::protocol::ConnectionType;
+use crate::traffic::{Seen, Sighting};
+use crate::transport::nonblocking::Shared;
+
+pub(super) struct Hub {
+    pub(super) settings: Arc<Settings>,
+    /// Who the proxy is to clients, if it speaks TLS.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// The server, and what connections to it share.
+    pub(super) shared: Shared,
+    /// The value of `Host` in requests.
+    pub(super) host: Vec<u8>,
+    pub(super) started: Instant,
+    /// The present, as far as the connection that has its turn is concerned.
+    pub(super) now: Instant,
+}
+
+impl Hub {
+    pub(super) fn tell(&self, connection: u64, what: What) {
+        if let Some(observer) = &self.settings.observer {
+            observer.observe(Event {
+                time: SystemTime::now(),
+                connection,
+                what,
+            });
+        }
+    }
+
+    /// Tells of messages.
+    pub(super) fn tell_seen(&self, connection: u64, connection_type: ConnectionType, seen: Seen) {
+        let at = self.now.saturating_duration_since(self.started);
+        let sighting = Sighting {
+            at,
+            connection,
+            connection_type,
+            seen,
+        };
+        self.tell(connection, What::Seen(sighting));
+    }
+
+    /// Whether anybody wants to know what passes.
+    pub(super) fn is_observed(&self) -> bool {
+        self.settings.observer.is_some()
+    }
+}
