@@ -30,6 +30,7 @@ mod output_args;
 mod profile;
 mod profile_file;
 mod profile_values;
+mod proxy;
 mod proxy_args;
 mod publish;
 mod publishing;
@@ -126,6 +127,7 @@ enum Command {
     #[command(visible_alias = "hs")]
     Handshake(handshake::Handshake),
     Man(man::Man),
+    Proxy(proxy::Proxy),
     #[command(visible_alias = "pub")]
     Publish(publish::Publish),
     Report(report::Report),
@@ -151,6 +153,8 @@ pub(crate) fn run() -> u8 {
             settings.view = settings.view.or(Some(View::Pretty))
         }
         Command::Call(_) => settings.view = settings.view.or(Some(View::Data)),
+        // The traffic is what it is for.
+        Command::Proxy(_) => settings.verbosity = settings.verbosity.with_traffic(),
         _ => {}
     }
     let mut printer = Printer::new(settings);
@@ -168,6 +172,7 @@ pub(crate) fn run() -> u8 {
         Command::Demo(command) => command.run(&mut printer),
         Command::Handshake(command) => command.run(&cli.output, &mut printer),
         Command::Man(command) => command.run(&mut printer),
+        Command::Proxy(command) => command.run(&cli.output, &mut printer),
         Command::Publish(command) => command.run(&cli.output, &mut printer),
         Command::Report(command) => command.run(&cli.output, &mut printer),
         Command::Serve(command) => command.run(&cli.output, &mut printer),

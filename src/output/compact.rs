@@ -22,6 +22,20 @@ pub(super) fn traffic(record: &MessageRecord, secrets: Secrets, surface: &Surfac
     line(record, role, Some(&record.text(secrets)), surface)
 }
 
+/// The same with something to be said beside it.
+pub(super) fn relayed(
+    record: &MessageRecord,
+    aside: &str,
+    secrets: Secrets,
+    surface: &Surface,
+) -> String {
+    let mut out = traffic(record, secrets, surface);
+    out.truncate(out.trim_end_matches('\n').len());
+    surface.paint.push(&mut out, Role::Dim, aside);
+    out.push('\n');
+    out
+}
+
 fn line(record: &MessageRecord, role: Role, json: Option<&str>, surface: &Surface) -> String {
     let mut out = String::new();
     let time = surface.time(record.time);

@@ -66,6 +66,16 @@ pub(crate) enum Verbosity {
     Http,
 }
 
+impl Verbosity {
+    /// With the traffic, unless it is to be quiet.
+    pub(crate) fn with_traffic(self) -> Self {
+        match self {
+            Self::Quiet => self,
+            _ => self.max(Self::Traffic),
+        }
+    }
+}
+
 /// What was typed about output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {

@@ -41,6 +41,17 @@ pub(super) fn traffic(
     secrets: Secrets,
     surface: &Surface,
 ) -> String {
+    let latency = latency.map_or_else(String::new, |it| format!("  {}", words::duration(it)));
+    relayed(record, &latency, secrets, surface)
+}
+
+/// The same with something to be said beside it.
+pub(super) fn relayed(
+    record: &MessageRecord,
+    aside: &str,
+    secrets: Secrets,
+    surface: &Surface,
+) -> String {
     let message = &record.message;
     let is_refused = message.successful() == Some(false);
     let role = if is_refused { Role::Bad } else { Role::Dim };
@@ -59,10 +70,7 @@ pub(super) fn traffic(
         facts.push_str("  ");
         facts.push_str(&escape::line(&error.to_string()));
     }
-    if let Some(latency) = latency {
-        facts.push_str("  ");
-        facts.push_str(&words::duration(latency));
-    }
+    facts.push_str(aside);
     surface.paint.push(&mut out, role, &facts);
     out.push('\n');
     if !says_it_all(message) {

@@ -164,6 +164,26 @@ impl Printer {
         Ok(())
     }
 
+    /// A message that passed through a proxy, and what is to be said beside it: recorded always,
+    /// shown unless quiet.
+    pub(crate) fn relayed(
+        &mut self,
+        record: &MessageRecord,
+        aside: &str,
+    ) -> Result<(), PrintError> {
+        self.record(record)?;
+        if self.verbosity > Verbosity::Quiet {
+            let surface = &self.err.surface;
+            let text = match self.view {
+                View::Pretty | View::Data => pretty::relayed(record, aside, self.secrets, surface),
+                View::Compact => compact::relayed(record, aside, self.secrets, surface),
+                View::Json => json::message(record, self.secrets, surface),
+            };
+            self.tell(&text);
+        }
+        Ok(())
+    }
+
     fn tell_message(&mut self, record: &MessageRecord, latency: Option<Duration>) {
         let surface = &self.err.surface;
         let text = match self.view {

@@ -1,0 +1,164 @@
+//! `bayeux proxy`: sit between clients and a server and show what passes.
+
+mod reporter;
+mod told;
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, SystemTime};
+
+use bayeux::proxy::{Proxy as Relay, ProxyError, Settings};
+use bayeux::recording::{self, Recorder};
+use bayeux::transport::{Endpoint, TransportError};
+
+use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, tell};
+use super::descriptors;
+use super::exit::{Exit, Stop, root};
+use super::identity_args::IdentityArgs;
+use super::operands::Operands;
+use super::output_args::OutputArgs;
+use super::signals::{Ends, Signals};
+use super::tls_args::TlsArgs;
+use super::values;
+use crate::output::Printer;
+
+/// Sit between clients and a server and show what passes.
+///
+/// The first line on standard output is the URL for clients: that of the server with the address
+/// of the proxy. What passes is shown on standard error: requests (>) and replies (<) with their
+/// latency, connects that are held, sessions that are lost and replaced, and the rules of the
+/// protocol that either side breaks. Nothing is changed on the way but the `Host` of requests,
+/// which becomes that of the server.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  bayeux proxy :8080/cometd
+  bayeux proxy :8080/cometd --listen 127.0.0.1:0 -o json
+  bayeux proxy :8080/cometd --record passed.jsonl
+  bayeux proxy https://cometd.example.com/cometd --cacert ca.pem --tls-self-signed
+  bayeux proxy :8080/cometd --connect-timeout 2s --max-body 1MiB")]
+pub(crate) struct Proxy {
+    /// The URL of the server: http://, https://, ws://, wss://, or :8080/cometd for short.
+    #[arg(value_name = "UPSTREAM")]
+    upstream: Option<String>,
+
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    listen: String,
+
+    /// Record every message both ways, one JSON line each, as the client that sent it would have.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    record: Option<PathBuf>,
+
+    /// How long a TCP connection to the server may take.
+    #[arg(long, value_name = "DUR", value_parser = values::patience, default_value = "10s")]
+    connect_timeout: Duration,
+
+    /// The longest body or frame to look at; a longer one passes all the same.
+    #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "16MiB")]
+    max_body: u64,
+
+    #[command(flatten)]
+    tls: TlsArgs,
+
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+impl Proxy {
+    pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        descriptors::raise_limit();
+        let operands = Operands::new(self.upstream.clone().into_iter().collect());
+        let upstream = operands.endpoint(None)?;
+        let (sender, receiver) = sync_channel(MOST_UNTOLD);
+        let untold = Arc::new(Untold::default());
+        let (stopper, stopping) = (sender.clone(), Arc::clone(&untold));
+        // Whoever waits here for a terminal that is stopped would not hear of a second signal.
+        let stop = move || {
+            stopping.is_stopping.store(true, Ordering::Release);
+            drop(stopper.try_send(Told::Stop));
+        };
+        Signals::listen(stop, Ends::OpenEnded)
+            .map_err(|error| Stop::local("cannot listen for signals", &error))?;
+        let is_wanted = !output.is_quiet() || self.record.is_some();
+        let observer = is_wanted.then(|| Reporter::shared(sender, &untold));
+        self.record(&upstream, output, printer)?;
+        self.tls.warn(&upstream, printer);
+        let settings = Settings {
+            tls: self.tls.tls(&upstream)?,
+            connect_timeout: self.connect_timeout,
+            max_body: usize::try_from(self.max_body).unwrap_or(usize::MAX),
+            observer,
+            // Last: it may write a file.
+            identity: self.identity.identity(&self.listen, printer)?,
+            ..Settings::new(upstream.clone())
+        };
+        let relay = Relay::bind(self.listen.as_str(), settings)
+            .map_err(|error| self.explain(&upstream, &error))?;
+        printer.line(&relay.url())?;
+        if !relay.address().ip().is_loopback() {
+            printer.warning("reachable from other machines, with nobody asked who they are");
+        }
+        tell(&receiver, &untold, printer)?;
+        relay.stop();
+        printer.note("stopped");
+        Ok(())
+    }
+
+    fn record(
+        &self,
+        upstream: &Endpoint,
+        output: &OutputArgs,
+        printer: &mut Printer,
+    ) -> Result<(), Stop> {
+        let Some(path) = &self.record else {
+            return Ok(());
+        };
+        let header = recording::Header {
+            time: SystemTime::now(),
+            url: upstream.expose().to_owned(),
+        };
+        let recorder = Recorder::create(path, output.secrets(), header).map_err(|error| {
+            Stop::usage(format!("cannot record to {}", path.display())).cause(root(&error))
+        })?;
+        printer.record_to(recorder);
+        Ok(())
+    }
+
+    fn explain(&self, upstream: &Endpoint, error: &ProxyError) -> Stop {
+        if let ProxyError::Upstream(error) = error {
+            let hint = match error {
+                TransportError::Resolve { .. } | TransportError::ResolveTimeout { .. } => {
+                    "is the name of the server right?"
+                }
+                _ => "see the options of TLS: bayeux proxy --help",
+            };
+            return Stop::new(Exit::Unreachable, format!("cannot use {upstream}"))
+                .cause(root(error))
+                .hint(hint);
+        }
+        let kind = match error {
+            ProxyError::Listen(error) => error.kind(),
+            _ => ErrorKind::Other,
+        };
+        let (exit, hint) = match kind {
+            ErrorKind::AddrInUse | ErrorKind::PermissionDenied => {
+                (Exit::Local, "--listen 127.0.0.1:0 takes a free port")
+            }
+            ErrorKind::AddrNotAvailable => (
+                Exit::Local,
+                "it has to be an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them",
+            ),
+            _ => (
+                Exit::Usage,
+                "--listen wants HOST:PORT: 127.0.0.1:8081, or 127.0.0.1:0 for a free port",
+            ),
+        };
+        Stop::new(exit, format!("cannot listen on {}", self.listen))
+            .cause(root(error))
+            .hint(hint)
+    }
+}
