@@ -17,6 +17,7 @@ mod exit;
 mod expected;
 mod explain;
 mod extension_args;
+mod faults;
 mod file;
 mod glob;
 mod handshake;

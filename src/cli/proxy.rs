@@ -12,11 +12,13 @@ use std::time::{Duration, SystemTime};
 
 use bayeux::proxy::{Proxy as Relay, ProxyError, Settings};
 use bayeux::recording::{self, Recorder};
+use bayeux::server::Fault;
 use bayeux::transport::{Endpoint, TransportError};
 
 use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, tell};
 use super::descriptors;
 use super::exit::{Exit, Stop, root};
+use super::faults::{faults, new_seed};
 use super::identity_args::IdentityArgs;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
@@ -38,7 +40,8 @@ Examples:
   bayeux proxy :8080/cometd
   bayeux proxy :8080/cometd --listen 127.0.0.1:0 -o json
   bayeux proxy :8080/cometd --record passed.jsonl
-  bayeux proxy https://cometd.example.com/cometd --cacert ca.pem --tls-self-signed
+  bayeux proxy https://example.com/cometd --cacert ca.pem --tls-self-signed
+  bayeux proxy :8080/cometd --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
   bayeux proxy :8080/cometd --connect-timeout 2s --max-body 1MiB")]
 pub(crate) struct Proxy {
     /// The URL of the server: http://, https://, ws://, wss://, or :8080/cometd for short.
@@ -48,6 +51,17 @@ pub(crate) struct Proxy {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: String,
+
+    /// What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g.
+    /// connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself
+    /// can do is refused: expire=DUR, forget=N, hold, cookie, and what is of Salesforce.
+    #[arg(long, value_name = "SPEC")]
+    fault: Vec<String>,
+
+    /// What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told
+    /// it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
     /// Record every message both ways, one JSON line each, as the client that sent it would have.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -87,7 +101,16 @@ impl Proxy {
         let observer = is_wanted.then(|| Reporter::shared(sender, &untold));
         self.record(&upstream, output, printer)?;
         self.tls.warn(&upstream, printer);
+        let faults = faults(&self.fault)?;
+        if let Some(fault) = faults.iter().find(|it| it.is_of_server()) {
+            let error = format!("--fault {fault}: nobody between a client and a server can do it");
+            return Err(Stop::usage(error).hint("bayeux serve --fault has it"));
+        }
+        let is_by_chance = faults.iter().any(Fault::is_by_chance);
+        let seed = self.seed.unwrap_or_else(new_seed);
         let settings = Settings {
+            faults,
+            seed,
             tls: self.tls.tls(&upstream)?,
             connect_timeout: self.connect_timeout,
             max_body: usize::try_from(self.max_body).unwrap_or(usize::MAX),
@@ -99,6 +122,9 @@ impl Proxy {
         let relay = Relay::bind(self.listen.as_str(), settings)
             .map_err(|error| self.explain(&upstream, &error))?;
         printer.line(&relay.url())?;
+        if is_by_chance && self.seed.is_none() {
+            printer.note(&format!("the same chances again: --seed {seed}"));
+        }
         if !relay.address().ip().is_loopback() {
             printer.warning("reachable from other machines, with nobody asked who they are");
         }

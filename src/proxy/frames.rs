@@ -102,6 +102,16 @@ impl Frames {
         }
     }
 
+    /// Whether a part of a message has come.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// Whether nothing can be told any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
     /// Reads the header of a frame: how many bytes of these it takes.
     fn begin(&mut self, bytes: &[u8]) -> Result<usize, String> {
         let n_kept = self.header.len();

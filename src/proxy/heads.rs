@@ -29,11 +29,15 @@ pub(super) struct RequestHead {
     pub(super) cookies: Vec<String>,
     /// Whether it asks for a websocket.
     pub(super) is_upgrade: bool,
+    /// Whether the client waits for a word before it sends the body.
+    pub(super) expects_continue: bool,
 }
 
 /// A response's head.
 #[derive(Clone, Debug)]
 pub(super) struct ResponseHead {
+    /// As it came.
+    pub(super) raw: Vec<u8>,
     pub(super) status: u16,
     pub(super) framing: Framing,
     pub(super) content_type: Option<String>,
@@ -78,6 +82,7 @@ pub(super) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, Strange> {
             .filter_map(cookie_name)
             .collect(),
         is_upgrade: has_token(headers, "upgrade", "websocket"),
+        expects_continue: has_token(headers, "expect", "100-continue"),
         raw: bytes.to_vec(),
     }))
 }
@@ -109,6 +114,7 @@ pub(super) fn response(bytes: &[u8], method: &str) -> Result<Option<ResponseHead
             .collect(),
         encoding: text(headers, "content-encoding").filter(|it| it != "identity"),
         extensions: text(headers, "sec-websocket-extensions"),
+        raw: bytes.to_vec(),
     }))
 }
 
@@ -153,6 +159,22 @@ pub(super) fn with_headers(raw: &[u8], changes: &[(&str, Option<&[u8]>)]) -> Vec
         }
     }
     head
+}
+
+/// A message with this head and another body, of a known length.
+pub(super) fn with_body(raw: &[u8], more: &[(&str, Option<&[u8]>)], body: &[u8]) -> Vec<u8> {
+    let mut changes = vec![
+        ("content-length", None),
+        ("transfer-encoding", None),
+        ("content-encoding", None),
+    ];
+    changes.extend_from_slice(more);
+    let mut message = with_headers(raw, &changes);
+    let end = message.trim_ascii_end().len();
+    message.truncate(end);
+    message.extend_from_slice(format!("\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes());
+    message.extend_from_slice(body);
+    message
 }
 
 fn framing(headers: &[Header<'_>]) -> Result<Option<Framing>, Strange> {

@@ -1,11 +1,13 @@
 //! What the connections of a proxy have in common.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use rustls::ServerConfig;
 
 use super::Settings;
+use super::disturbance::Disturbance;
 use super::event::{Event, What};
 use crate::protocol::ConnectionType;
 use crate::traffic::{Seen, Sighting};
@@ -19,6 +21,8 @@ pub(super) struct Hub {
     pub(super) shared: Shared,
     /// The value of `Host` in requests.
     pub(super) host: Vec<u8>,
+    /// Nobody but the connection that has its turn asks it.
+    pub(super) disturbance: RefCell<Disturbance>,
     pub(super) started: Instant,
     /// The present, as far as the connection that has its turn is concerned.
     pub(super) now: Instant,
@@ -32,6 +36,14 @@ impl Hub {
                 connection,
                 what,
             });
+        }
+    }
+
+    /// Tells which faults met something, if any did.
+    pub(super) fn tell_faults(&self, connection: u64, faults: &str) {
+        if !faults.is_empty() {
+            let faults = faults.to_owned();
+            self.tell(connection, What::Disturbed { faults });
         }
     }
 

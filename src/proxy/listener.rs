@@ -1,5 +1,6 @@
 //! The proxy as its users see it: started and stopped.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -11,8 +12,10 @@ use std::time::Instant;
 use mio::{Poll, Waker};
 
 use super::Settings;
+use super::disturbance::Disturbance;
 use super::event_loop::EventLoop;
 use super::hub::Hub;
+use crate::server::Fault;
 use crate::server::acceptor::Acceptor;
 use crate::server::encryption;
 use crate::transport::nonblocking::{Shared, Target};
@@ -49,6 +52,9 @@ pub enum ProxyError {
     /// no such error: somebody may later.
     #[error("cannot use the server's address")]
     Upstream(#[source] TransportError),
+    /// [`Settings::faults`] has one that only the server itself can show.
+    #[error("only the server itself can show this fault: {0}")]
+    Fault(Fault),
     /// The library refuses to speak TLS.
     #[error("cannot speak TLS")]
     Tls(#[source] rustls::Error),
@@ -64,6 +70,9 @@ impl Proxy {
     /// When the address cannot be listened on, the server's name is not found, or no thread can
     /// be started.
     pub fn bind(address: impl ToSocketAddrs, settings: Settings) -> Result<Self, ProxyError> {
+        if let Some(fault) = settings.faults.iter().find(|it| it.is_of_server()) {
+            return Err(ProxyError::Fault(fault.clone()));
+        }
         let acceptor = Acceptor::bind(address).map_err(ProxyError::Listen)?;
         let address = acceptor.address().map_err(ProxyError::Listen)?;
         let target = Target::new(&of_transport(&settings)).map_err(ProxyError::Upstream)?;
@@ -79,6 +88,11 @@ impl Proxy {
             tls,
             shared,
             host: host(&settings).into_bytes(),
+            disturbance: RefCell::new(Disturbance::new(
+                settings.faults.clone(),
+                settings.seed,
+                started,
+            )),
             started,
             now: started,
         };

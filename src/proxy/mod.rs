@@ -24,8 +24,10 @@
 //! [`Server`]: crate::server::Server
 
 mod answers;
+mod disturbance;
 mod event;
 mod event_loop;
+mod exchanges;
 mod frames;
 mod heads;
 mod http1;
@@ -39,6 +41,7 @@ mod settings;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod web_socket;
 
 pub use event::{Event, Observer, Side, What};
 pub use listener::{Proxy, ProxyError};

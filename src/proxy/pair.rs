@@ -31,6 +31,9 @@ const IDLE: Duration = Duration::from_secs(75);
 /// those have left.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long a connection is kept that has fallen silent by a fault.
+const SILENCE: Duration = Duration::from_secs(600);
+
 /// How long we wait for the end of a client to which all was said.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,8 @@ pub(super) struct Pair {
     moved: Instant,
     /// Since when what the client sends is thrown away: the server is gone.
     lingers_since: Option<Instant>,
+    /// Until when it is kept by a fault, with nothing sent any more.
+    silent_until: Option<Instant>,
 }
 
 enum Server {
@@ -99,12 +104,13 @@ impl Pair {
             client,
             server: Server::None,
             to_server: Outgoing::default(),
-            talk: Talk::new(number),
+            talk: Talk::new(number, hub),
             client_end: End::Open,
             server_end: End::Open,
             ended_by: None,
             moved: hub.now,
             lingers_since: None,
+            silent_until: None,
         }
     }
 
@@ -150,10 +156,13 @@ impl Pair {
             Server::None => since_moved(IDLE),
             Server::Connecting(_, since) => since.checked_add(hub.settings.connect_timeout),
             Server::Open(_) if self.to_server.is_blocked() => since_moved(patience),
-            Server::Open(_) if self.talk.awaits_head() => since_moved(patience),
+            Server::Open(_) if self.talk.awaits_request() => since_moved(patience),
             Server::Open(_) | Server::Gone => None,
         };
         let client = self.client.deadline(hub.now, patience);
+        if let Some(until) = self.silent_until {
+            return Some(until);
+        }
         [ending, server, client].into_iter().flatten().min()
     }
 
@@ -161,6 +170,9 @@ impl Pair {
     pub(super) fn handle_timeout(&mut self, hub: &Hub) -> bool {
         if self.client.is_pause_over(hub.now) {
             return true;
+        }
+        if self.silent_until.is_some() {
+            return false;
         }
         let connection = self.number;
         if let Server::Connecting(link, _) = &self.server {
@@ -173,7 +185,7 @@ impl Pair {
         }
         let reason = match (self.client_end, self.server_end) {
             (End::PassedOn, _) | (_, End::PassedOn) => return false,
-            _ if self.talk.awaits_head() => {
+            _ if self.talk.awaits_request() => {
                 self.answer(hub, answers::slow());
                 "a request took too long to arrive"
             }
@@ -207,7 +219,7 @@ impl Pair {
         let mut has_moved = false;
         let waiting = self.client.n_waiting();
         if self.client.advance(hub.now)? == Advance::Silent {
-            return Err(ErrorKind::ConnectionAborted.into());
+            self.fall_silent(hub);
         }
         self.client.send_waiting()?;
         has_moved |= self.client.n_waiting() < waiting;
@@ -311,7 +323,11 @@ impl Pair {
         }
         self.ended_by.get_or_insert(Side::Server);
         self.server_end = End::Ended;
-        self.talk.server_ended(hub);
+        let mut ways = Ways {
+            client: &mut self.client,
+            server: &mut self.to_server,
+        };
+        self.talk.server_ended(hub, &mut ways)?;
         Ok(true)
     }
 
@@ -345,6 +361,14 @@ impl Pair {
         }
     }
 
+    /// A fault ends all that is sent to the client, which may wait for it as long as it likes.
+    fn fall_silent(&mut self, hub: &Hub) {
+        self.server = Server::Gone;
+        self.to_server = Outgoing::default();
+        self.lingers_since.get_or_insert(hub.now);
+        self.silent_until = hub.now.checked_add(SILENCE);
+    }
+
     /// Whether nothing waits for the client.
     fn is_all_said(&self) -> bool {
         self.client.n_waiting() == 0 && !self.client.is_blocked()
@@ -362,7 +386,7 @@ impl Pair {
     fn answer(&mut self, hub: &Hub, response: Vec<u8>) {
         self.server = Server::Gone;
         self.ended_by.get_or_insert(Side::Server);
-        if self.talk.awaits_response() || self.talk.awaits_head() {
+        if self.talk.awaits_response() || self.talk.awaits_request() {
             self.client.push(response);
         }
         self.to_server = Outgoing::default();

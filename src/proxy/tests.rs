@@ -1,6 +1,7 @@
 //! Proxies before real and scripted servers.
 
 mod byte_for_byte;
+mod faults;
 mod scripted;
 mod unreachable;
 

@@ -38,7 +38,7 @@ impl Frames {
 }
 
 /// A frame with this text, header and all.
-pub(super) fn text_frame(text: Vec<u8>) -> Vec<u8> {
+pub(crate) fn text_frame(text: Vec<u8>) -> Vec<u8> {
     let frame = frame::Frame::message(text, OpCode::Data(Data::Text), true);
     let mut bytes = Vec::with_capacity(frame.len());
     // Writing into memory does not fail.

@@ -31,7 +31,7 @@ pub(crate) mod encryption;
 mod event_loop;
 pub(crate) mod fault;
 mod flavor;
-mod frames;
+pub(crate) mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

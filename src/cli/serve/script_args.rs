@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bayeux::protocol::{Channel, ChannelError, Json, JsonError};
 use bayeux::recording::ReadError;
-use bayeux::server::{Fault, FaultError, Flavor, Generated, Recording, RecordingError, Settings};
+use bayeux::server::{Fault, Flavor, Generated, Recording, RecordingError, Settings};
 
 use super::super::exit::{Stop, plain};
+use super::super::faults::{faults, new_seed};
 use super::super::values;
 use crate::output::Printer;
 
@@ -117,22 +117,4 @@ fn greeting(text: &str) -> Result<(Channel, Json), String> {
         channel.parse().map_err(|it: ChannelError| it.to_string())?,
         data.parse().map_err(|it: JsonError| it.to_string())?,
     ))
-}
-
-fn faults(texts: &[String]) -> Result<Vec<Fault>, Stop> {
-    let faults = texts.iter().map(|text| {
-        text.parse().map_err(|error: FaultError| {
-            let hint = error.hint().to_owned();
-            Stop::usage(format!("--fault {text} is no fault"))
-                .cause(error)
-                .hint(hint)
-        })
-    });
-    faults.collect()
-}
-
-/// One that is easily typed again.
-fn new_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |it| u64::from(it.subsec_nanos()) % 1_000_000)
 }

@@ -134,7 +134,7 @@ fn a_gigabyte_passes_within_bounded_memory() {
 #[test]
 fn a_reader_that_takes_nothing_holds_the_server_back() {
     let server = Scripted::new(|mut stream| {
-        let request = read_request(&mut stream);
+        read_request(&mut stream);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
         stream
             .set_write_timeout(Some(Duration::from_millis(300)))

@@ -9,7 +9,7 @@ use super::exchange::{Answer, Request};
 use super::keys::SessionKey;
 use super::refusal::Refusal;
 use super::turn::Turn;
-use crate::protocol::{Message, meta};
+use crate::protocol::Message;
 use crate::server::fault::{Effects, Faults, Instead, Passage, Place};
 use crate::server::{CloseReason, Fault};
 
@@ -52,7 +52,7 @@ impl Broker {
         }
         let messages = request.messages.iter();
         messages
-            .map(|message| self.faults.meet(now, place(message)))
+            .map(|message| self.faults.meet(now, Place::of(message)))
             .collect()
     }
 
@@ -111,16 +111,5 @@ impl Broker {
             session.cookies.truncate(MOST_COOKIES);
         }
         answer
-    }
-}
-
-fn place(message: &Message) -> Place {
-    match message.channel() {
-        meta::HANDSHAKE => Place::Handshake,
-        meta::CONNECT => Place::Connect,
-        meta::SUBSCRIBE => Place::Subscribe,
-        meta::UNSUBSCRIBE => Place::Unsubscribe,
-        meta::DISCONNECT => Place::Disconnect,
-        _ => Place::Publish,
     }
 }

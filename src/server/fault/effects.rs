@@ -1,5 +1,6 @@
 //! What the faults of one occasion do.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::alteration::altered;
@@ -134,8 +135,24 @@ impl Effects {
         passage
     }
 
+    /// Whether nothing happens.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn find<T>(&self, choose: impl Fn(What) -> Option<T>) -> Option<T> {
         self.0.iter().find_map(|it| choose(*it))
+    }
+}
+
+/// As they are written, without where and when.
+impl fmt::Display for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, what) in self.0.iter().enumerate() {
+            let comma = if nth > 0 { ", " } else { "" };
+            write!(f, "{comma}{what}")?;
+        }
+        Ok(())
     }
 }
 

@@ -64,6 +64,12 @@ impl Faults {
         self.armed.is_empty()
     }
 
+    /// Whether anything may happen to deliveries.
+    pub(crate) fn concern_deliveries(&self) -> bool {
+        let mut places = self.armed.iter().filter_map(|it| it.fault.place);
+        places.any(|it| it == Place::Delivery)
+    }
+
     /// What happens on this occasion.
     pub(crate) fn meet(&mut self, now: Instant, occasion: Place) -> Effects {
         let seed = self.seed;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::protocol::{Message, meta};
+
 /// Something that goes wrong on purpose, written `WHERE:WHAT[=VALUE][:KEY=VALUE...]`, or for
 /// what concerns sessions and tokens as a whole `WHAT=VALUE`. `docs/faults.md` has the table.
 ///
@@ -29,6 +31,16 @@ impl Fault {
             self.what,
             What::TokenExpires(_) | What::Busy(_) | What::DailyLimit(_)
         )
+    }
+
+    /// Whether only who keeps the sessions can do it, and nobody between a client and a server:
+    /// how long sessions and tokens live, a connect that is held, a cookie that is asked for
+    /// later.
+    pub fn is_of_server(&self) -> bool {
+        match self.what {
+            What::ExpireAfter(_) | What::Forget(_) | What::Hold | What::Cookie => true,
+            _ => self.is_of_salesforce(),
+        }
     }
 
     /// Whether it happens by chance, so that a seed is needed to see it again.
@@ -77,7 +89,19 @@ pub(super) const PLACES: [Place; 9] = [
 ];
 
 impl Place {
-    pub(super) fn as_str(self) -> &'static str {
+    /// Where a message comes in.
+    pub(crate) fn of(message: &Message) -> Self {
+        match message.channel() {
+            meta::HANDSHAKE => Self::Handshake,
+            meta::CONNECT => Self::Connect,
+            meta::SUBSCRIBE => Self::Subscribe,
+            meta::UNSUBSCRIBE => Self::Unsubscribe,
+            meta::DISCONNECT => Self::Disconnect,
+            _ => Self::Publish,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Any => "any",
             Self::Handshake => "handshake",

@@ -1,0 +1,238 @@
+//! Faults between a client and a server.
+
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::{PATIENCE, exchanged, observed, wait_for};
+use crate::client::{self, Client, Notice};
+use crate::protocol::{Channel, ConnectionType, Json};
+use crate::proxy::{Event as Passed, Proxy, ProxyError, Settings, What};
+use crate::server::{self, Server};
+use crate::session::Event;
+
+const TYPES: [ConnectionType; 3] = [
+    ConnectionType::LongPolling,
+    ConnectionType::CallbackPolling,
+    ConnectionType::WebSocket,
+];
+
+struct Scene {
+    server: Server,
+    proxy: Proxy,
+    passed: mpsc::Receiver<Passed>,
+    client: Client,
+    /// What came while something else was waited for.
+    received: VecDeque<String>,
+    deadline: Instant,
+}
+
+impl Scene {
+    fn new(connection_type: ConnectionType, faults: &[&str]) -> Self {
+        let server = Server::bind("127.0.0.1:0", server::Settings::default()).unwrap();
+        let (proxy, passed) = observed(&server.url(), |settings| {
+            settings.faults = faults.iter().map(|it| it.parse().unwrap()).collect();
+        });
+        let endpoint = proxy.url().parse().unwrap();
+        let mut settings = client::Settings::new(endpoint).over(connection_type);
+        settings.transport.network_timeout = Duration::from_secs(1);
+        let mut client = Client::new(settings).unwrap();
+        client.subscribe("/demo".parse().unwrap());
+        Self {
+            server,
+            proxy,
+            passed,
+            client,
+            received: VecDeque::new(),
+            deadline: Instant::now() + PATIENCE,
+        }
+    }
+
+    fn publish(&mut self, data: &str) {
+        let channel: Channel = "/demo".parse().unwrap();
+        let data: Json = data.parse().unwrap();
+        self.client.publish(channel, data);
+    }
+
+    /// Waits until the client says so.
+    fn until(&mut self, is_it: impl Fn(&Event) -> bool) -> Event {
+        loop {
+            match self.client.next(Some(self.deadline)) {
+                Some(Notice::Event(event)) => {
+                    if let Event::Received { message } = &event {
+                        self.received.push_back(message.data().unwrap().to_owned());
+                    }
+                    if is_it(&event) {
+                        return event;
+                    }
+                }
+                Some(_) => {}
+                None => panic!("it did not happen"),
+            }
+        }
+    }
+
+    fn received(&mut self) -> String {
+        while self.received.is_empty() {
+            self.until(|it| matches!(it, Event::Received { .. }));
+        }
+        self.received.pop_front().unwrap()
+    }
+
+    fn disturbed(&self) -> String {
+        wait_for(&self.passed, |it| match it {
+            What::Disturbed { faults } => Some(faults.clone()),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn a_session_that_a_fault_ends_is_replaced() {
+    for connection_type in TYPES {
+        let mut scene = Scene::new(connection_type, &["connect:expire:after=1:first=1"]);
+        scene.until(|it| matches!(it, Event::SessionRenewed { .. }));
+        scene.publish("1");
+        assert_eq!(scene.received(), "1", "{connection_type}");
+        assert_eq!(scene.disturbed(), "connect:expire");
+    }
+}
+
+#[test]
+fn what_is_refused_does_not_reach_the_server() {
+    for connection_type in TYPES {
+        let mut scene = Scene::new(connection_type, &["publish:refuse=403:first=1"]);
+        scene.until(|it| matches!(it, Event::Subscribed { .. }));
+        scene.publish("1");
+        let rejected = scene.until(|it| matches!(it, Event::Rejected { .. }));
+        let text = format!("{rejected:?}");
+        assert!(text.contains("403::refused_by_fault"), "{text}");
+        scene.publish("2");
+        assert_eq!(scene.received(), "2", "{connection_type}");
+        assert_eq!(scene.disturbed(), "publish:refuse=403");
+        drop(scene.server);
+    }
+}
+
+#[test]
+fn deliveries_are_lost_doubled_and_late() {
+    for connection_type in TYPES {
+        let faults = [
+            "delivery:drop:first=1",
+            "delivery:duplicate:after=1:first=1",
+            "delivery:reorder:after=2:first=1",
+        ];
+        let mut scene = Scene::new(connection_type, &faults);
+        scene.until(|it| matches!(it, Event::Subscribed { .. }));
+        for data in ["1", "2", "3", "4"] {
+            scene.publish(data);
+            // One at a time: else some come together and others do not.
+            scene.until(|it| matches!(it, Event::Acknowledged { .. }));
+        }
+        let received: Vec<String> = (0..4).map(|_| scene.received()).collect();
+        assert_eq!(received, ["2", "2", "4", "3"], "{connection_type}");
+    }
+}
+
+#[test]
+fn what_happens_to_responses_is_survived() {
+    for fault in [
+        "handshake:status=503:first=1",
+        "subscribe:delay=50ms",
+        "subscribe:cut:first=1",
+        "handshake:cut=10:first=1",
+        "connect:close=before:first=2",
+        "connect:close=after:first=2",
+        "subscribe:drip=1ms",
+        "connect:storm:first=3",
+        "connect:advice=handshake:first=1",
+    ] {
+        let types = [ConnectionType::LongPolling, ConnectionType::WebSocket];
+        for connection_type in types {
+            let is_of_http = fault.contains("status");
+            if is_of_http && connection_type == ConnectionType::WebSocket {
+                continue;
+            }
+            let endless = Duration::from_secs(60);
+            let mut scene = Scene::new(connection_type, &[fault]);
+            let mut settings =
+                client::Settings::new(scene.proxy.url().parse().unwrap()).over(connection_type);
+            settings.session.first_handshake = endless;
+            scene.client = Client::new(settings).unwrap();
+            scene.client.subscribe("/demo".parse().unwrap());
+            eprintln!("{fault} over {connection_type}");
+            scene.until(|it| matches!(it, Event::Subscribed { .. }));
+            scene.publish("1");
+            assert_eq!(scene.received(), "1", "{fault} over {connection_type}");
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_is_refused_and_a_request_is_answered_by_another() {
+    let server = Server::bind("127.0.0.1:0", server::Settings::default()).unwrap();
+    let (proxy, _passed) = observed(&server.url(), |settings| {
+        settings.faults = vec![
+            "upgrade:status=403".parse().unwrap(),
+            "handshake:html:first=1".parse().unwrap(),
+            "handshake:infinity:after=1".parse().unwrap(),
+        ];
+    });
+    let upgrade = b"GET /cometd HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut stream = super::connect(proxy.address());
+    std::io::Write::write_all(&mut stream, upgrade).unwrap();
+    let mut head = [0; 12];
+    std::io::Read::read_exact(&mut stream, &mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 403");
+    let handshake = r#"[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"],"id":"1"}]"#;
+    let request = format!(
+        "POST /cometd HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{handshake}",
+        handshake.len()
+    );
+    // Both on one connection: the second waits for the first.
+    let twice = [request.replace("Connection: close\r\n", ""), request].concat();
+    let answered = exchanged(proxy.address(), twice.as_bytes());
+    let answered = String::from_utf8(answered).unwrap();
+    let continues = answered.matches("HTTP/1.1 100 Continue").count();
+    assert_eq!(continues, 2, "{answered}");
+    let page = answered.find("<title>Log in</title>").unwrap();
+    let infinity = answered.find(r#""number":Infinity"#).unwrap();
+    assert!(page < infinity, "{answered}");
+}
+
+#[test]
+fn a_response_that_is_dropped_leaves_the_connection_open() {
+    let server = Server::bind("127.0.0.1:0", server::Settings::default()).unwrap();
+    let (proxy, _passed) = observed(&server.url(), |settings| {
+        settings.faults = vec!["handshake:drop".parse().unwrap()];
+    });
+    let mut stream = super::connect(proxy.address());
+    let wait = Duration::from_millis(300);
+    stream.set_read_timeout(Some(wait)).unwrap();
+    let body = r#"[{"channel":"/meta/handshake"}]"#;
+    let length = body.len();
+    let request =
+        format!("POST /cometd HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let nothing = std::io::Read::read(&mut stream, &mut [0; 1]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_only_a_server_can_do_is_refused() {
+    for fault in [
+        "expire=10m",
+        "forget=1",
+        "busy=2",
+        "connect:hold",
+        "any:cookie",
+    ] {
+        let mut settings = Settings::new(":1/cometd".parse().unwrap());
+        settings.faults = vec![fault.parse().unwrap()];
+        let refused = Proxy::bind("127.0.0.1:0", settings).unwrap_err();
+        assert!(matches!(&refused, ProxyError::Fault(it) if it.to_string() == fault));
+    }
+}
