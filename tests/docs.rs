@@ -38,6 +38,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/check.md",
     "docs/examples.md",
     "docs/faults.md",
+    "docs/proxy.md",
     "docs/recordings.md",
     "docs/serve.md",
 ];
@@ -54,6 +55,7 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
     // The test's server takes the requests that a proxy takes.
     ("proxy.example:3128", "{address}"),
     ("--listen 127.0.0.1:8080", "--listen 127.0.0.1:0"),
+    ("--listen 127.0.0.1:8081", "--listen 127.0.0.1:0"),
     // Conditions behind a channel are Salesforce's; CometD refuses the name.
     ("'/topic/Accounts?Industry=Energy'", "/topic/Accounts"),
     // Nobody wants to wait.
@@ -153,6 +155,7 @@ impl Example {
         let goals = ["-n", "--count", "--duration", "--idle"];
         match self.command.as_str() {
             "serve" => !self.line.contains("--exit-with-stdin"),
+            "proxy" => true,
             "subscribe" => !words(&self.line).any(|it| goals.contains(&it)),
             _ => false,
         }
@@ -395,7 +398,8 @@ impl Stage {
             .replace("{websocket}", &self.server.url().replacen("http", "ws", 1))
             .replace("{faye}", &self.faye.url())
             .replace("{address}", &self.server.address().to_string());
-        if example.command == "serve" && !line.contains("--listen") {
+        let listens = ["serve", "proxy"].contains(&example.command.as_str());
+        if listens && !line.contains("--listen") {
             line.push_str(" --listen 127.0.0.1:0");
         }
         if example.command == "bench" {

@@ -33,6 +33,7 @@ mod proxy;
 mod publish;
 mod recorded;
 mod recording;
+mod relay;
 mod replay;
 mod report;
 mod salesforce;

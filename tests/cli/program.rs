@@ -247,6 +247,18 @@ impl Running {
         rustix::process::kill_process(id, signal).unwrap();
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// It may take longer than others.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn patient(mut self, patience: Duration) -> Self {
+        self.deadline = Instant::now() + patience;
+        self
+    }
+
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Outcome {
         while self.n_open > 0 {
