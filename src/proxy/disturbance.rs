@@ -77,8 +77,10 @@ impl Disturbance {
     /// A websocket is asked for.
     pub(super) fn upgrade(&mut self, now: Instant) -> Verdict {
         let effects = self.faults.meet(now, Place::Upgrade);
-        let mut verdict = Verdict::default();
-        verdict.instead = effects.instead();
+        let mut verdict = Verdict {
+            instead: effects.instead(),
+            ..Verdict::default()
+        };
         verdict.treatment.passage = effects.passage();
         verdict.note("upgrade", &effects);
         verdict

@@ -125,7 +125,7 @@ impl Exchanges {
 
     /// Passes on requests, each with the server's name in its `Host`. On an error all that came
     /// has been passed on.
-    pub(super) fn from_client(
+    pub(super) fn client_sent(
         &mut self,
         hub: &Hub,
         bytes: &[u8],
@@ -308,7 +308,7 @@ impl Exchanges {
     }
 
     /// Passes on responses. What is no HTTP has been passed on as well.
-    pub(super) fn from_server(
+    pub(super) fn server_sent(
         &mut self,
         hub: &Hub,
         bytes: &[u8],

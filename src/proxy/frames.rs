@@ -232,3 +232,127 @@ fn unmask(header: &FrameHeader, payload: &mut [u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Compress, Compression, FlushCompress};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(opcode: OpCode, is_final: bool, is_compressed: bool, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 0xFE, 3, 0x80];
+        let header = FrameHeader {
+            is_final,
+            rsv1: is_compressed,
+            opcode,
+            mask: Some(mask),
+            ..FrameHeader::default()
+        };
+        let mut bytes = Vec::new();
+        header.format(payload.len() as u64, &mut bytes).unwrap();
+        let masked = payload.iter().zip(mask.iter().cycle());
+        bytes.extend(masked.map(|(byte, mask)| byte ^ mask));
+        bytes
+    }
+
+    fn text(payload: &[u8]) -> Vec<u8> {
+        frame(OpCode::Data(Data::Text), true, false, payload)
+    }
+
+    /// What passed, of bytes that come in pieces of this length.
+    fn passed(frames: &mut Frames, bytes: &[u8], length: usize) -> Vec<Passed> {
+        let mut all = Vec::new();
+        for mut piece in bytes.chunks(length) {
+            loop {
+                let (used, passed) = frames.look(piece);
+                piece = &piece[used..];
+                match passed {
+                    Some(passed) => all.push(passed),
+                    None => break,
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn messages_in_pieces_and_what_stands_between_them_are_told() {
+        let first = frame(OpCode::Data(Data::Text), false, false, b"one, ");
+        let last = frame(OpCode::Data(Data::Continue), true, false, b"two");
+        let ping = frame(OpCode::Control(Control::Ping), true, false, b"x");
+        let close = frame(OpCode::Control(Control::Close), true, false, b"\x03\xE8bye");
+        let binary = frame(OpCode::Data(Data::Binary), true, false, b"\0");
+        let bytes = [first, ping, last, binary, text(b""), close].concat();
+        for length in 1..bytes.len() {
+            let told = passed(&mut Frames::new(100, None), &bytes, length);
+            assert_eq!(
+                told,
+                [
+                    Passed::Control,
+                    Passed::Text(b"one, two".to_vec()),
+                    Passed::Unknown("a binary message".to_owned()),
+                    Passed::Text(Vec::new()),
+                    Passed::Close(Some(1000), "bye".to_owned()),
+                ],
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_what_is_too_long_only_the_end_is_known() {
+        let bytes = [text(&[b'x'; 1000]), text(b"short")].concat();
+        let told = passed(&mut Frames::new(999, None), &bytes, 64);
+        assert_eq!(
+            told,
+            [
+                Passed::Unknown("a message is longer than 999 bytes".to_owned()),
+                Passed::Text(b"short".to_vec()),
+            ]
+        );
+    }
+
+    #[test]
+    fn no_frame_is_told_once() {
+        let told = passed(&mut Frames::new(999, None), b"\x83\x00\x81\x00\x81\x00", 1);
+        assert!(matches!(told.as_slice(), [Passed::Lost(_)]), "{told:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn compressed_messages_that_refer_to_those_before_are_read(
+            texts in prop::collection::vec("[a-e]{0,300}", 1..12),
+            length in 1..400_usize,
+        ) {
+            let mut compress = Compress::new(Compression::default(), false);
+            let mut bytes = Vec::new();
+            for text in &texts {
+                let mut payload = Vec::with_capacity(text.len() * 2 + 64);
+                compress
+                    .compress_vec(text.as_bytes(), &mut payload, FlushCompress::Sync)
+                    .unwrap();
+                // RFC 7692, 7.2.1.
+                if payload.ends_with(&[0, 0, 0xFF, 0xFF]) {
+                    payload.truncate(payload.len() - 4);
+                }
+                bytes.extend(frame(OpCode::Data(Data::Text), true, true, &payload));
+            }
+            let [inflate, _] = Inflate::agreed(Some("permessage-deflate"));
+            let told = passed(&mut Frames::new(10_000, inflate), &bytes, length);
+            let expected: Vec<_> =
+                texts.into_iter().map(|it| Passed::Text(it.into_bytes())).collect();
+            prop_assert_eq!(told, expected);
+        }
+
+        #[test]
+        fn any_bytes_are_looked_at_without_panic_and_none_twice(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            length in 1..50_usize,
+        ) {
+            let [inflate, _] = Inflate::agreed(Some("permessage-deflate"));
+            let told = passed(&mut Frames::new(100, inflate), &bytes, length);
+            prop_assert!(told.len() <= bytes.len());
+        }
+    }
+}

@@ -314,3 +314,86 @@ fn head_end(kept: &[u8], bytes: &[u8]) -> Option<usize> {
 fn is_behind_line(end: usize, at: &impl Fn(usize) -> u8) -> bool {
     (0..end).any(|n| !matches!(at(n), b'\r' | b'\n'))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bodies of requests that come in pieces of this length, or why they cannot be followed.
+    fn bodies(bytes: &[u8], length: usize) -> Result<Vec<String>, Strange> {
+        let (mut scan, mut bodies, mut body) = (Scan::new(), Vec::new(), Vec::new());
+        for mut piece in bytes.chunks(length) {
+            loop {
+                let (used, part) = scan.request(piece)?;
+                let looked_at = &piece[..used];
+                piece = &piece[used..];
+                match part {
+                    Some(Part::Body(at)) => body.extend_from_slice(&looked_at[at]),
+                    Some(Part::End) => {
+                        let whole = std::mem::take(&mut body);
+                        bodies.push(String::from_utf8_lossy(&whole).into_owned());
+                    }
+                    Some(Part::Request(_)) => {}
+                    Some(Part::Response(_)) | None => break,
+                }
+            }
+        }
+        Ok(bodies)
+    }
+
+    #[test]
+    fn bodies_are_found_however_they_are_cut() {
+        let bytes = b"\r\nGET /a HTTP/1.1\n\nPOST /b HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello\
+            POST /c HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;a=b\r\nhel\r\n02\r\nlo\r\n\
+            0\r\nA: b\r\n\r\nPUT /d HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+        for length in 1..bytes.len() {
+            let found = bodies(bytes, length).unwrap();
+            assert_eq!(found, ["", "hello", "hello", ""], "{length}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_take_differently_is_not_followed() {
+        for head in [
+            "Content-Length: 1\r\nContent-Length: 2",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: gzip",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Content-Length: +1",
+            "Content-Length:",
+        ] {
+            let request = format!("POST / HTTP/1.1\r\n{head}\r\n\r\n1");
+            for length in [1, 1000] {
+                assert!(bodies(request.as_bytes(), length).is_err(), "{head}");
+            }
+        }
+        let chunk = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n";
+        assert!(bodies(chunk, 1000).is_err());
+        let endless = [b"GET / HTTP/1.1\r\nA: ", vec![b'a'; MAX_HEAD].as_slice()].concat();
+        assert!(bodies(&endless, 1000).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_looked_at_without_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            prefix in prop::sample::select(vec![
+                "", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ]),
+            length in 1..50_usize,
+        ) {
+            let bytes = [prefix.as_bytes(), &bytes].concat();
+            let _ = bodies(&bytes, length);
+            let mut scan = Scan::new();
+            let mut rest: &[u8] = &bytes;
+            while let Ok((used, Some(_))) = scan.response(rest, "GET") {
+                rest = &rest[used..];
+                if rest.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+}

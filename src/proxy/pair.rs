@@ -149,7 +149,7 @@ impl Pair {
                 Some(since) => since.checked_add(LINGER),
                 None => since_moved(LINGER),
             },
-            (End::PassedOn, _) => since_moved(GRACE),
+            (End::PassedOn, _) => since_moved(GRACE.min(patience)),
             _ => None,
         };
         let server = match &self.server {
@@ -265,7 +265,7 @@ impl Pair {
             client: &mut self.client,
             server: &mut self.to_server,
         };
-        self.talk.from_client(hub, &scratch[..n_bytes], &mut ways)?;
+        self.talk.client_sent(hub, &scratch[..n_bytes], &mut ways)?;
         if let Server::None = self.server {
             match Link::connect(&hub.shared, None, self.server_token) {
                 Ok(link) => self.server = Server::Connecting(Box::new(link), hub.now),
@@ -307,7 +307,7 @@ impl Pair {
                     client: &mut self.client,
                     server: &mut self.to_server,
                 };
-                self.talk.from_server(hub, &scratch[..n_bytes], &mut ways)?;
+                self.talk.server_sent(hub, &scratch[..n_bytes], &mut ways)?;
                 return Ok(true);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),

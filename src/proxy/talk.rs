@@ -76,7 +76,7 @@ impl Talk {
     }
 
     /// Passes on what the client has sent.
-    pub(super) fn from_client(
+    pub(super) fn client_sent(
         &mut self,
         hub: &Hub,
         bytes: &[u8],
@@ -84,12 +84,12 @@ impl Talk {
     ) -> io::Result<()> {
         match &mut self.stage {
             Stage::Http(http) => {
-                if let Err(Strange(reason)) = http.from_client(hub, bytes, ways) {
+                if let Err(Strange(reason)) = http.client_sent(hub, bytes, ways) {
                     self.give_up(hub, Side::Client, &reason);
                 }
                 Ok(())
             }
-            Stage::WebSocket(web_socket) => web_socket.from_client(hub, bytes, ways),
+            Stage::WebSocket(web_socket) => web_socket.client_sent(hub, bytes, ways),
             Stage::Unseen => {
                 ways.server.push(bytes);
                 Ok(())
@@ -98,7 +98,7 @@ impl Talk {
     }
 
     /// Passes on what the server has sent.
-    pub(super) fn from_server(
+    pub(super) fn server_sent(
         &mut self,
         hub: &Hub,
         bytes: &[u8],
@@ -106,12 +106,12 @@ impl Talk {
     ) -> io::Result<()> {
         let http = match &mut self.stage {
             Stage::Http(http) => http,
-            Stage::WebSocket(web_socket) => return web_socket.from_server(hub, bytes, ways),
+            Stage::WebSocket(web_socket) => return web_socket.server_sent(hub, bytes, ways),
             Stage::Unseen => return ways.client.send(bytes),
         };
-        match http.from_server(hub, bytes, ways)? {
+        match http.server_sent(hub, bytes, ways)? {
             Ok(Answered::Stays) => Ok(()),
-            Ok(Answered::Released(held_back)) => self.from_client(hub, &held_back, ways),
+            Ok(Answered::Released(held_back)) => self.client_sent(hub, &held_back, ways),
             Ok(Answered::Upgraded(upgraded)) => {
                 let mut web_socket = WebSocket::new(self.connection, hub, upgraded.extensions);
                 hub.tell(self.connection, What::Upgraded);
@@ -119,10 +119,10 @@ impl Talk {
                 let frames = &bytes[upgraded.frames_at..];
                 match upgraded.is_passed_on {
                     true => web_socket.look_at_server(hub, frames),
-                    false => web_socket.from_server(hub, frames, ways)?,
+                    false => web_socket.server_sent(hub, frames, ways)?,
                 }
                 self.stage = Stage::WebSocket(Box::new(web_socket));
-                self.from_client(hub, &upgraded.held_back, ways)
+                self.client_sent(hub, &upgraded.held_back, ways)
             }
             Err(Strange(reason)) => {
                 let held_back = http.take_held_back();

@@ -60,7 +60,7 @@ impl WebSocket {
     }
 
     /// Passes on what the client has sent.
-    pub(super) fn from_client(
+    pub(super) fn client_sent(
         &mut self,
         hub: &Hub,
         bytes: &[u8],
@@ -114,7 +114,7 @@ impl WebSocket {
     }
 
     /// Passes on what the server has sent.
-    pub(super) fn from_server(
+    pub(super) fn server_sent(
         &mut self,
         hub: &Hub,
         bytes: &[u8],

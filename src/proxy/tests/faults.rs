@@ -160,7 +160,6 @@ fn what_happens_to_responses_is_survived() {
             settings.session.first_handshake = endless;
             scene.client = Client::new(settings).unwrap();
             scene.client.subscribe("/demo".parse().unwrap());
-            eprintln!("{fault} over {connection_type}");
             scene.until(|it| matches!(it, Event::Subscribed { .. }));
             scene.publish("1");
             assert_eq!(scene.received(), "1", "{fault} over {connection_type}");

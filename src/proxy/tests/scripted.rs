@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use super::PATIENCE;
@@ -10,6 +11,8 @@ use super::PATIENCE;
 pub(super) struct Scripted {
     pub(super) address: SocketAddr,
     thread: JoinHandle<Vec<u8>>,
+    /// A connection that is kept open.
+    open: Option<mpsc::Receiver<TcpStream>>,
 }
 
 impl Scripted {
@@ -23,7 +26,11 @@ impl Scripted {
             stream.set_write_timeout(Some(PATIENCE)).unwrap();
             script(stream)
         });
-        Self { address, thread }
+        Self {
+            address,
+            thread,
+            open: None,
+        }
     }
 
     /// Sends this at once, and reads to the end.
@@ -39,6 +46,21 @@ impl Scripted {
             written.join().unwrap();
             read
         })
+    }
+
+    /// Reads to the end, says nothing and keeps the connection until the other side has had its
+    /// patience.
+    pub(super) fn sending_nothing() -> Self {
+        let (kept, open) = mpsc::channel();
+        let mut scripted = Self::new(move |mut stream| {
+            let mut read = Vec::new();
+            let _ = stream.read_to_end(&mut read);
+            // It stays open beyond this thread.
+            kept.send(stream).unwrap();
+            read
+        });
+        scripted.open = Some(open);
+        scripted
     }
 
     /// Reads so much, sends this, and reads to the end.
@@ -59,6 +81,8 @@ impl Scripted {
 
     /// What it has read.
     pub(super) fn read(self) -> Vec<u8> {
-        self.thread.join().unwrap()
+        let read = self.thread.join().unwrap();
+        drop(self.open);
+        read
     }
 }
