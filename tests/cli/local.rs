@@ -68,6 +68,7 @@ fn the_manual_pages_are_written_to_a_folder() {
             "bayeux-demo.1",
             "bayeux-handshake.1",
             "bayeux-man.1",
+            "bayeux-proxy.1",
             "bayeux-publish.1",
             "bayeux-report.1",
             "bayeux-serve.1",
