@@ -43,7 +43,13 @@ const ARROWS: [(&str, &[&str]); 16] = [
     (
         "server",
         &[
-            "markup", "protocol", "recording", "redaction", "rfc3339", "tls", "wire",
+            "markup",
+            "protocol",
+            "recording",
+            "redaction",
+            "rfc3339",
+            "tls",
+            "wire",
         ],
     ),
     ("session", &["protocol"]),

@@ -4,14 +4,13 @@ mod reporter;
 mod told;
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bayeux::proxy::{Proxy as Relay, ProxyError, Settings};
-use bayeux::recording::{self, Recorder};
+use bayeux::recording::Side;
 use bayeux::server::Fault;
 use bayeux::transport::{Endpoint, TransportError};
 
@@ -22,6 +21,7 @@ use super::faults::{faults, new_seed};
 use super::identity_args::IdentityArgs;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
+use super::record_args::RecordArgs;
 use super::signals::{Ends, Signals};
 use super::tls_args::TlsArgs;
 use super::values;
@@ -63,9 +63,8 @@ pub(crate) struct Proxy {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Record every message both ways, one JSON line each, as the client that sent it would have.
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    record: Option<PathBuf>,
+    #[command(flatten)]
+    record: RecordArgs,
 
     /// How long a TCP connection to the server may take.
     #[arg(long, value_name = "DUR", value_parser = values::patience, default_value = "10s")]
@@ -84,6 +83,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        self.record.refuse_archive()?;
         descriptors::raise_limit();
         let operands = Operands::new(self.upstream.clone().into_iter().collect());
         let upstream = operands.endpoint(None)?;
@@ -97,9 +97,10 @@ impl Proxy {
         };
         Signals::listen(stop, Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
-        let is_wanted = !output.is_quiet() || self.record.is_some();
+        let is_wanted = !output.is_quiet() || self.record.is_given();
         let observer = is_wanted.then(|| Reporter::shared(sender, &untold));
-        self.record(&upstream, output, printer)?;
+        self.record
+            .open(upstream.expose(), Side::Client, output.secrets(), printer)?;
         self.tls.warn(&upstream, printer);
         let faults = faults(&self.fault)?;
         if let Some(fault) = faults.iter().find(|it| it.is_of_server()) {
@@ -131,26 +132,6 @@ impl Proxy {
         tell(&receiver, &untold, printer)?;
         relay.stop();
         printer.note("stopped");
-        Ok(())
-    }
-
-    fn record(
-        &self,
-        upstream: &Endpoint,
-        output: &OutputArgs,
-        printer: &mut Printer,
-    ) -> Result<(), Stop> {
-        let Some(path) = &self.record else {
-            return Ok(());
-        };
-        let header = recording::Header {
-            time: SystemTime::now(),
-            url: upstream.expose().to_owned(),
-        };
-        let recorder = Recorder::create(path, output.secrets(), header).map_err(|error| {
-            Stop::usage(format!("cannot record to {}", path.display())).cause(root(&error))
-        })?;
-        printer.record_to(recorder);
         Ok(())
     }
 

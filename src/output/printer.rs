@@ -171,7 +171,7 @@ impl Printer {
         record: &MessageRecord,
         aside: &str,
     ) -> Result<(), PrintError> {
-        self.record(record)?;
+        self.write_down(|it| it.message(record));
         if self.verbosity > Verbosity::Quiet {
             let surface = &self.err.surface;
             let text = match self.view {

@@ -66,7 +66,7 @@ fn nothing_but_the_host_is_changed_however_the_bytes_are_cut() {
                             .map(|it| it.channel().to_owned())
                             .collect::<Vec<_>>(),
                     ),
-                    Seen::Closed => panic!("closed after {channels:?}"),
+                    Seen::Closed | Seen::GivenUp => panic!("closed after {channels:?}"),
                 },
                 _ => None,
             }));
@@ -129,7 +129,7 @@ fn ten_thousand_messages_of_all_sizes_pass_unchanged_over_each_transport() {
                 let deliveries = body.messages.iter().filter(|it| it.data().is_some());
                 Some(deliveries.count())
             }
-            Seen::Request { .. } | Seen::Closed => None,
+            Seen::Request { .. } | Seen::Closed | Seen::GivenUp => None,
         },
         What::Unread { reason, .. } => panic!("{reason}"),
         _ => None,
