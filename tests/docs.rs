@@ -36,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/check.md",
+    "docs/ci.md",
     "docs/examples.md",
     "docs/faults.md",
     "docs/proxy.md",

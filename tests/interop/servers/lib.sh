@@ -75,3 +75,18 @@ node_build() {
   } | sha256sum | cut -c1-16)
   cached "$name" "$hash" build_node "$sources"
 }
+
+build_python() {
+  python3 -m venv "$1/venv" && "$1/venv/bin/pip" install --quiet --disable-pip-version-check -r "$2/requirements.txt"
+}
+
+# python_build NAME FOLDER: a folder whose `venv` has the packages of this folder's requirements.txt.
+python_build() {
+  local name=$1 sources=$2 hash
+  need python3 "Python, 3.10 or newer"
+  hash=$({
+    cat "$sources/requirements.txt"
+    python3 --version
+  } | sha256sum | cut -c1-16)
+  cached "$name" "$hash" build_python "$sources"
+}
