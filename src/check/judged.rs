@@ -15,6 +15,8 @@ pub struct Report {
     pub known: Known,
     /// Whether what is known, or a warning, fails the run too.
     pub strictness: Strictness,
+    /// What kept the run from its end, or from a session: then it did not pass, whatever holds.
+    pub hindrance: Option<String>,
     /// In their order.
     pub outcomes: Vec<Judged>,
 }
@@ -129,8 +131,8 @@ impl Report {
             .filter(move |it| it.is_failure(strictness))
     }
 
-    /// Whether nothing fails.
+    /// Whether nothing fails, and nothing was in the way.
     pub fn is_passed(&self) -> bool {
-        self.failures().next().is_none()
+        self.hindrance.is_none() && self.failures().next().is_none()
     }
 }

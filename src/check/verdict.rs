@@ -5,7 +5,7 @@ use super::{Judged, Report, Status};
 /// What a run comes to.
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
 pub struct Verdict {
-    /// Whether nothing fails.
+    /// Whether nothing fails, and nothing was in the way.
     pub passed: bool,
     /// How it went.
     pub summary: String,
@@ -57,6 +57,15 @@ impl Verdict {
         let more = more.iter().filter(|(n, _)| *n > 0);
         parts.extend(more.map(|(n, words)| format!("{n} {words}")));
         let worst = report.failures().min_by_key(|it| rank(it));
+        let summary = parts.join(", ");
+        if let (None, Some(hindrance)) = (worst, &report.hindrance) {
+            return Self {
+                passed: false,
+                summary,
+                cause: Some(hindrance.clone()),
+                remedy: None,
+            };
+        }
         let worst = worst.or_else(|| {
             let warned = report.outcomes.iter();
             let warned = warned.filter(|it| it.outcome.status == Status::Warned);
@@ -65,8 +74,8 @@ impl Verdict {
                 .min_by_key(|it| rank(it))
         });
         Self {
-            passed: n_failed == 0,
-            summary: parts.join(", "),
+            passed: report.is_passed(),
+            summary,
             cause: worst.map(|it| {
                 let outcome = &it.outcome;
                 format!("{}: {}", outcome.check.id, said(it))

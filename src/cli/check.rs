@@ -170,6 +170,7 @@ impl Check {
                 true => Strictness::Strict,
                 false => Strictness::Known,
             },
+            hindrance: None,
             outcomes: Vec::new(),
         };
         printer.check_begins(&report)?;
@@ -184,6 +185,13 @@ impl Check {
         if let Some(signal) = signals.received() {
             return Err(Stop::silent(Exit::Signal(signal)));
         }
+        let reached = Reached {
+            greeting: &greeting,
+            endpoint: &endpoint,
+            is_over: Instant::now() >= until,
+            timeout: self.timeout,
+        };
+        report.hindrance = reached.hindrance();
         let secrets = output.secrets();
         let written = pending.write(|format| format.render(&report, secrets).into_bytes());
         match shown.and_then(|()| printer.check_ends(&report)) {
@@ -194,12 +202,6 @@ impl Check {
         for path in written? {
             printer.note(&format!("written to {path}"));
         }
-        let reached = Reached {
-            greeting: &greeting,
-            endpoint: &endpoint,
-            is_over: Instant::now() >= until,
-            timeout: self.timeout,
-        };
         ended(&report, reached)
     }
 

@@ -7,7 +7,7 @@ use super::super::{Judged, Report, Standing};
 use super::TOOL;
 use crate::markup::escaped;
 
-/// The document: a suite for each group.
+/// The document: a suite for each group, and one for what was in the way.
 pub(super) fn render(report: &Report) -> String {
     let mut suites = String::new();
     let groups = report
@@ -30,12 +30,24 @@ pub(super) fn render(report: &Report) -> String {
         suites.push_str("  </testsuite>\n");
         total.add(&counts);
     }
+    if let Some(hindrance) = &report.hindrance {
+        let hindrance = escaped(hindrance);
+        let _ = writeln!(
+            suites,
+            "  <testsuite name=\"run\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0\">\n    \
+             <testcase classname=\"bayeux.check\" name=\"run\" time=\"0\">\n      \
+             <error type=\"hindrance\" message=\"{hindrance}\">{hindrance}</error>\n    \
+             </testcase>\n  </testsuite>"
+        );
+        total.n_cases += 1;
+    }
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3}\">\n{suites}</testsuites>\n",
+         <testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\">\n{suites}</testsuites>\n",
         escaped(&format!("bayeux check {}", report.url)),
         total.n_cases,
         total.n_failures,
+        usize::from(report.hindrance.is_some()),
         total.seconds,
     )
 }

@@ -43,11 +43,17 @@ pub(super) fn render(report: &Report) -> String {
             out.push_str("  ...\n");
         }
     }
+    if let Some(hindrance) = &report.hindrance {
+        let _ = writeln!(out, "Bail out! {}", on_one_line(hindrance));
+    }
     out
 }
 
 /// A `#` would begin a directive, a line break another line.
 fn described(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('#', "\\#");
+    on_one_line(&text.replace('\\', "\\\\").replace('#', "\\#"))
+}
+
+fn on_one_line(text: &str) -> String {
     text.replace(|it: char| it.is_control(), " ")
 }

@@ -73,6 +73,7 @@ fn report(strictness: Strictness) -> Report {
         flavour: Flavour::CometD,
         known: Known::of(Flavour::CometD),
         strictness,
+        hindrance: None,
         outcomes: outcomes
             .into_iter()
             .map(|it| Judged::new(it, &known))
@@ -199,4 +200,43 @@ fn a_deviation_is_known_only_as_it_is_known() {
     );
     assert_eq!(word(Finding::deviates("no clientId")), ("fail", true, true));
     assert_eq!(word(Finding::holds()), ("pass", false, false));
+}
+
+/// Whoever reads the file alone must not take it for a success.
+#[test]
+fn what_was_in_the_way_is_in_every_report() {
+    let mut report = report(Strictness::Known);
+    report.outcomes.retain(|it| it.word() == "skip");
+    report.hindrance = Some("the server refuses the handshake: 401::<#1>".to_owned());
+    insta::assert_snapshot!(compact_verdict(&report), @r#"{"passed":false,"summary":"0 pass, 1 skipped","cause":"the server refuses the handshake: 401::<#1>","remedy":null}"#);
+    let xml = Format::Xml.render(&report, Secrets::Redacted);
+    insta::assert_snapshot!(xml, @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="bayeux check http://localhost:8080/cometd" tests="2" failures="0" errors="1" time="1.000">
+      <testsuite name="con" tests="1" failures="0" errors="0" skipped="1" time="1.000">
+        <properties>
+          <property name="tool" value="bayeux 0.1.0"/>
+          <property name="url" value="http://localhost:8080/cometd"/>
+          <property name="transport" value="long-polling"/>
+          <property name="server" value="CometD"/>
+          <property name="verdict" value="0 pass, 1 skipped"/>
+        </properties>
+        <testcase classname="bayeux.check.con" name="con.hold: connects are held" time="1.000">
+          <skipped message="no session"/>
+        </testcase>
+      </testsuite>
+      <testsuite name="run" tests="1" failures="0" errors="1" skipped="0" time="0">
+        <testcase classname="bayeux.check" name="run" time="0">
+          <error type="hindrance" message="the server refuses the handshake: 401::&lt;#1&gt;">the server refuses the handshake: 401::&lt;#1&gt;</error>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
+    let tap = Format::Tap.render(&report, Secrets::Redacted);
+    insta::assert_snapshot!(tap, @r"
+    TAP version 14
+    1..1
+    ok 1 - con.hold: connects are held # SKIP no session
+    Bail out! the server refuses the handshake: 401::<#1>
+    ");
 }

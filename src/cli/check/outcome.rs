@@ -18,6 +18,26 @@ pub(super) struct Reached<'a> {
     pub(super) timeout: Duration,
 }
 
+impl Reached<'_> {
+    /// What kept the run from its end, or from a session.
+    pub(super) fn hindrance(&self) -> Option<String> {
+        match self.greeting {
+            Greeting::Unreached(error) => Some(error.to_string()),
+            Greeting::Strange(reason) => Some(reason.clone()),
+            Greeting::Refused { error, .. } => {
+                Some(format!("the server refuses the handshake: {error}"))
+            }
+            Greeting::Accepted(_) if self.is_over => Some(self.too_late()),
+            Greeting::Accepted(_) => None,
+        }
+    }
+
+    fn too_late(&self) -> String {
+        let timeout = crate::output::words::duration(self.timeout);
+        format!("the checks were not done within {timeout}")
+    }
+}
+
 /// The error that a run ends with, if it does. The verdict was told; the error says what it comes
 /// to for whoever looks at the status alone.
 pub(super) fn ended(report: &Report, reached: Reached<'_>) -> Result<(), Stop> {
@@ -38,14 +58,8 @@ pub(super) fn ended(report: &Report, reached: Reached<'_>) -> Result<(), Stop> {
     if n_failed == 0 {
         return match reached.is_over {
             false => Ok(()),
-            true => {
-                let timeout = crate::output::words::duration(reached.timeout);
-                Err(Stop::new(
-                    Exit::Timeout,
-                    format!("the checks were not done within {timeout}"),
-                )
-                .hint("--timeout gives them more time, --only runs fewer of them"))
-            }
+            true => Err(Stop::new(Exit::Timeout, reached.too_late())
+                .hint("--timeout gives them more time, --only runs fewer of them")),
         };
     }
     let is_of_the_way = |id: &str| id.starts_with("path.") || id == "http.reachable";
