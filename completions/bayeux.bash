@@ -22,6 +22,9 @@ _bayeux() {
             bayeux,call)
                 cmd="bayeux__subcmd__call"
                 ;;
+            bayeux,check)
+                cmd="bayeux__subcmd__check"
+                ;;
             bayeux,completions)
                 cmd="bayeux__subcmd__completions"
                 ;;
@@ -36,6 +39,9 @@ _bayeux() {
                 ;;
             bayeux,man)
                 cmd="bayeux__subcmd__man"
+                ;;
+            bayeux,proxy)
+                cmd="bayeux__subcmd__proxy"
                 ;;
             bayeux,pub)
                 cmd="bayeux__subcmd__publish"
@@ -62,7 +68,7 @@ _bayeux() {
 
     case "${cmd}" in
         bayeux)
-            opts="-o -v -q -h -V --output --color --verbose --quiet --show-secrets --help --version bench call completions demo handshake hs man publish pub report serve subscribe sub"
+            opts="-o -v -q -h -V --output --color --verbose --quiet --show-secrets --help --version bench call check completions demo handshake hs man proxy publish pub report serve subscribe sub"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -88,7 +94,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__bench)
-            opts="-c -r -d -n -s -p -H -u -t -x -k -o -v -q -h --yes --clients --publishers --channels --per-client --rate --duration --count --warmup --drain --size --payload --batch --ramp --churn --engine --threads --source --seed --max --min --report --profile --header --user --token --token-cmd --sf --ext --ack --transport --proxy --connect-timeout --network-timeout --max-body --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            opts="-c -r -d -n -s -p -H -u -t -x -k -o -v -q -h --yes --clients --publishers --channels --per-client --rate --duration --count --warmup --drain --size --payload --batch --ramp --churn --engine --threads --source --seed --max --min --report --record --profile --header --user --token --token-cmd --sf --ext --ack --transport --proxy --connect-timeout --network-timeout --max-body --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -195,6 +201,10 @@ _bayeux() {
                     return 0
                     ;;
                 --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -385,6 +395,140 @@ _bayeux() {
                     return 0
                     ;;
                 --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-body)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "pretty compact json data" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "pretty compact json data" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bayeux__subcmd__check)
+            opts="-p -H -u -t -x -k -o -v -q -h --only --skip --list --intrusive --strict --as --channel --report --timeout --profile --header --user --token --token-cmd --sf --ext --transport --proxy --retry --connect-timeout --network-timeout --max-body --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --channel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ext)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transport)
+                    COMPREPLY=($(compgen -W "long-polling websocket callback-polling" -- "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -W "long-polling websocket callback-polling" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -631,6 +775,80 @@ _bayeux() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bayeux__subcmd__proxy)
+            opts="-k -o -v -q -h --listen --fault --seed --record --connect-timeout --max-body --insecure --cacert --cert --key --tls-cert --tls-key --tls-self-signed --output --color --verbose --quiet --show-secrets --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fault)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-body)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-self-signed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "pretty compact json data" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "pretty compact json data" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bayeux__subcmd__publish)
             opts="-l -p -H -u -t -x -k -o -v -q -h --lines --text --rate --repeat --expect --no-handshake --jq --timeout --profile --header --user --token --token-cmd --sf --ext --ack --timesync --transport --proxy --retry --record --connect-timeout --network-timeout --max-body --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -766,12 +984,16 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__report)
-            opts="-o -v -q -h --compare --report --max --min --output --color --verbose --quiet --show-secrets --help"
+            opts="-o -v -q -h --compare --jq --report --max --min --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -804,7 +1026,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__serve)
-            opts="-o -v -q -h --listen --flavor --exit-with-stdin --path --timeout --interval --max-interval --deny --allow-origin --require-token --trust-client-id --strict --retain --retain-age --max-inactivity --max-per-browser --max-queue --request-timeout --max-body --max-sessions --max-connections --fault --seed --replay --generate --publish-on-subscribe --tls-cert --tls-key --tls-self-signed --output --color --verbose --quiet --show-secrets --help"
+            opts="-o -v -q -h --listen --flavor --exit-with-stdin --path --timeout --interval --max-interval --deny --allow-origin --require-token --trust-client-id --strict --retain --retain-age --max-inactivity --max-per-browser --max-queue --request-timeout --max-body --max-sessions --max-connections --fault --seed --replay --generate --publish-on-subscribe --tls-cert --tls-key --tls-self-signed --record --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -911,6 +1133,10 @@ _bayeux() {
                     return 0
                     ;;
                 --tls-self-signed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -38,14 +38,16 @@ complete -c bayeux -n "__fish_bayeux_needs_command" -s h -l help -d 'Print help 
 complete -c bayeux -n "__fish_bayeux_needs_command" -s V -l version -d 'Print version'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "bench" -d 'Load a server, and tell what becomes of every message'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "call" -d 'Publish a message and print the data of the answer'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "check" -d 'Check whether a server keeps the protocol, and say why Bayeux does not work here'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "demo" -d 'Show everything at once against an embedded server, in about a second'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "handshake" -d 'Handshake, show the reply and what was negotiated, disconnect'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "hs" -d 'Handshake, show the reply and what was negotiated, disconnect'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "man" -d 'Print the manual page, or write all pages into a folder'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "proxy" -d 'Sit between clients and a server and show what passes'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "publish" -d 'Publish messages and wait for each acknowledgement'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "pub" -d 'Publish messages and wait for each acknowledgement'
-complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "report" -d 'Render, merge or compare the results of load tests'
+complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "report" -d 'Tell a recording again, or render, merge or compare the results of load tests'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "serve" -d 'Run a Bayeux server for development and tests'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "subscribe" -d 'Tail channels'
 complete -c bayeux -n "__fish_bayeux_needs_command" -f -a "sub" -d 'Tail channels'
@@ -71,6 +73,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l seed -d 'What ra
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l max -d 'Expect a value of the summary to be at the most this: p99=25ms, lost=0, cpu_percent=80. Exit status 7 if it is not, or if there are too few samples. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l min -d 'Expect a value of the summary to be at the least this: delivery_rate=10k. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l report -d 'Write the results to this file, in the form of its ending: .json, .csv, .html, .hgrm, .hlog, or .xml (JUnit). May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l record -d 'Record what one of the sessions says and hears, that of the first client, one JSON line for each message' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
@@ -117,7 +120,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l max-body -d 'The largest response to read' -r
@@ -139,6 +142,45 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s v -l verbose -d '
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l only -d 'Run only the checks with such names, e.g. `hs.*`. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l skip -d 'Run no check with such a name. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l as -d 'Hold the server against what is known of this one, whatever it looks like: bayeux, cometd, cometd-nodejs, faye or salesforce, with @VERSION if that is known; `none` for nothing' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l channel -d 'The channel below which the checks have theirs' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l report -d 'Write the outcomes to this file, in the form of its ending: .xml (JUnit), .json or .tap. May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l timeout -d 'End after this long, with what was found so far' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s p -l profile -d 'Take what is not given here from this profile of the configuration file, [default] if it has one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s H -l header -d 'Add a header to every request: \'Name: value\', or @FILE with one header a line, which keeps secrets out of the process list' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s u -l user -d 'Log in with a name and a password (basic authentication); without PASS it is asked for on the terminal' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l token -d 'Send this bearer token. The process list shows it, unlike one in BAYEUX_TOKEN' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l token-cmd -d 'Send the token that this command prints; it is run again when the server says 401' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l sf -d 'Take URL and token from the `sf` command, which knows this Salesforce org by user name or alias. A URL that is given wins, e.g. one with another version of the API' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l ext -d 'Send this `ext` with a KIND of message: handshake (default), connect, subscribe or publish. JSON is an object, or @FILE with one. A member of it goes before one of the same name that another option adds' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s t -l transport -d 'Over which transport the sessions of the checks run: long-polling, websocket or callback-polling [default: websocket for URLs of ws and wss, long-polling for others]' -r -f -a "long-polling\t''
+websocket\t''
+callback-polling\t''"
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l connect-timeout -d 'How long a TCP connection may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l max-body -d 'The largest response to read' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l list -d 'List the checks instead of running them'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l intrusive -d 'Run those checks too that send malformed input, let sessions expire or look for limits'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l strict -d 'Let known deviations and warnings fail the run too'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand completions" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -175,7 +217,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l max-body -d 'The largest response to read' -r
@@ -211,7 +253,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l max-body -d 'The largest response to read' -r
@@ -244,6 +286,30 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s v -l verbose -d 'S
 complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand man" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l listen -d 'The address to listen on; port 0 takes a free one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l fault -d 'What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g. connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself can do is refused: expire=DUR, forget=N, hold, cookie, and what is of Salesforce' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l seed -d 'What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told it' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l connect-timeout -d 'How long a TCP connection to the server may take' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l max-body -d 'The longest body or frame to look at; a longer one passes all the same' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l cert -d 'The certificate for a server that wants one of its clients, a PEM file' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l key -d 'The private key of --cert, a PEM file [default: the file of --cert]' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l tls-cert -d 'Speak TLS, with the certificate in this PEM file and those after it that lead to its authority' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l tls-key -d 'The private key of --tls-cert, a PEM file [default: the file of --tls-cert]' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l tls-self-signed -d 'Speak TLS, with a certificate that is made now for 30 days; its fingerprint is told. The certificate of its authority, for the --cacert of clients, is written to FILE' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
+compact\t'One line for each message'
+json\t'One JSON record for each message, as in recordings'
+data\t'Only the data, one JSON value for each message'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l color -d 'When to use colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb count too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it'
+always\t'In pipes too'
+never\t'Nowhere'"
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -s q -l quiet -d 'Tell errors only'
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l show-secrets -d 'Do not redact credentials and client ids'
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l rate -d 'The most messages a second' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l repeat -d 'Publish the same DATA this many times' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l expect -d 'Subscribe to this channel first and wait until the message comes back; with --jq, until as many messages pass' -r
@@ -261,7 +327,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l max-body -d 'The largest response to read' -r
@@ -302,7 +368,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l max-body -d 'The largest response to read' -r
@@ -326,7 +392,8 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s v -l verbose -d 'S
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s q -l quiet -d 'Tell errors only'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l report -d 'Write the report to this file, in the form of its ending: .json, .csv, .html, .hgrm, .hlog or .xml (JUnit). May be repeated' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l jq -d 'Print what a jq expression makes of each message of a recording, in place of the conversation; it sees the whole message' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l report -d 'Write the report to this file, in the form of its ending: .html, for recordings also .svg (a sequence diagram), for results .json, .csv, .hgrm, .hlog or .xml (JUnit). May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l max -d 'Expect a value of the summary to be at the most this: p99=25ms, lost=0, cpu_percent=80. Exit status 7 if it is not, or if there are too few samples. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand report" -l min -d 'Expect a value of the summary to be at the least this: delivery_rate=10k. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand report" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
@@ -355,7 +422,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l retain-age -d 'F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-inactivity -d 'End sessions whose clients send nothing but connects for so long, as CometD\'s activity extension does' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-per-browser -d 'Hold connects for so many sessions of one browser, told by its cookie, and advise the others to poll (`multiple-clients`). CometD says 1' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-queue -d 'Most messages (10k) or bytes of them (8MiB) that wait for one session, which ends when there are more; 100k,16MiB if left out. May be repeated' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l request-timeout -d 'How long a request may take to arrive, 30s if left out; a slower one gets HTTP 408' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l request-timeout -d 'How long a request, or message of a websocket, may take to arrive, 30s if left out; a slower one gets HTTP 408, or close code 1008' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-body -d 'Longest body of a request, and message of a websocket, 16MiB if left out; a longer one gets HTTP 413, or close code 1009' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-sessions -d 'Most sessions at a time, 100000 if left out; further handshakes are refused with 503 and told to come again' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l max-connections -d 'Most connections at a time, 100000 if left out or what the system\'s limit of descriptors allows; further ones are closed' -r
@@ -367,6 +434,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l publish-on-subsc
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l tls-cert -d 'Speak TLS, with the certificate in this PEM file and those after it that lead to its authority' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l tls-key -d 'The private key of --tls-cert, a PEM file [default: the file of --tls-cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l tls-self-signed -d 'Speak TLS, with a certificate that is made now for 30 days; its fingerprint is told. The certificate of its authority, for the --cacert of clients, is written to FILE' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -403,7 +471,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l max-body -d 'The largest response to read' -r
@@ -447,7 +515,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l max-body -d 'The largest response to read' -r

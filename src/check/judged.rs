@@ -75,7 +75,7 @@ impl Judged {
             Status::Skipped => None,
             Status::Passed => of_check().next().cloned().map(Standing::NoLonger),
             Status::Noted | Status::Warned | Status::Failed => of_check()
-                .find(|it| outcome.seen.contains(&it.seen))
+                .find(|it| it.seen.matches(&outcome.seen))
                 .cloned()
                 .map(Standing::AsKnown),
         };

@@ -3,7 +3,8 @@
 //! ```toml
 //! [[deviation]]
 //! check = "http.empty-array"
-//! seen = "HTTP 500"            # what the check says, or part of it
+//! seen = "HTTP 500"            # what the check says, with `*` for anything
+//! over = ["long-polling"]      # the transports that show it; all, if left out
 //! to = "8.0.10"                # the last version that does so; `from` is the first
 //! source = "measured with CometD 8.0.10"
 //! ```
@@ -16,7 +17,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::Flavour;
+use super::{Flavour, Glob};
+use crate::protocol::ConnectionType;
 
 /// A way in which a server is known to deviate.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -24,8 +26,11 @@ use super::Flavour;
 pub struct Deviation {
     /// The check that shows it.
     pub check: String,
-    /// What the check says, or part of it.
-    pub seen: String,
+    /// What the check says, with `*` for anything.
+    pub seen: Glob,
+    /// The transports that show it; all of them, if there is none here.
+    #[serde(default)]
+    pub over: Vec<String>,
     /// The first version that does so; any before, if it is not known.
     pub from: Option<Version>,
     /// The last version that does so; any later, if it still does.
@@ -101,8 +106,8 @@ impl Known {
         }
     }
 
-    /// How it is known to deviate.
-    pub fn deviations(&self) -> Vec<Deviation> {
+    /// How it is known to deviate over a transport.
+    pub fn deviations(&self, over: ConnectionType) -> Vec<Deviation> {
         #[derive(Deserialize)]
         struct File {
             #[serde(default)]
@@ -117,6 +122,7 @@ impl Known {
             deviation: Vec::new(),
         });
         let mut deviations = file.deviation;
+        deviations.retain(|it| it.over.is_empty() || it.over.iter().any(|it| it == over.as_str()));
         deviations.retain(|it| {
             self.version
                 .as_ref()
@@ -194,17 +200,27 @@ mod tests {
         for (name, flavour, text) in FLAVOURS {
             toml::from_str::<toml::Table>(text).unwrap();
             let n_written = text.matches("[[deviation]]").count();
-            let deviations = Known::of(flavour).deviations();
-            assert_eq!(deviations.len(), n_written, "{name}: a field that is none");
+            let over = [
+                ConnectionType::LongPolling,
+                ConnectionType::CallbackPolling,
+                ConnectionType::WebSocket,
+            ];
+            let deviations = over.map(|it| Known::of(flavour).deviations(it)).concat();
+            let of_all = deviations.iter().filter(|it| it.over.is_empty()).count() / over.len();
+            let of_some = deviations.iter().filter(|it| !it.over.is_empty());
+            // Each stands once for each transport that it names.
+            let of_some: f64 = of_some.map(|it| 1.0 / it.over.len() as f64).sum();
+            let n_read = of_all + of_some.round() as usize;
+            assert_eq!(
+                n_read, n_written,
+                "{name}: a field or a transport that is none"
+            );
             for it in deviations {
                 assert!(
                     all().iter().any(|check| check.id == it.check),
                     "{name}: {it:?}"
                 );
-                assert!(
-                    !it.seen.is_empty() && !it.source.is_empty(),
-                    "{name}: {it:?}"
-                );
+                assert!(!it.source.is_empty(), "{name}: {it:?}");
             }
         }
     }
@@ -213,7 +229,8 @@ mod tests {
     fn a_version_is_held_against_the_first_and_the_last() {
         let deviation = |from: &str, to: &str| Deviation {
             check: String::new(),
-            seen: String::new(),
+            seen: "*".parse().unwrap(),
+            over: Vec::new(),
             from: from.parse().ok(),
             to: to.parse().ok(),
             source: String::new(),

@@ -21,6 +21,7 @@
 
 mod asking;
 mod flavour;
+mod glob;
 mod greeting;
 mod groups;
 mod http;
@@ -43,6 +44,7 @@ use std::time::Duration;
 use crate::protocol::ConnectionType;
 
 pub use flavour::Flavour;
+pub use glob::{EmptyGlob, Glob};
 pub use greeting::{Greeting, greet};
 pub use groups::all;
 pub use judged::{Counts, Judged, Report, Standing, Strictness};

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use bayeux::check::report::Format;
 use bayeux::check::{
-    self, Check as OneCheck, Flavour, Greeting, Judged, Known, Mode, Report, Strictness, greet,
+    self, Check as OneCheck, Flavour, Glob, Greeting, Judged, Known, Mode, Report, Strictness,
+    greet,
 };
 use bayeux::client::Settings as ClientSettings;
 use bayeux::protocol::{Channel, ConnectionType};
@@ -18,7 +19,6 @@ use bayeux::transport::Endpoint;
 use self::outcome::{Reached, ended};
 use super::exit::{Exit, Stop};
 use super::extension_args::GivenExtensionArgs;
-use super::glob::Glob;
 use super::network_args::NetworkArgs;
 use super::operands::Operands;
 use super::output_args::OutputArgs;
@@ -160,7 +160,7 @@ impl Check {
             Greeting::Unreached(_) | Greeting::Strange(_) => Flavour::Unknown,
         };
         let known = self.known.clone().unwrap_or_else(|| Known::of(flavour));
-        let deviations = known.deviations();
+        let deviations = known.deviations(settings.connection_type);
         let mut report = Report {
             url: endpoint.to_string(),
             transport: settings.connection_type.as_str(),

@@ -19,7 +19,6 @@ mod explain;
 mod extension_args;
 mod faults;
 mod file;
-mod glob;
 mod handshake;
 mod identity_args;
 mod lines;

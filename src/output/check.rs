@@ -92,7 +92,11 @@ pub(super) fn outcome(
             );
         }
         Standing::NoLonger(it) => {
-            let text = format!("no longer deviates; known was: {} ({})", it.seen, it.source);
+            let text = format!(
+                "no longer deviates; known was: {} ({})",
+                it.seen.as_str(),
+                it.source
+            );
             indent(&mut out, Role::Key, &text, surface);
         }
         Standing::Unknown => {}

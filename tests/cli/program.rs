@@ -39,6 +39,11 @@ pub(crate) fn filters() -> Vec<(&'static str, &'static str)> {
             r"\b(in|after|within|gap|trip *|connect|byte|total) \d+(\.\d+)? ?(ms|s)\b",
             "$1 [duration]",
         ),
+        // How long a check took, and its exchange.
+        (
+            r"(?m)^( +(?:\| < HTTP|ok|FAIL|warn|note|known) .*)  \d+(\.\d+)? ?(us|ms|s)$",
+            "$1  [duration]",
+        ),
         (r"Content-Length: \d+", "Content-Length: [length]"),
         (r"Date: .*GMT", "Date: [date]"),
         (r"bayeux/\d+\.\d+\.\d+\b", "bayeux/[version]"),

@@ -1,25 +1,54 @@
-//! Names with `*` in them, which stands for anything.
+//! Texts with `*` in them, which stands for anything.
 
 use std::str::FromStr;
 
-/// A name, or what several names look like: `hs.*`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Glob(String);
+use serde::Deserialize;
+
+/// A text, or what several texts look like: `hs.*`.
+///
+/// ```
+/// use bayeux::check::Glob;
+///
+/// let glob: Glob = "hs.*".parse()?;
+/// assert!(glob.matches("hs.fields") && !glob.matches("con.fields"));
+/// # Ok::<(), bayeux::check::EmptyGlob>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Glob(String);
+
+/// A glob that no text is like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a name, or `*` in one for anything: hs.*")]
+pub struct EmptyGlob;
 
 impl FromStr for Glob {
-    type Err = String;
+    type Err = EmptyGlob;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, EmptyGlob> {
         match text {
-            "" => Err("a name, or `*` in one for anything: hs.*".to_owned()),
+            "" => Err(EmptyGlob),
             text => Ok(Self(text.to_owned())),
         }
     }
 }
 
+impl TryFrom<String> for Glob {
+    type Error = EmptyGlob;
+
+    fn try_from(text: String) -> Result<Self, EmptyGlob> {
+        text.parse()
+    }
+}
+
 impl Glob {
-    /// Whether this is such a name.
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    /// The glob as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is such a text.
+    pub fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = name.strip_prefix(first) else {
