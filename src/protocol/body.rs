@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::elements::{Elements, End, is_blank};
 use super::json::reason;
 use super::{Finding, FindingKind, Message};
 
@@ -144,11 +145,7 @@ impl Body {
     /// Reads an array that is not JSON as a whole, element by element. Only here do we look
     /// at brackets and quotes ourselves, since no parser goes on behind an error.
     fn salvage(&mut self, array: &str, base: usize) {
-        let mut elements = Elements {
-            rest: array,
-            at: 1,
-            end: End::Missing,
-        };
+        let mut elements = Elements::of(array);
         while let Some((at, element)) = elements.next() {
             let trimmed = element.trim_matches(is_blank);
             let at = base + at + (element.len() - element.trim_start_matches(is_blank).len());
@@ -203,59 +200,6 @@ impl Body {
         });
         format!("{}{inner}", " ".repeat(offset)).into()
     }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum End {
-    Missing,
-    At(usize),
-}
-
-/// Splits an array's text at the commas of its outermost level.
-struct Elements<'a> {
-    rest: &'a str,
-    at: usize,
-    end: End,
-}
-
-impl<'a> Elements<'a> {
-    fn next(&mut self) -> Option<(usize, &'a str)> {
-        if self.end != End::Missing || self.at >= self.rest.len() {
-            return None;
-        }
-        let start = self.at;
-        let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
-        for (at, byte) in self.rest.bytes().enumerate().skip(start) {
-            match byte {
-                _ if is_escaped => is_escaped = false,
-                b'\\' if in_string => is_escaped = true,
-                b'"' => in_string = !in_string,
-                _ if in_string => {}
-                b'[' | b'{' => depth += 1,
-                b']' if depth == 0 => {
-                    self.end = End::At(at + 1);
-                    self.at = at + 1;
-                    let element = &self.rest[start..at];
-                    return (!element.trim_matches(is_blank).is_empty())
-                        .then_some((start, element));
-                }
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                b',' if depth == 0 => {
-                    self.at = at + 1;
-                    return Some((start, &self.rest[start..at]));
-                }
-                _ => {}
-            }
-        }
-        self.at = self.rest.len();
-        let element = &self.rest[start..];
-        (!element.trim_matches(is_blank).is_empty()).then_some((start, element))
-    }
-}
-
-/// White space of JSON, and the byte order mark that some servers write first.
-fn is_blank(it: char) -> bool {
-    matches!(it, ' ' | '\t' | '\r' | '\n' | '\u{feff}')
 }
 
 /// Where serde_json's line and column point to; its columns count bytes from 1.
@@ -431,17 +375,6 @@ mod tests {
         #[test]
         fn any_brackets_are_read_or_refused_without_panic(text in "\\[[\\[\\]{},:\"\\\\a1é /*]{0,60}") {
             let _ = decode(text.as_bytes());
-        }
-
-        #[test]
-        fn elements_go_on_to_the_end_and_leave_out_nothing_but_commas(text in "\\[[\\[\\]{},:\"\\\\a1\u{e9} \x0c]{0,60}") {
-            let mut elements = Elements { rest: &text, at: 1, end: End::Missing };
-            let mut end = 0;
-            while let Some((at, element)) = elements.next() {
-                prop_assert_eq!(at, end + 1);
-                end = at + element.len();
-                prop_assert_eq!(&text[at..end], element);
-            }
         }
 
         #[test]

@@ -13,6 +13,7 @@ mod builder;
 mod callback;
 mod channel;
 mod connection_type;
+mod elements;
 mod error_string;
 mod failure_reason;
 mod fields;
