@@ -106,7 +106,15 @@ impl Reader {
         }
     }
 
+    /// Notes what is odd once: a field may stand there a million times.
     fn note(&mut self, offset: usize, kind: FindingKind) {
+        if self.findings.iter().any(|it| it.kind == kind) {
+            return;
+        }
+        if self.findings.is_empty() {
+            // Mostly there is just one, and of a vector's own accord there is room for four.
+            self.findings.reserve_exact(1);
+        }
         self.findings.push(Finding { offset, kind });
     }
 }

@@ -249,6 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_odd_again_and_again_is_noted_once() {
+        let raw = format!(
+            r#"{{"channel":"/a",{}"id":{{}}}}"#,
+            r#""id":1,"id":{},"#.repeat(1000)
+        );
+        let message = Message::parse(&raw).unwrap();
+        let kinds: Vec<_> = message.findings().iter().map(|it| &it.kind).collect();
+        let (wrong, twice) = (
+            FindingKind::WrongType { field: "id" },
+            FindingKind::Duplicate { field: "id" },
+        );
+        assert_eq!(kinds, [&twice, &wrong]);
+    }
+
+    #[test]
     fn escapes_in_keys_and_values_are_understood() {
         let message = Message::parse(r#"{"ch\u0061nnel":"\/d\u0065mo","error":"\ud800"}"#).unwrap();
         assert_eq!(message.channel(), "/demo");
