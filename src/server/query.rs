@@ -59,26 +59,34 @@ pub(crate) fn messages_of_form(body: Vec<u8>) -> Vec<u8> {
 /// The values of all fields `message`, each a message or an array of them, as one array.
 fn messages(form: &str) -> Option<Vec<u8>> {
     let parameters = form.split('&').map(name_and_value);
-    let mut values: Vec<Vec<u8>> = parameters
+    let mut values = parameters
         .filter(|(name, _)| *name == "message")
-        .map(|(_, value)| decoded(value))
-        .collect();
-    if values.len() < 2 {
-        return values.pop();
-    }
-    let mut elements = Vec::with_capacity(values.len());
-    for value in &values {
+        .map(|(_, value)| decoded(value));
+    let first = values.next()?;
+    let Some(second) = values.next() else {
+        return Some(first);
+    };
+    // One value at a time: there may be a million of them.
+    let mut array = vec![b'['];
+    for value in [first, second].into_iter().chain(values) {
         // Nothing of the request is carried out when a part of it cannot be read, and this
         // value is what says why.
-        let Ok(json) = serde_json::from_slice::<&RawValue>(value) else {
-            return Some(value.clone());
+        let Ok(json) = serde_json::from_slice::<&RawValue>(&value) else {
+            return Some(value);
         };
         let json = json.get();
-        let array = json.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        elements.push(array.unwrap_or(json));
+        let inside = json.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let elements = inside.unwrap_or(json);
+        if elements.trim_ascii().is_empty() {
+            continue;
+        }
+        if array.len() > 1 {
+            array.push(b',');
+        }
+        array.extend_from_slice(elements.as_bytes());
     }
-    elements.retain(|it| !it.trim_ascii().is_empty());
-    Some(format!("[{}]", elements.join(",")).into_bytes())
+    array.push(b']');
+    Some(array)
 }
 
 fn name_and_value(parameter: &str) -> (&str, &str) {
