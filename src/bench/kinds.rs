@@ -133,6 +133,7 @@ fn of_error(error: &TransportError) -> String {
         E::Redirect { status, .. } => format!("HTTP {status}, a redirect"),
         E::NotJson { .. } => "the response is not JSON".to_owned(),
         E::NotBayeux { .. } => "the response is JSON without a Bayeux message".to_owned(),
+        E::TooManyMessages { .. } => "too many messages came at once".to_owned(),
         E::UpgradeRefused(refusal) => {
             format!("the upgrade to a websocket: HTTP {}", refusal.status)
         }

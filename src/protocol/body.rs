@@ -1,12 +1,18 @@
 //! A request or response body: an array of messages, or a lone one.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::elements::{Elements, End, is_blank};
 use super::json::reason;
 use super::{Finding, FindingKind, Message};
+
+/// The most elements that [`decode`] takes from one body. An element of two bytes is a message
+/// of some hundred bytes once it is read, and as many again for what is made of it.
+pub const MAX_ELEMENTS: usize = 250_000;
 
 /// What [`decode`] read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,7 +23,7 @@ pub struct Body {
     pub findings: Vec<Finding>,
 }
 
-/// A body that holds no messages at all.
+/// A body of which nothing is read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -31,6 +37,12 @@ pub enum DecodeError {
         offset: usize,
         /// Why.
         reason: String,
+    },
+    /// The array has more elements than are read of one body.
+    #[error("more than {limit} messages in one body")]
+    TooMany {
+        /// The limit, [`MAX_ELEMENTS`].
+        limit: usize,
     },
 }
 
@@ -49,7 +61,8 @@ pub enum DecodeError {
 /// ```
 ///
 /// # Errors
-/// When the body is empty, or begins as no JSON array or object does.
+/// When the body is empty, begins as no JSON array or object does, or has more than
+/// [`MAX_ELEMENTS`] elements.
 pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
     let mut body = Body::default();
     let text = match std::str::from_utf8(bytes) {
@@ -70,15 +83,7 @@ pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
     let json = json.trim_end_matches(is_blank);
     match json.as_bytes().first() {
         Some(b'[') if body.lone_element(json) => {}
-        Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(json) {
-            Ok(elements) => {
-                for element in elements {
-                    let offset = element.get().as_ptr() as usize - text.as_ptr() as usize;
-                    body.element(element.get(), offset);
-                }
-            }
-            Err(_) => body.salvage(json, blank.len()),
-        },
+        Some(b'[') => body.array(json, blank.len())?,
         Some(b'{') => match Message::parse(json) {
             Ok(message) => body.messages.push(message),
             Err(error) => {
@@ -131,6 +136,28 @@ impl Body {
         is_lone
     }
 
+    /// Takes the messages of an array that begins at this offset.
+    fn array(&mut self, json: &str, base: usize) -> Result<(), DecodeError> {
+        let n_before = self.findings.len();
+        let mut is_too_long = false;
+        let elements = Array {
+            address: json.as_ptr() as usize - base,
+            is_too_long: &mut is_too_long,
+            body: self,
+        };
+        let mut parser = serde_json::Deserializer::from_str(json);
+        let read = parser.deserialize_seq(elements).and_then(|()| parser.end());
+        match read {
+            Ok(()) => Ok(()),
+            Err(_) if is_too_long => Err(TOO_MANY),
+            Err(_) => {
+                self.messages.clear();
+                self.findings.truncate(n_before);
+                self.salvage(json, base)
+            }
+        }
+    }
+
     /// Takes one element of the array.
     fn element(&mut self, raw: &str, offset: usize) {
         match Message::parse(raw) {
@@ -142,11 +169,19 @@ impl Body {
         }
     }
 
+    /// Whether no further element is taken. Each made a message or a finding.
+    fn is_full(&self) -> bool {
+        self.messages.len() + self.findings.len() >= MAX_ELEMENTS
+    }
+
     /// Reads an array that is not JSON as a whole, element by element. Only here do we look
     /// at brackets and quotes ourselves, since no parser goes on behind an error.
-    fn salvage(&mut self, array: &str, base: usize) {
+    fn salvage(&mut self, array: &str, base: usize) -> Result<(), DecodeError> {
         let mut elements = Elements::of(array);
         while let Some((at, element)) = elements.next() {
+            if self.is_full() {
+                return Err(TOO_MANY);
+            }
             let trimmed = element.trim_matches(is_blank);
             let at = base + at + (element.len() - element.trim_start_matches(is_blank).len());
             match serde_json::from_str::<&RawValue>(trimmed) {
@@ -181,6 +216,7 @@ impl Body {
                 kind: FindingKind::TrailingText,
             });
         }
+        Ok(())
     }
 
     /// Servers that knew Dojo 1.1 wrap bodies in `/* ... */` (json-comment-filtered). The
@@ -199,6 +235,39 @@ impl Body {
             kind: FindingKind::CommentFiltered,
         });
         format!("{}{inner}", " ".repeat(offset)).into()
+    }
+}
+
+const TOO_MANY: DecodeError = DecodeError::TooMany {
+    limit: MAX_ELEMENTS,
+};
+
+/// Reads an array into a body, element by element, as far as there is room.
+struct Array<'b> {
+    /// That of the byte from which the offsets of the body count.
+    address: usize,
+    is_too_long: &'b mut bool,
+    body: &'b mut Body,
+}
+
+impl<'de> Visitor<'de> for Array<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<(), S::Error> {
+        while let Some(element) = elements.next_element::<&'de RawValue>()? {
+            if self.body.is_full() {
+                *self.is_too_long = true;
+                return Err(S::Error::custom(TOO_MANY));
+            }
+            let raw = element.get();
+            let offset = raw.as_ptr() as usize - self.address;
+            self.body.element(raw, offset);
+        }
+        Ok(())
     }
 }
 
@@ -355,6 +424,26 @@ mod tests {
             decode(b" {\"a\":"),
             Err(DecodeError::NotJson { .. })
         ));
+    }
+
+    #[test]
+    fn an_array_of_more_elements_than_are_read_is_refused_as_a_whole() {
+        for element in ["{}", "1", "x", ""] {
+            let array = |n: usize| format!("[{}1]", format!("{element},").repeat(n - 1));
+            let body = decode(array(MAX_ELEMENTS).as_bytes()).unwrap();
+            let n_elements = body.messages.len() + body.findings.len();
+            assert_eq!(n_elements, MAX_ELEMENTS, "{element}");
+            let limit = MAX_ELEMENTS;
+            let too_many = Err(DecodeError::TooMany { limit });
+            assert_eq!(decode(array(limit + 1).as_bytes()), too_many, "{element}");
+        }
+    }
+
+    #[test]
+    fn only_elements_of_the_outermost_array_are_counted() {
+        let data = format!("[{}1]", "1,".repeat(MAX_ELEMENTS));
+        let body = decode(format!(r#"[{{"channel":"/a","data":{data}}},1]"#).as_bytes()).unwrap();
+        assert_eq!(channels(&body), ["/a"]);
     }
 
     #[test]

@@ -224,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn a_call_with_more_messages_than_are_read_is_refused() {
+        let limit = crate::protocol::MAX_ELEMENTS;
+        for call in ["/**/jsonpcallback(", ""] {
+            let text = format!("{call}[{}{{}}]);", "{},".repeat(limit));
+            let error = Callback::default().decode(text.as_bytes()).unwrap_err();
+            assert_eq!(error, DecodeError::TooMany { limit });
+        }
+    }
+
+    #[test]
     fn every_prefix_of_a_call_keeps_its_whole_messages_and_shows_that_it_is_cut() {
         let messages = r#"[{"channel":"/a","data":"é),\"("},{"channel":"/b","data":[1,")"]}]"#;
         let text = Callback::default().call(messages);

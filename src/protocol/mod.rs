@@ -23,7 +23,7 @@ mod member;
 mod message;
 
 pub use advice::{Advice, Reconnect};
-pub use body::{Body, DecodeError, decode, encode};
+pub use body::{Body, DecodeError, MAX_ELEMENTS, decode, encode};
 pub use builder::MessageBuilder;
 pub(crate) use callback::ENCODED;
 pub use callback::{Callback, InvalidCallback, encoded_len};

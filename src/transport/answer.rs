@@ -50,6 +50,9 @@ fn read_messages(
             });
         }
         Err(DecodeError::Empty) => return Err(TransportError::Empty),
+        Err(DecodeError::TooMany { limit }) => {
+            return Err(TransportError::TooManyMessages { limit });
+        }
     };
     if body.messages.iter().any(|it| !it.channel().is_empty()) {
         return Ok(body);

@@ -229,6 +229,12 @@ pub enum TransportError {
         /// How the body begins.
         excerpt: Excerpt,
     },
+    /// A body, or a frame of a websocket, holds more messages than this program reads at once.
+    #[error("more than {limit} messages came at once")]
+    TooManyMessages {
+        /// The limit.
+        limit: usize,
+    },
     /// The server answered the upgrade to a websocket with another status than 101.
     #[error("{0}")]
     UpgradeRefused(Box<UpgradeRefusal>),
@@ -345,6 +351,7 @@ impl TransportError {
             | Self::Empty
             | Self::NotJson { .. }
             | Self::NotBayeux { .. }
+            | Self::TooManyMessages { .. }
             | Self::WebSocketClosed { .. }
             | Self::WebSocketGone { .. }
             | Self::WebSocketSilent { .. }
@@ -373,6 +380,7 @@ impl TransportError {
             | Self::Compression { .. }
             // The next response may be smaller, or have something in it.
             | Self::TooLarge { .. }
+            | Self::TooManyMessages { .. }
             | Self::Empty
             | Self::WebSocketGone { .. }
             | Self::WebSocketSilent { .. }

@@ -368,6 +368,20 @@ fn a_body_over_the_limit() {
 }
 
 #[test]
+fn a_body_of_more_messages_than_are_read() {
+    let body = format!("[{}1]", "{},".repeat(250_000));
+    let hostile = Hostile::canned(response("200 OK", "application/json", &body));
+    snapshot!(bayeux(["hs", &hostile.url()]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: http://127.0.0.1:[port]/cometd sent too many messages at once
+    cause: more than 250000 messages came at once
+    hint: no option takes more; a server can bound the queue of a session (CometD: maxQueue)
+    ");
+}
+
+#[test]
 fn a_server_that_never_answers() {
     let hostile = Hostile::silent();
     snapshot!(bayeux(["hs", &hostile.url(), "--network-timeout", "300ms"]).run(), @"

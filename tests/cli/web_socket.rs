@@ -201,6 +201,22 @@ fn a_frame_larger_than_max_body() {
 }
 
 #[test]
+fn a_frame_of_more_messages_than_are_read() {
+    let messages = format!("[{}1]", "{},".repeat(250_000));
+    let url = talking(move |socket, _| {
+        let _ = socket.send(Message::text(messages.clone()));
+    });
+    snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: publish to /demo: outcome unknown
+    cause: more than 250000 messages came at once
+    hint: it may have been delivered, so it was not sent again
+    ");
+}
+
+#[test]
 fn a_close_with_1011_in_the_middle_of_a_publish() {
     let url = talking(|socket, _| close(socket, 1011, "boom"));
     snapshot!(bayeux(["pub", &url, "/demo", "1"]).run(), @"

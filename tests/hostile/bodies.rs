@@ -144,6 +144,44 @@ fn many_elements_that_are_none_are_answered_one_by_one() {
     serve.ends_well();
 }
 
+/// Sixteen megabytes of the smallest elements there are: each would become some hundred bytes.
+#[test]
+fn too_many_elements_are_refused_before_they_take_the_memory() {
+    let serve = Serve::start(&["-q"]);
+    let mut wire = serve.connect();
+    let size = 16 * 1024 * 1024 - 100;
+    let of = |element: &str| format!("[{}1]", element.repeat(size / element.len()));
+    let form = "message=1&".repeat(size / 10);
+    let as_form = format!(
+        "POST /cometd HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let bodies = ["{},", "1,", "\"\",", "x,", ","].map(|it| post(of(it)));
+    for request in bodies.into_iter().chain([as_form.into_bytes()]) {
+        wire.send(&request);
+        let response = wire.response();
+        assert_eq!(response.status, 413);
+        assert_eq!(response.text(), "more than 250000 messages in one body\n");
+    }
+    wire.send(&post(HANDSHAKE));
+    assert_eq!(wire.response().status, 200);
+    serve.peaked_at_most(192 * 1024 * 1024);
+    serve.ends_well();
+}
+
+/// One message in which the same is wrong again and again.
+#[test]
+fn a_field_that_stands_a_million_times_takes_no_memory_for_each() {
+    let serve = Serve::start(&["-q"]);
+    let mut wire = serve.connect();
+    let fields = "\"id\":1,\"id\":{},".repeat(1_000_000);
+    wire.send(&post(format!("[{{{fields}\"channel\":\"/a\"}}]")));
+    assert_eq!(wire.response().status, 200);
+    serve.peaked_at_most(64 * 1024 * 1024);
+    serve.ends_well();
+}
+
 #[test]
 fn odd_numbers_and_texts_are_repeated_as_they_are() {
     let serve = Serve::start(&[]);

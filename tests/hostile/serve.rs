@@ -151,6 +151,12 @@ impl Serve {
         let taken = self.resident().saturating_sub(self.memory);
         assert!(taken <= bytes, "{taken} bytes of memory were taken");
     }
+
+    /// That not even for a moment it took more.
+    pub(crate) fn peaked_at_most(&self, bytes: u64) {
+        let peak = memory(&self.process, "VmHWM:").saturating_sub(self.memory);
+        assert!(peak <= bytes, "{peak} bytes of memory were taken");
+    }
 }
 
 impl Drop for Serve {
@@ -182,9 +188,13 @@ pub(crate) fn begin(mut command: Command, options: &[&str]) -> (Child, SocketAdd
 
 /// Resident memory in bytes; where the system does not tell, none.
 pub(crate) fn resident(process: &Child) -> u64 {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: &Child, name: &str) -> u64 {
     let path = format!("/proc/{}/status", process.id());
     let status = fs::read_to_string(path).unwrap_or_default();
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|it| it.strip_prefix(name));
     let kib = line.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -174,6 +174,17 @@ fn a_frame_against_the_rules_closes_the_websocket_with_their_number() {
 }
 
 #[test]
+fn a_frame_of_more_messages_than_are_read_ends_it() {
+    let serve = Serve::start(&[]);
+    let mut wire = open(&serve);
+    handshake(&mut wire);
+    let messages = format!("[{}{{}}]", "{},".repeat(250_000));
+    wire.send(&frame(FIN | TEXT, messages.as_bytes()));
+    assert_eq!(closed(&mut wire), Some(1009));
+    serve.ends_well();
+}
+
+#[test]
 fn a_message_that_stops_in_the_middle_is_ended_in_time() {
     let serve = Serve::start(&["--request-timeout", "300ms"]);
     let mut patient = open(&serve);

@@ -125,6 +125,9 @@ pub(crate) fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
         E::TooLarge { .. } => answered("sent more than --max-body".to_owned())
             .cause(error)
             .hint("--max-body 1GiB takes more"),
+        E::TooManyMessages { .. } => answered("sent too many messages at once".to_owned())
+            .cause(error)
+            .hint("no option takes more; a server can bound the queue of a session (CometD: maxQueue)"),
         E::Timeout { .. } => Stop::new(Exit::Unreachable, format!("{endpoint} does not answer"))
             .cause(error)
             .hint("--network-timeout waits longer"),

@@ -15,7 +15,7 @@ use crate::server::broker::{self, Answer, Handled, HoldId, rest};
 use crate::server::fault::{Instead, Passage};
 use crate::server::http::{Head, Received, Receiver, Request};
 use crate::server::hub::Hub;
-use crate::server::readable::readable;
+use crate::server::readable::{Unreadable, readable};
 use crate::server::refused::Refused;
 use crate::server::response::{self, Form, Persistence};
 use crate::server::upgrade::Upgrade;
@@ -174,13 +174,16 @@ impl Exchanges {
         let below = head.path.strip_prefix(path).unwrap_or_default();
         let body = match readable(&body) {
             Ok(body) => body,
-            Err(reason) => {
+            Err(unreadable) => {
+                let (status, reason) = match unreadable {
+                    Unreadable::Broken(reason) => (StatusCode::BAD_REQUEST, reason),
+                    Unreadable::TooMany(reason) => (StatusCode::PAYLOAD_TOO_LARGE, reason),
+                };
                 hub.observe(&Event::Refused {
                     peer,
-                    status: 400,
+                    status: status.as_u16(),
                     reason: &reason,
                 });
-                let status = StatusCode::BAD_REQUEST;
                 return pipe.push(response::text(
                     status,
                     &reason,

@@ -23,7 +23,7 @@ use crate::server::broker::{self, LinkId};
 use crate::server::fault::{Passage, Step};
 use crate::server::frames;
 use crate::server::hub::Hub;
-use crate::server::readable::readable;
+use crate::server::readable::{Unreadable, readable};
 use crate::server::upgrade::Upgrade;
 use crate::server::{Event, Settings};
 
@@ -247,7 +247,10 @@ impl Conversation {
 
     fn answer(&mut self, hub: &mut Hub, text: &[u8]) -> Result<(), Ending> {
         // CometD 6 closes with 1011, Faye 1.4.3 says nothing: neither tells whose fault it is.
-        let body = readable(text).map_err(|reason| Ending::Closed(CloseCode::Invalid, reason))?;
+        let body = readable(text).map_err(|unreadable| match unreadable {
+            Unreadable::Broken(reason) => Ending::Closed(CloseCode::Invalid, reason),
+            Unreadable::TooMany(reason) => Ending::Closed(CloseCode::Size, reason),
+        })?;
         let messages: &[Message] = &body.messages;
         hub.observe(&Event::Received {
             peer: self.caller.peer,
