@@ -5,10 +5,14 @@
 //! unsubscribe the same subscription; the first that was not played yet is taken. Deliveries
 //! belong to the connect that was sent last before them.
 
+mod unanswered;
+
+use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use self::unanswered::Unanswered;
 use super::fault::altered;
 use crate::protocol::{ConnectionType, Json, Kind, Message, meta};
 use crate::recording::{self, Direction, ReadError, Record, Side};
@@ -77,6 +81,7 @@ impl FromStr for Recording {
     fn from_str(text: &str) -> Result<Self, RecordingError> {
         let recording::Recording { records, cut_at } = recording::Recording::read(text.as_bytes())?;
         let mut exchanges: Vec<Exchange> = Vec::new();
+        let mut unanswered = Unanswered::default();
         let mut last_connect = None;
         let mut requests = Direction::Out;
         for record in records {
@@ -97,6 +102,7 @@ impl FromStr for Recording {
                     if message.channel() == meta::CONNECT {
                         last_connect = Some(exchanges.len());
                     }
+                    unanswered.push(exchanges.len(), &message);
                     exchanges.push(Exchange {
                         request: message,
                         at: time,
@@ -106,8 +112,8 @@ impl FromStr for Recording {
                     });
                 }
                 (false, Kind::Reply) => {
-                    let asked = exchanges.iter_mut().find(|it| it.is_answered_by(&message));
-                    if let Some(exchange) = asked {
+                    let asked = unanswered.answer(&message);
+                    if let Some(exchange) = asked.and_then(|at| exchanges.get_mut(at)) {
                         exchange.reply = Some(message);
                     }
                 }
@@ -135,27 +141,29 @@ impl FromStr for Recording {
     }
 }
 
-impl Exchange {
-    fn is_answered_by(&self, reply: &Message) -> bool {
-        let (ours, theirs) = (self.request.id(), reply.id());
-        self.reply.is_none()
-            && self.request.channel() == reply.channel()
-            && (ours == theirs || theirs.is_none())
-    }
-
-    fn is_asked_by(&self, request: &Message) -> bool {
-        self.reply.is_some()
-            && self.request.channel() == request.channel()
-            && self.request.subscriptions() == request.subscriptions()
-    }
-}
-
 /// Plays the server's part of a recording.
 #[derive(Debug)]
 pub(super) struct Playback {
     recording: Arc<Recording>,
-    /// Whether each exchange was played.
-    is_played: Vec<bool>,
+    places: HashMap<Asked, Places>,
+    /// How many times the recording began anew.
+    n_rounds: u64,
+}
+
+/// What two requests have in common of which the one stands for the other.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Asked {
+    channel: Box<str>,
+    subscriptions: Vec<Box<str>>,
+}
+
+/// Where such a request stands that was answered, first to last.
+#[derive(Debug, Default)]
+struct Places {
+    all: Vec<usize>,
+    /// How many of them were played in the round that follows.
+    n_played: usize,
+    round: u64,
 }
 
 /// What the recording has for a request.
@@ -167,34 +175,56 @@ pub(super) struct Played {
 
 impl Playback {
     pub(super) fn new(recording: Arc<Recording>) -> Self {
+        let mut places: HashMap<Asked, Places> = HashMap::new();
+        for (at, exchange) in recording.exchanges.iter().enumerate() {
+            if exchange.reply.is_some() {
+                let asked = Asked::by(&exchange.request);
+                places.entry(asked).or_default().all.push(at);
+            }
+        }
         Self {
-            is_played: vec![false; recording.exchanges.len()],
             recording,
+            places,
+            n_rounds: 0,
         }
     }
 
     /// What was recorded for such a request; `None` if nothing is left. A handshake beyond the
     /// last one begins the recording anew.
     pub(super) fn play(&mut self, request: &Message) -> Option<Played> {
-        let mut at = self.next(request);
+        let places = self.places.get_mut(&Asked::by(request))?;
+        let mut at = places.next(self.n_rounds);
         if at.is_none() && request.channel() == meta::HANDSHAKE {
-            self.is_played.fill(false);
-            at = self.next(request);
+            self.n_rounds += 1;
+            at = places.next(self.n_rounds);
         }
-        let at = at?;
-        *self.is_played.get_mut(at)? = true;
-        let exchange = self.recording.exchanges.get(at)?;
+        let exchange = self.recording.exchanges.get(at?)?;
         Some(Played {
             reply: exchange.reply.clone()?,
             deliveries: exchange.deliveries.clone(),
         })
     }
+}
 
-    fn next(&self, request: &Message) -> Option<usize> {
-        let exchanges = self.recording.exchanges.iter().zip(&self.is_played);
-        let mut fitting =
-            exchanges.map(|(exchange, is_played)| !is_played && exchange.is_asked_by(request));
-        fitting.position(|it| it)
+impl Asked {
+    fn by(request: &Message) -> Self {
+        let subscriptions = request.subscriptions().into_iter();
+        Self {
+            channel: request.channel().into(),
+            subscriptions: subscriptions.map(Box::from).collect(),
+        }
+    }
+}
+
+impl Places {
+    /// The next one of a round.
+    fn next(&mut self, round: u64) -> Option<usize> {
+        if self.round != round {
+            (self.round, self.n_played) = (round, 0);
+        }
+        let next = self.all.get(self.n_played).copied();
+        self.n_played += usize::from(next.is_some());
+        next
     }
 }
 
@@ -275,6 +305,31 @@ mod tests {
         );
         assert_eq!(raw(playback.play(&handshake), "\"9\""), expected);
         assert!(playback.play(&publish).is_some());
+    }
+
+    /// What is left of a round is not played behind those of the next one.
+    #[test]
+    fn what_was_not_played_begins_anew_as_well() {
+        let recording = recording(&[
+            "0 out {'channel':'/meta/handshake','id':'1'}",
+            "0 in {'channel':'/meta/handshake','id':'1','successful':true}",
+            "1 out {'channel':'/a','id':'2'}",
+            "1 in {'channel':'/a','id':'2','successful':true}",
+            "1 out {'channel':'/a','id':'3'}",
+            "1 in {'channel':'/a','id':'3','successful':false}",
+            "2 out {'channel':'/a','id':'4'}",
+        ]);
+        let mut playback = Playback::new(Arc::new(recording.unwrap()));
+        let (handshake, publish) = (
+            message("{'channel':'/meta/handshake'}"),
+            message("{'channel':'/a'}"),
+        );
+        for _ in 0..3 {
+            assert!(playback.play(&handshake).is_some());
+            assert!(raw(playback.play(&publish), "5").contains("true"));
+        }
+        assert!(raw(playback.play(&publish), "6").contains("false"));
+        assert!(playback.play(&publish).is_none());
     }
 
     #[test]
