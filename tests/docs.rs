@@ -516,13 +516,14 @@ impl Observer for Subscriptions {
             .iter()
             .filter(|it| it.channel() == meta::SUBSCRIBE && it.successful() == Some(true));
         for reply in confirmed {
-            let pattern: String = reply
-                .get("subscription")
-                .and_then(|it| serde_json::from_str(it).ok())
-                .expect("a subscription");
             let sender = self.0.lock().expect("nobody panics with it");
-            // The test may be over.
-            let _ = sender.send(pattern.parse().expect("a pattern"));
+            // `check` subscribes to several at once, and to what is no pattern.
+            for pattern in reply.subscriptions() {
+                if let Ok(pattern) = pattern.parse() {
+                    // The test may be over.
+                    let _ = sender.send(pattern);
+                }
+            }
         }
     }
 }

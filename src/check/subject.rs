@@ -15,7 +15,7 @@ use crate::transport::Settings as TransportSettings;
 pub struct Settings {
     /// How to get there.
     pub transport: TransportSettings,
-    /// The transport of the checks that run over [any](Over::Any).
+    /// The transport of the checks that run over [any](super::Over::Any).
     pub connection_type: ConnectionType,
     /// Below it the checks have their channels.
     pub prefix: Channel,

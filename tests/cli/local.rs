@@ -64,6 +64,7 @@ fn the_manual_pages_are_written_to_a_folder() {
         [
             "bayeux-bench.1",
             "bayeux-call.1",
+            "bayeux-check.1",
             "bayeux-completions.1",
             "bayeux-demo.1",
             "bayeux-handshake.1",

@@ -2,7 +2,7 @@
 
 use crate::check::groups::judging::broken;
 use crate::check::{Check, Finding, Obstacle, Subject};
-use crate::protocol::{Advice, meta};
+use crate::protocol::{Advice, Reconnect, meta};
 use crate::traffic::rules;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -17,6 +17,12 @@ pub(super) const CHECKS: &[Check] = &[
         "a session is given an advice before its second connect",
         "advice",
         absolute,
+    ),
+    Check::should(
+        "adv.reconnect",
+        "what is successful is told to go on",
+        "reconnect advice",
+        reconnect,
     ),
 ];
 
@@ -34,6 +40,27 @@ fn shape(subject: &Subject) -> Result<Finding, Obstacle> {
     let breaches = replies.iter().flat_map(rules::advice);
     let mut breaches = breaches.filter(|it| it.rule.id == "adv.shape");
     Ok(breaches.next().map_or_else(Finding::holds, broken))
+}
+
+/// CometD's issue 2057: clients that obey such an advice never come to a first connect, and those
+/// that do not throw an error.
+fn reconnect(subject: &Subject) -> Result<Finding, Obstacle> {
+    let mut session = subject.session()?;
+    for reply in [session.open()?, session.connect_at_once()?] {
+        let advice = reply.advice();
+        let advice = advice.and_then(|it| Advice::parse(it, subject.connection_type()));
+        let told = match advice.map(|it| it.reconnect) {
+            Some(Reconnect::Handshake) => "handshake",
+            Some(Reconnect::None) => "none",
+            Some(Reconnect::Retry) | None => continue,
+        };
+        if reply.successful() == Some(true) {
+            let channel = reply.channel();
+            let seen = format!("a successful reply on {channel} advises {told}");
+            return Ok(Finding::deviates(seen).at("reconnect"));
+        }
+    }
+    Ok(Finding::holds())
 }
 
 fn absolute(subject: &Subject) -> Result<Finding, Obstacle> {

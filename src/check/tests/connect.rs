@@ -182,3 +182,11 @@ fn a_server_that_holds_nothing_is_no_server_to_see_holds_at() {
         "skip: the server holds no connect"
     );
 }
+
+#[test]
+fn a_server_that_sends_away_whom_it_has_just_let_in_is_told() {
+    assert_eq!(
+        outcome_of_fault("handshake:advice=handshake", "adv.reconnect"),
+        "warn: a successful reply on /meta/handshake advises handshake"
+    );
+}
