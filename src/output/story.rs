@@ -13,7 +13,9 @@ pub(super) fn is_news(state: &State) -> bool {
         State::Handshaken { .. }
         | State::Unsubscribed { .. }
         | State::Acknowledged { .. }
-        | State::Disconnected { reason: None } => false,
+        | State::Disconnected { reason: None }
+        // Whoever stands between client and server says it in other words.
+        | State::ConnectionEnded { .. } => false,
         // Whatever was refused ends the command with an error that says so.
         State::SubscribeRefused { .. } => false,
         State::Subscribed { .. }
@@ -108,6 +110,11 @@ pub(super) fn state(state: &State, surface: &Surface) -> String {
         State::Disconnected {
             reason: Some(reason),
         } => (Role::Bad, format!("disconnected: {reason}")),
+        State::ConnectionEnded { peer } => {
+            let of = peer.map_or_else(String::new, |it| format!(" of {it}"));
+            let text = format!("the connection{of} ended, with requests unanswered");
+            (Role::Warning, text)
+        }
         State::Warning { reason } => return labelled(Role::Warning, "warning", reason, surface),
     };
     remark(role, &text, surface)

@@ -228,6 +228,7 @@ impl Line<'_> {
 
     /// The state; nothing for one that is not known.
     fn state(self) -> Result<Option<State>, String> {
+        let peer = self.peer();
         let name = self.state.ok_or("no state")?;
         let missing = |field: &str| format!("{name} without {field}");
         let text = |field: &str, value: Option<String>| value.ok_or_else(|| missing(field));
@@ -288,6 +289,7 @@ impl Line<'_> {
             "disconnected" => State::Disconnected {
                 reason: self.reason,
             },
+            "connection-ended" => State::ConnectionEnded { peer: peer? },
             "warning" => State::Warning {
                 reason: text("reason", self.reason)?,
             },

@@ -1,5 +1,6 @@
 //! What happens to a session, beside its messages.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use super::line::Line;
@@ -107,6 +108,11 @@ pub enum State {
         /// Why, unless it was asked for.
         reason: Option<String>,
     },
+    /// A connection has ended over which requests were not answered.
+    ConnectionEnded {
+        /// The client's end of it, where several clients are recorded.
+        peer: Option<SocketAddr>,
+    },
     /// Something that does not stop the session and that the user has to know.
     Warning {
         /// What.
@@ -130,6 +136,7 @@ impl State {
             Self::SessionLost { .. } => "session-lost",
             Self::SessionRenewed { .. } => "session-renewed",
             Self::Disconnected { .. } => "disconnected",
+            Self::ConnectionEnded { .. } => "connection-ended",
             Self::Warning { .. } => "warning",
         }
     }
@@ -204,7 +211,8 @@ impl StateRecord {
                     replays => line.raw("replay", &object(replays)),
                 }
             }
-            State::Disconnected { reason: None } => line,
+            State::Disconnected { reason: None } | State::ConnectionEnded { peer: None } => line,
+            State::ConnectionEnded { peer: Some(peer) } => line.text("peer", &peer.to_string()),
             State::Disconnected {
                 reason: Some(reason),
             }

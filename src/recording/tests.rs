@@ -79,6 +79,10 @@ fn states() -> Vec<State> {
         State::Disconnected {
             reason: Some(reason()),
         },
+        State::ConnectionEnded { peer: None },
+        State::ConnectionEnded {
+            peer: "127.0.0.1:4711".parse().ok(),
+        },
         State::Warning { reason: reason() },
     ]
 }
@@ -136,6 +140,8 @@ fn states_are_one_line_each_and_leave_out_what_is_absent() {
     {"type":"state","state":"session-renewed","gap_ms":3100,"n_restored":2,"n_subscriptions":2,"replay":{"/event/Order__e":1042}}
     {"type":"state","state":"disconnected"}
     {"type":"state","state":"disconnected","reason":"connection reset"}
+    {"type":"state","state":"connection-ended"}
+    {"type":"state","state":"connection-ended","peer":"127.0.0.1:4711"}
     {"type":"state","state":"warning","reason":"connection reset"}
     "#);
 }

@@ -78,11 +78,11 @@ fn records_are_those_of_a_client() {
     http://127.0.0.1:[port]/cometd
     ----- stderr -----
     ~ connection 1: now a websocket
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"websocket","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["websocket"]}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"websocket","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"websocket","peer":"127.0.0.1:[port]","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["websocket"]}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/handshake","transport":"websocket","peer":"127.0.0.1:[port]","message":{"minimumVersion":"1.0","clientId":"[client id]","supportedConnectionTypes":["websocket","long-polling","callback-polling"],"advice":{"interval":0,"timeout":30000,"reconnect":"retry"},"channel":"/meta/handshake","id":"1","version":"1.0","successful":true}}
     ~ session 1 opened: [client id]
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"websocket","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
-    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"websocket","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/disconnect","transport":"websocket","peer":"127.0.0.1:[port]","message":{"channel":"/meta/disconnect","id":"2","clientId":"[client id]"}}
+    {"type":"message","time":"[timestamp]","dir":"in","channel":"/meta/disconnect","transport":"websocket","peer":"127.0.0.1:[port]","message":{"channel":"/meta/disconnect","id":"2","successful":true}}
     ~ session 1 ended after [duration]
     ~ stopped
     "#);
@@ -121,9 +121,10 @@ fn a_server_that_is_not_there_is_told() {
     ----- stdout -----
     http://127.0.0.1:[port]/cometd
     ----- stderr -----
-    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
+    {"type":"message","time":"[timestamp]","dir":"out","channel":"/meta/handshake","transport":"long-polling","peer":"127.0.0.1:[port]","message":{"channel":"/meta/handshake","id":"1","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}}
     warning: connection 1: the server cannot be reached: connection refused
     {"type":"state","time":"[timestamp]","state":"warning","reason":"no reply to /meta/handshake id 1 after [duration]: the connection ended"}
+    {"type":"state","time":"[timestamp]","state":"connection-ended","peer":"127.0.0.1:[port]"}
     ~ connection 1: ended by the server, 1 request without a response
     ~ stopped
     "#);

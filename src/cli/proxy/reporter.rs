@@ -1,12 +1,15 @@
 //! What passes a proxy, from its thread to the one that owns the printer.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bayeux::proxy::{Event, Observer, What};
-use bayeux::traffic::{Noticed, Watch};
+use bayeux::recording::{State, StateRecord};
+use bayeux::traffic::{Noticed, Seen, Watch};
 
 use super::super::exit::Stop;
 use super::told;
@@ -15,7 +18,10 @@ use crate::output::Printer;
 /// What the proxy's thread tells the other one.
 #[derive(Debug)]
 pub(super) enum Told {
-    Noticed(SystemTime, Box<Noticed>),
+    /// At a connection of this client.
+    Noticed(SystemTime, Option<SocketAddr>, Box<Noticed>),
+    /// A connection of this client has ended, with requests unanswered.
+    Ended(SystemTime, Option<SocketAddr>),
     Happened(u64, What),
     Untold(u64),
     Stop,
@@ -37,16 +43,23 @@ pub(super) struct Untold {
 pub(super) struct Reporter {
     sender: SyncSender<Told>,
     /// It has to see everything, whether it is told or not. Only the proxy's thread asks it.
-    watch: Mutex<Watch>,
+    seen: Mutex<SoFar>,
     n_untold: AtomicU64,
     untold: Arc<Untold>,
+}
+
+#[derive(Default)]
+struct SoFar {
+    watch: Watch,
+    /// Who is at the client's end of each connection.
+    peers: HashMap<u64, SocketAddr>,
 }
 
 impl Reporter {
     pub(super) fn shared(sender: SyncSender<Told>, untold: &Arc<Untold>) -> Arc<dyn Observer> {
         Arc::new(Self {
             sender,
-            watch: Mutex::new(Watch::new()),
+            seen: Mutex::default(),
             n_untold: AtomicU64::new(0),
             untold: Arc::clone(untold),
         })
@@ -68,21 +81,38 @@ impl Reporter {
 
 impl Observer for Reporter {
     fn observe(&self, event: Event) {
-        let sighting = match event.what {
-            What::Seen(sighting) => sighting,
-            what => return self.send(Told::Happened(event.connection, what)),
-        };
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.see(sighting);
-        while let Some(noticed) = watch.poll() {
-            self.send(Told::Noticed(event.time, Box::new(noticed)));
+        let (time, connection) = (event.time, event.connection);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let SoFar { watch, peers } = &mut *seen;
+        match event.what {
+            What::Seen(sighting) => {
+                let is_end = matches!(sighting.seen, Seen::Closed);
+                let peer = peers.get(&connection).copied();
+                watch.see(sighting);
+                let mut n_unanswered = 0;
+                while let Some(noticed) = watch.poll() {
+                    n_unanswered += usize::from(matches!(noticed, Noticed::Unanswered(_)));
+                    self.send(Told::Noticed(time, peer, Box::new(noticed)));
+                }
+                if is_end && n_unanswered > 0 {
+                    self.send(Told::Ended(time, peer));
+                }
+            }
+            what => {
+                match what {
+                    What::Connected { peer } => drop(peers.insert(connection, peer)),
+                    What::Ended { .. } => drop(peers.remove(&connection)),
+                    _ => {}
+                }
+                self.send(Told::Happened(connection, what));
+            }
         }
     }
 }
 
 impl Told {
     fn n_bytes(&self) -> usize {
-        let Self::Noticed(_, noticed) = self else {
+        let Self::Noticed(_, _, noticed) = self else {
             // They are short.
             return 0;
         };
@@ -108,7 +138,11 @@ pub(super) fn tell(
         }
         let n_bytes = told.n_bytes();
         match told {
-            Told::Noticed(time, noticed) => told::noticed(printer, time, &noticed)?,
+            Told::Noticed(time, peer, noticed) => told::noticed(printer, time, peer, &noticed)?,
+            Told::Ended(time, peer) => {
+                let state = State::ConnectionEnded { peer };
+                printer.state(&StateRecord { time, state })?;
+            }
             Told::Happened(connection, what) => told::happened(printer, connection, &what),
             Told::Untold(n) => printer.note(&format!("{n} things happened that were not shown")),
             Told::Stop => return Ok(()),

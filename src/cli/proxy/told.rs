@@ -1,10 +1,11 @@
 //! What a proxy noticed, in words and records.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bayeux::protocol::{ConnectionType, Message};
 use bayeux::proxy::What;
-use bayeux::recording::{Direction, State, StateRecord};
+use bayeux::recording::{Direction, MessageRecord, State, StateRecord};
 use bayeux::redaction::shortened_client_id;
 use bayeux::traffic::{
     Hold, Noticed, Remark, SessionChange, SessionNotice, SessionNumber, Unanswered,
@@ -21,10 +22,14 @@ const HELD: Duration = Duration::from_millis(500);
 pub(super) fn noticed(
     printer: &mut Printer,
     time: SystemTime,
+    peer: Option<SocketAddr>,
     noticed: &Noticed,
 ) -> Result<(), Stop> {
     let mut show = |direction, connection_type: ConnectionType, message: &Message, aside: &str| {
-        let record = record(time, direction, connection_type, message.clone());
+        let record = MessageRecord {
+            peer,
+            ..record(time, direction, connection_type, message.clone())
+        };
         printer.relayed(&record, aside)
     };
     // Directions are those of the client: as if it had recorded them itself.

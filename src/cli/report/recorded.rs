@@ -147,7 +147,12 @@ fn in_order(recorded: Vec<Recorded>) -> Vec<Item> {
                     };
                 }
                 Record::Message(message) => peer = message.peer,
-                Record::State(_) | Record::Unreadable(_) | Record::Failure(_) => {}
+                Record::State(state) => {
+                    if let State::ConnectionEnded { peer: of } = state.state {
+                        peer = of;
+                    }
+                }
+                Record::Unreadable(_) | Record::Failure(_) => {}
             }
             let next = connections.len() as u64 + 1;
             let connection = *connections.entry((n_recordings, peer)).or_insert(next);
@@ -190,13 +195,17 @@ impl Telling<'_> {
                     together.push((record, connection, is_request));
                 }
                 Record::State(record) => {
-                    // Whatever was sent before is sent again.
-                    let is_given_up = matches!(record.state, State::Reconnecting { .. });
+                    let seen = match record.state {
+                        // Whatever was sent before is sent again.
+                        State::Reconnecting { .. } => Some(Seen::GivenUp),
+                        State::ConnectionEnded { .. } => Some(Seen::Closed),
+                        _ => None,
+                    };
                     if self.filter.is_none() {
                         self.printer.retold_state(&record)?;
                     }
-                    if is_given_up {
-                        self.sees(at, connection, ConnectionType::LongPolling, Seen::GivenUp);
+                    if let Some(seen) = seen {
+                        self.sees(at, connection, ConnectionType::LongPolling, seen);
                         self.take_noticed(Vec::new())?;
                     }
                 }
