@@ -6,7 +6,7 @@
 //! protocol <- filter, traffic
 //! protocol, session, traffic, transport <- check
 //! tls, wire <- server, transport
-//! server, transport, traffic <- proxy
+//! server, transport, traffic, redaction <- proxy
 //! ```
 //!
 //! [`client::Client`] is where to begin; [`server::Server`] is what to test it with.

@@ -36,7 +36,14 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("protocol", &[]),
     (
         "proxy",
-        &["protocol", "server", "tls", "traffic", "transport"],
+        &[
+            "protocol",
+            "redaction",
+            "server",
+            "tls",
+            "traffic",
+            "transport",
+        ],
     ),
     ("recording", &["protocol", "redaction", "rfc3339"]),
     ("redaction", &["protocol"]),

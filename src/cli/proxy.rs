@@ -40,6 +40,7 @@ Examples:
   bayeux proxy :8080/cometd
   bayeux proxy :8080/cometd --listen 127.0.0.1:0 -o json
   bayeux proxy :8080/cometd --record passed.jsonl
+  bayeux proxy :8080/cometd --inspector 127.0.0.1:0
   bayeux proxy https://example.com/cometd --cacert ca.pem --tls-self-signed
   bayeux proxy :8080/cometd --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
   bayeux proxy :8080/cometd --connect-timeout 2s --max-body 1MiB")]
@@ -51,6 +52,11 @@ pub(crate) struct Proxy {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: String,
+
+    /// Show sessions, channels and traffic in a page at this address, which switches faults too;
+    /// port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    inspector: Option<String>,
 
     /// What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g.
     /// connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself
@@ -116,6 +122,7 @@ impl Proxy {
             connect_timeout: self.connect_timeout,
             max_body: usize::try_from(self.max_body).unwrap_or(usize::MAX),
             observer,
+            inspector: self.inspector.clone(),
             // Last: it may write a file.
             identity: self.identity.identity(&self.listen, printer)?,
             ..Settings::new(upstream.clone())
@@ -123,6 +130,9 @@ impl Proxy {
         let relay = Relay::bind(self.listen.as_str(), settings)
             .map_err(|error| self.explain(&upstream, &error))?;
         printer.line(&relay.url())?;
+        if let Some(url) = relay.inspector_url() {
+            printer.note(&format!("inspector {url}"));
+        }
         if is_by_chance && self.seed.is_none() {
             printer.note(&format!("the same chances again: --seed {seed}"));
         }
@@ -147,24 +157,30 @@ impl Proxy {
                 .cause(root(error))
                 .hint(hint);
         }
+        let (option, address) = match (error, &self.inspector) {
+            (ProxyError::Inspector(_), Some(address)) => ("--inspector", address),
+            _ => ("--listen", &self.listen),
+        };
         let kind = match error {
-            ProxyError::Listen(error) => error.kind(),
+            ProxyError::Listen(error) | ProxyError::Inspector(error) => error.kind(),
             _ => ErrorKind::Other,
         };
         let (exit, hint) = match kind {
-            ErrorKind::AddrInUse | ErrorKind::PermissionDenied => {
-                (Exit::Local, "--listen 127.0.0.1:0 takes a free port")
-            }
+            ErrorKind::AddrInUse | ErrorKind::PermissionDenied => (
+                Exit::Local,
+                format!("{option} 127.0.0.1:0 takes a free port"),
+            ),
             ErrorKind::AddrNotAvailable => (
                 Exit::Local,
-                "it has to be an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them",
+                "it has to be an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them"
+                    .to_owned(),
             ),
             _ => (
                 Exit::Usage,
-                "--listen wants HOST:PORT: 127.0.0.1:8081, or 127.0.0.1:0 for a free port",
+                format!("{option} wants HOST:PORT: 127.0.0.1:8081, or 127.0.0.1:0 for a free port"),
             ),
         };
-        Stop::new(exit, format!("cannot listen on {}", self.listen))
+        Stop::new(exit, format!("cannot listen on {address}"))
             .cause(root(error))
             .hint(hint)
     }

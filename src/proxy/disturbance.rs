@@ -66,7 +66,30 @@ impl Disturbance {
 
     /// Whether messages have to be read before they are passed on.
     pub(super) fn is_armed(&self) -> bool {
-        !self.faults.is_empty()
+        !self.faults.is_empty() || !self.expired.is_empty()
+    }
+
+    /// The faults, in the order in which they began.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        self.faults.list()
+    }
+
+    /// From now on this goes wrong.
+    pub(super) fn begin(&mut self, now: Instant, fault: Fault) {
+        self.faults.add(now, fault);
+    }
+
+    /// This goes wrong no longer; false if it did not.
+    pub(super) fn end(&mut self, fault: &Fault) -> bool {
+        self.faults.remove(fault)
+    }
+
+    /// The session of this client id is unknown from now on.
+    pub(super) fn expire(&mut self, client_id: &str) {
+        if self.expired.len() >= MOST_EXPIRED {
+            self.expired.clear();
+        }
+        self.expired.insert(client_id.to_owned());
     }
 
     /// Whether something may happen to deliveries.
@@ -172,10 +195,7 @@ impl Disturbance {
     fn refusal(&mut self, message: &Message, effects: &Effects) -> Option<Message> {
         if let Some(client_id) = message.client_id() {
             if effects.expire() {
-                if self.expired.len() >= MOST_EXPIRED {
-                    self.expired.clear();
-                }
-                self.expired.insert(client_id.to_owned());
+                self.expire(client_id);
             }
             if self.expired.contains(client_id) {
                 let advice = Some("handshake");

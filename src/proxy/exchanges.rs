@@ -90,7 +90,7 @@ impl Exchanges {
             connection,
             requests: Scan::new(),
             responses: Scan::new(),
-            is_armed: hub.disturbance.borrow().is_armed(),
+            is_armed: hub.disturbance().is_armed(),
             request: None,
             awaited: VecDeque::new(),
             response: None,
@@ -188,6 +188,10 @@ impl Exchanges {
 
     /// The head of a request has come.
     fn begin(&mut self, hub: &Hub, head: RequestHead, ways: &mut Ways<'_>) {
+        if self.awaited.is_empty() && self.response.is_none() {
+            // Somebody may have switched a fault since.
+            self.is_armed = hub.disturbance().is_armed();
+        }
         let mut changes: Vec<(&str, Option<&[u8]>)> = vec![("host", Some(&hub.host))];
         if self.is_armed {
             // What is compressed cannot be altered, and whoever waits for a word of the server
@@ -241,6 +245,7 @@ impl Exchanges {
             let head = Some(traffic::RequestHead {
                 content_type: head.content_type.clone(),
                 cookies: head.cookies.clone(),
+                user_agent: head.user_agent.clone(),
             });
             let seen = Seen::Request { body, head };
             hub.tell_seen(self.connection, kind.connection_type(), seen);
@@ -258,8 +263,8 @@ impl Exchanges {
             return;
         };
         let verdict = match (&messages, head.is_upgrade) {
-            (_, true) => hub.disturbance.borrow_mut().upgrade(hub.now),
-            (Some(body), false) => hub.disturbance.borrow_mut().judge(hub.now, &body.messages),
+            (_, true) => hub.disturbance().upgrade(hub.now),
+            (Some(body), false) => hub.disturbance().judge(hub.now, &body.messages),
             (None, false) => Verdict::default(),
         };
         hub.tell_faults(self.connection, &verdict.faults);
@@ -284,12 +289,9 @@ impl Exchanges {
     /// Answers a request of which nothing went on to the server.
     fn answer(&mut self, hub: &Hub, ways: &mut Ways<'_>, awaited: &Awaited) {
         let nothing = Body::default();
-        let (messages, _) = hub.disturbance.borrow_mut().treat(
-            hub.now,
-            &awaited.treatment,
-            &nothing,
-            &mut self.late,
-        );
+        let (messages, _) =
+            hub.disturbance()
+                .treat(hub.now, &awaited.treatment, &nothing, &mut self.late);
         let text = awaited.treatment.passage.encode(&messages);
         let (content_type, text) = match &awaited.kind {
             Kind::CallbackPolling(callback) => ("text/javascript", callback.call(&text)),
@@ -411,8 +413,7 @@ impl Exchanges {
         }
         let first = self.awaited.front();
         first.is_some_and(|it| {
-            let is_delivery =
-                it.kind != Kind::Other && hub.disturbance.borrow().concerns_deliveries();
+            let is_delivery = it.kind != Kind::Other && hub.disturbance().concerns_deliveries();
             is_delivery || !it.treatment.is_nothing() || it.is_upgrade
         })
     }
@@ -480,7 +481,7 @@ impl Exchanges {
         messages: &mut Body,
     ) {
         let treatment = &awaited.treatment;
-        let mut disturbance = hub.disturbance.borrow_mut();
+        let mut disturbance = hub.disturbance();
         let (treated, is_changed) = disturbance.treat(hub.now, treatment, messages, &mut self.late);
         drop(disturbance);
         let sound = encode(treated.iter().map(AsRef::as_ref));

@@ -25,6 +25,7 @@ pub(super) struct RequestHead {
     pub(super) target: String,
     pub(super) framing: Framing,
     pub(super) content_type: Option<String>,
+    pub(super) user_agent: Option<String>,
     /// The names of the cookies that it shows.
     pub(super) cookies: Vec<String>,
     /// Whether it asks for a websocket.
@@ -77,6 +78,7 @@ pub(super) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, Strange> {
         target: request.path.unwrap_or_default().to_owned(),
         framing,
         content_type: text(headers, "content-type"),
+        user_agent: text(headers, "user-agent"),
         cookies: values(headers, "cookie")
             .flat_map(|it| it.split(|it| *it == b';'))
             .filter_map(cookie_name)

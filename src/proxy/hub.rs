@@ -1,7 +1,6 @@
 //! What the connections of a proxy have in common.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use rustls::ServerConfig;
@@ -9,6 +8,7 @@ use rustls::ServerConfig;
 use super::Settings;
 use super::disturbance::Disturbance;
 use super::event::{Event, What};
+use super::inspection::Inspection;
 use crate::protocol::ConnectionType;
 use crate::traffic::{Seen, Sighting};
 use crate::transport::nonblocking::Shared;
@@ -21,8 +21,10 @@ pub(super) struct Hub {
     pub(super) shared: Shared,
     /// The value of `Host` in requests.
     pub(super) host: Vec<u8>,
-    /// Nobody but the connection that has its turn asks it.
-    pub(super) disturbance: RefCell<Disturbance>,
+    /// Nobody but the connection that has its turn asks it, and now and then the inspector.
+    pub(super) disturbance: Arc<Mutex<Disturbance>>,
+    /// What the inspector shows, if there is one.
+    pub(super) inspection: Option<Inspection>,
     pub(super) started: Instant,
     /// The present, as far as the connection that has its turn is concerned.
     pub(super) now: Instant,
@@ -30,13 +32,26 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn tell(&self, connection: u64, what: What) {
-        if let Some(observer) = &self.settings.observer {
-            observer.observe(Event {
-                time: SystemTime::now(),
-                connection,
-                what,
-            });
+        if !self.is_observed() {
+            return;
         }
+        let event = Event {
+            time: SystemTime::now(),
+            connection,
+            what,
+        };
+        if let Some(inspection) = &self.inspection {
+            inspection.observe(&event);
+        }
+        if let Some(observer) = &self.settings.observer {
+            observer.observe(event);
+        }
+    }
+
+    /// What goes wrong on purpose. It is not to be held while anything is told.
+    pub(super) fn disturbance(&self) -> MutexGuard<'_, Disturbance> {
+        let disturbance = &self.disturbance;
+        disturbance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells which faults met something, if any did.
@@ -61,6 +76,6 @@ impl Hub {
 
     /// Whether anybody wants to know what passes.
     pub(super) fn is_observed(&self) -> bool {
-        self.settings.observer.is_some()
+        self.settings.observer.is_some() || self.inspection.is_some()
     }
 }

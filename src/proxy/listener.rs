@@ -1,11 +1,10 @@
 //! The proxy as its users see it: started and stopped.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -15,9 +14,12 @@ use super::Settings;
 use super::disturbance::Disturbance;
 use super::event_loop::EventLoop;
 use super::hub::Hub;
+use super::inspection::Inspection;
 use crate::server::Fault;
 use crate::server::acceptor::Acceptor;
 use crate::server::encryption;
+use crate::server::page_service::Service;
+use crate::server::pages::Subject;
 use crate::transport::nonblocking::{Shared, Target};
 use crate::transport::{self, Capture, Connections, TransportError};
 
@@ -38,6 +40,7 @@ pub struct Proxy {
     settings: Arc<Settings>,
     is_stopping: Arc<AtomicBool>,
     waker: Waker,
+    inspector: Option<Service>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,6 +51,9 @@ pub enum ProxyError {
     /// The address does not exist here, is in use, or needs rights that we do not have.
     #[error("cannot listen")]
     Listen(#[source] io::Error),
+    /// The same of [`Settings::inspector`].
+    #[error("cannot listen for the inspector")]
+    Inspector(#[source] io::Error),
     /// The name of the server is not found, or TLS cannot begin. That nobody listens there is
     /// no such error: somebody may later.
     #[error("cannot use the server's address")]
@@ -83,16 +89,30 @@ impl Proxy {
         let poll = Poll::new().map_err(ProxyError::Listen)?;
         let shared = Shared::new(Arc::new(target), poll.registry()).map_err(ProxyError::Listen)?;
         let started = Instant::now();
+        let disturbance = Disturbance::new(settings.faults.clone(), settings.seed, started);
+        let disturbance = Arc::new(Mutex::new(disturbance));
+        let mut inspection = None;
+        let inspector = match &settings.inspector {
+            None => None,
+            Some(address) => {
+                let listener = TcpListener::bind(address).map_err(ProxyError::Inspector)?;
+                // What follows may be a credential.
+                let endpoint = path(&settings).split('?').next().unwrap_or_default();
+                let service = Service::start(listener, endpoint, Subject::Proxy, |shown| {
+                    let of_service = Inspection::new(Arc::clone(&disturbance), shown, started);
+                    inspection = Some(of_service.clone());
+                    of_service
+                });
+                Some(service.map_err(ProxyError::Inspector)?)
+            }
+        };
         let hub = Hub {
             settings: Arc::clone(&settings),
             tls,
             shared,
             host: host(&settings).into_bytes(),
-            disturbance: RefCell::new(Disturbance::new(
-                settings.faults.clone(),
-                settings.seed,
-                started,
-            )),
+            disturbance,
+            inspection,
             started,
             now: started,
         };
@@ -108,6 +128,7 @@ impl Proxy {
             settings,
             is_stopping,
             waker,
+            inspector,
             thread: Some(thread),
         })
     }
@@ -133,9 +154,14 @@ impl Proxy {
             (Some(_), false) => "https",
             (Some(_), true) => "wss",
         };
-        let upstream = self.settings.upstream.expose();
-        let path = &upstream[self.settings.upstream.origin().len()..];
+        let path = path(&self.settings);
         format!("{scheme}://{}{path}", reachable(self.address))
+    }
+
+    /// The URL of the inspector, if [`Settings::inspector`] asks for one. Where it is reached from
+    /// other machines it ends with a token, without which the page gets nothing to show.
+    pub fn inspector_url(&self) -> Option<&str> {
+        self.inspector.as_ref().map(Service::url)
     }
 }
 
@@ -160,6 +186,12 @@ impl fmt::Debug for Proxy {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
+}
+
+/// The path of the server's URL.
+fn path(settings: &Settings) -> &str {
+    let upstream = &settings.upstream;
+    &upstream.expose()[upstream.origin().len()..]
 }
 
 /// Host and port of the server, as clients of its own would name them.

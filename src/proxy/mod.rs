@@ -33,6 +33,7 @@ mod heads;
 mod http1;
 mod hub;
 mod inflate;
+mod inspection;
 mod listener;
 mod outgoing;
 mod pair;

@@ -33,6 +33,9 @@ pub struct Settings {
     /// Most connections of clients at a time; beyond it they are closed as soon as they are
     /// accepted. Default 50,000.
     pub max_connections: usize,
+    /// Where a page shows sessions, channels and traffic, and switches faults, e.g.
+    /// `127.0.0.1:0`. Default nowhere.
+    pub inspector: Option<String>,
     /// Is told what passes. Default none.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -50,6 +53,7 @@ impl Settings {
             patience: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,
             max_connections: 50_000,
+            inspector: None,
             observer: None,
         }
     }

@@ -53,7 +53,7 @@ impl WebSocket {
             connection,
             client: way(client),
             server: way(server),
-            is_armed: hub.disturbance.borrow().is_armed(),
+            is_armed: hub.disturbance().is_armed(),
             awaited: Treatment::default(),
             late: None,
         }
@@ -92,7 +92,7 @@ impl WebSocket {
                 ways.server.push(&kept.message);
                 continue;
             };
-            let verdict = hub.disturbance.borrow_mut().judge(hub.now, &body.messages);
+            let verdict = hub.disturbance().judge(hub.now, &body.messages);
             hub.tell_faults(self.connection, &verdict.faults);
             match verdict.forward {
                 Forward::AsItIs => ways.server.push(&kept.message),
@@ -143,7 +143,7 @@ impl WebSocket {
             let replies = body.messages.iter();
             let treatments = replies.filter_map(|it| self.awaited.take(it));
             let treatment = treatments.fold(Treatment::default(), Treatment::and);
-            let mut disturbance = hub.disturbance.borrow_mut();
+            let mut disturbance = hub.disturbance();
             let (treated, is_changed) =
                 disturbance.treat(hub.now, &treatment, &body, &mut self.late);
             drop(disturbance);

@@ -52,7 +52,9 @@ pub(super) use self::clock::Now;
 use self::dialect::Dialect;
 pub(super) use self::exchange::{Answer, Handled, Released, Request, SessionEvent};
 use self::extension::Retained;
-pub(super) use self::inspection::{Snapshot, Stage};
+pub(crate) use self::inspection::{
+    InspectedChannel, InspectedSession, MOST_LISTED, MOST_SUBSCRIBERS, Snapshot, Stage,
+};
 use self::keys::SessionKey;
 pub(super) use self::keys::{HoldId, LinkId};
 use self::links::Links;

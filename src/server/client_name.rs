@@ -7,7 +7,7 @@ const MAX_LENGTH: usize = 60;
 
 /// The library, told by what it writes into a handshake, and the program, told by the header
 /// `User-Agent`; nothing if neither is known.
-pub(super) fn client_name(handshake: &Message, user_agent: Option<&str>) -> Box<str> {
+pub(crate) fn client_name(handshake: &Message, user_agent: Option<&str>) -> Box<str> {
     let program = user_agent.and_then(program);
     let name = match (library(handshake), program) {
         (Some(library), Some(program)) => format!("{library} in {program}"),

@@ -16,7 +16,7 @@ use super::acceptor::Acceptor;
 use super::broker::{Broker, Now};
 use super::event_loop::{Command, EventLoop};
 use super::hub::Hub;
-use super::pages::Pages;
+use super::pages::{Pages, Subject};
 use super::{Fault, Flavor, Settings, encryption};
 use crate::protocol::{Channel, Json};
 
@@ -76,7 +76,12 @@ impl Server {
         let n_sessions = Arc::new(AtomicUsize::new(0));
         let (commands, receiver) = mpsc::channel();
         let endpoint = endpoint(&settings);
-        let pages = Pages::new(&endpoint, settings.flavor, address, client_id);
+        let pages = Pages::new(
+            &endpoint,
+            Subject::Server(settings.flavor),
+            address,
+            client_id,
+        );
         let inspector_key = pages.key();
         let identity = settings.identity.as_ref();
         let tls = identity.map(encryption::config).transpose();
@@ -273,7 +278,7 @@ pub(super) fn hub(
 }
 
 /// 128 bits from the operating system as 32 letters and digits (Bayeux 1.0, "Client ID").
-fn client_id() -> Option<String> {
+pub(super) fn client_id() -> Option<String> {
     Some(format!("{:032x}", random()?))
 }
 

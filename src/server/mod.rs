@@ -25,7 +25,7 @@
 pub(crate) mod acceptor;
 pub(crate) mod alarms;
 mod broker;
-mod client_name;
+pub(crate) mod client_name;
 pub(crate) mod connection;
 pub(crate) mod encryption;
 mod event_loop;
@@ -41,7 +41,8 @@ mod hub;
 mod listener;
 mod observer;
 mod origin;
-mod pages;
+pub(crate) mod page_service;
+pub(crate) mod pages;
 mod playback;
 pub(crate) mod query;
 mod readable;

@@ -45,6 +45,8 @@ pub enum Seen {
 /// What matters of the head of an HTTP request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct RequestHead {
+    /// The header `User-Agent`.
+    pub user_agent: Option<String>,
     /// The value of `Content-Type`.
     pub content_type: Option<String>,
     /// The names of the cookies that came with it.

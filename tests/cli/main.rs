@@ -34,6 +34,7 @@ mod publish;
 mod recorded;
 mod recording;
 mod relay;
+mod relay_inspector;
 mod relay_recording;
 mod replay;
 mod report;

@@ -21,7 +21,7 @@ fn serve(options: &[&str]) -> (Running, String) {
 }
 
 /// Status, header lines and body of the response to a request with these header lines.
-fn ask(address: &str, request: &str, lines: &str) -> (u16, String, String) {
+pub(crate) fn ask(address: &str, request: &str, lines: &str) -> (u16, String, String) {
     let mut socket = TcpStream::connect(address).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(10)))
@@ -36,7 +36,7 @@ fn ask(address: &str, request: &str, lines: &str) -> (u16, String, String) {
 }
 
 /// What the interface answers, held against the schema.
-fn api(address: &str, request: &str) -> (u16, Value) {
+pub(crate) fn api(address: &str, request: &str) -> (u16, Value) {
     let schema = include_str!("../../schema/inspector.v1.json");
     let schema: Value = serde_json::from_str(schema).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();

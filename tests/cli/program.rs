@@ -239,6 +239,19 @@ impl Running {
         }
     }
 
+    /// Waits for a line of standard error with this in it.
+    #[cfg(unix)]
+    pub(crate) fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let told = String::from_utf8_lossy(&self.stderr);
+            let whole = told.rfind('\n').map_or("", |end| &told[..end]);
+            if let Some(line) = whole.lines().find(|it| it.contains(text)) {
+                return line.to_owned();
+            }
+            self.read(&format!("a line with {text:?} on standard error"));
+        }
+    }
+
     /// The first line of standard output.
     pub(crate) fn first_line(&mut self) -> String {
         self.printed("\n");

@@ -6,46 +6,46 @@ use super::Broker;
 use super::keys::SessionKey;
 use super::sessions::Session;
 use crate::protocol::ConnectionType;
-use crate::server::CloseReason;
+use crate::server::{CloseReason, Fault, Flavor};
 
 /// Sessions, and channels, that a snapshot lists at the most: people do not read more, and the
 /// others wait while it is taken.
-pub(in crate::server) const MOST_LISTED: usize = 200;
+pub(crate) const MOST_LISTED: usize = 200;
 
 /// Subscribers that a channel lists at the most.
-const MOST_SUBSCRIBERS: usize = 50;
+pub(crate) const MOST_SUBSCRIBERS: usize = 50;
 
 /// A broker at one moment.
 #[derive(Debug)]
-pub(in crate::server) struct Snapshot {
-    pub(in crate::server) n_sessions: usize,
+pub(crate) struct Snapshot {
+    pub(crate) n_sessions: usize,
     /// The oldest ones first.
-    pub(in crate::server) sessions: Vec<InspectedSession>,
-    pub(in crate::server) n_channels: usize,
+    pub(crate) sessions: Vec<InspectedSession>,
+    pub(crate) n_channels: usize,
     /// In the order of their names.
-    pub(in crate::server) channels: Vec<InspectedChannel>,
+    pub(crate) channels: Vec<InspectedChannel>,
 }
 
 /// A session at one moment.
 #[derive(Debug)]
-pub(in crate::server) struct InspectedSession {
+pub(crate) struct InspectedSession {
     /// Names it within its broker, without telling its client id.
-    pub(in crate::server) number: u64,
-    pub(in crate::server) client_id: String,
+    pub(crate) number: u64,
+    pub(crate) client_id: String,
     /// Which client it is, as far as that is known.
-    pub(in crate::server) client: String,
+    pub(crate) client: String,
     /// The transport of its latest connect, or of its handshake before that.
-    pub(in crate::server) connection_type: ConnectionType,
-    pub(in crate::server) age: Duration,
-    pub(in crate::server) stage: Stage,
-    pub(in crate::server) n_queued: usize,
-    pub(in crate::server) n_queued_bytes: usize,
-    pub(in crate::server) n_subscriptions: usize,
+    pub(crate) connection_type: ConnectionType,
+    pub(crate) age: Duration,
+    pub(crate) stage: Stage,
+    pub(crate) n_queued: usize,
+    pub(crate) n_queued_bytes: usize,
+    pub(crate) n_subscriptions: usize,
 }
 
 /// What a session waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::server) enum Stage {
+pub(crate) enum Stage {
     /// Its first connect.
     Handshaken,
     /// Something to report: its connect is held.
@@ -56,21 +56,26 @@ pub(in crate::server) enum Stage {
 
 /// A channel, or pattern, that somebody is subscribed to.
 #[derive(Debug)]
-pub(in crate::server) struct InspectedChannel {
-    pub(in crate::server) name: String,
-    pub(in crate::server) n_subscribers: usize,
+pub(crate) struct InspectedChannel {
+    pub(crate) name: String,
+    pub(crate) n_subscribers: usize,
     /// The numbers of their sessions.
-    pub(in crate::server) subscribers: Vec<u64>,
+    pub(crate) subscribers: Vec<u64>,
 }
 
 impl Broker {
     /// Ends the session of this number, as if it had been forgotten; false if there is none.
-    pub(in crate::server) fn forget(&mut self, number: u64) -> bool {
+    pub(crate) fn forget(&mut self, number: u64) -> bool {
         self.close(SessionKey::of(number), CloseReason::Forgotten)
             .is_some()
     }
 
-    pub(in crate::server) fn inspect(&self, now: Instant) -> Snapshot {
+    /// Whether a server of this flavor shows the fault.
+    pub(crate) fn can_show(&self, fault: &Fault) -> bool {
+        self.settings.flavor == Flavor::Salesforce || !fault.is_of_salesforce()
+    }
+
+    pub(crate) fn snapshot(&self, now: Instant) -> Snapshot {
         let sessions = self
             .sessions
             .oldest(MOST_LISTED)

@@ -14,12 +14,12 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use ureq_proto::http::StatusCode;
 
-use super::Pages;
+use super::inspected::{Inspected, NotEnded};
 use super::request::PageRequest;
+use super::{Pages, Snapshot, Stage};
 use crate::redaction::shortened_client_id;
-use crate::server::broker::{Broker, Snapshot, Stage};
+use crate::server::Fault;
 use crate::server::response::SERVER;
-use crate::server::{Fault, Flavor};
 
 pub(super) const JSON: &str = "application/json;charset=UTF-8";
 
@@ -147,7 +147,7 @@ impl Pages {
         now: Instant,
         path: &str,
         request: &PageRequest,
-        broker: &mut Broker,
+        inspected: &mut dyn Inspected,
     ) -> Answer {
         let (collection, item) = match path.split_once('/') {
             Some((collection, item)) => (collection, Some(item)),
@@ -158,24 +158,24 @@ impl Pages {
             method => method,
         };
         match (method, collection, item) {
-            ("GET", "state", None) => Answer::ok(&self.state(now, broker)),
+            ("GET", "state", None) => Answer::ok(&self.state(now, inspected)),
             ("GET", "traffic", None) => self.traffic(&request.query),
-            ("GET", "faults", None) => faults(broker),
+            ("GET", "faults", None) => faults(inspected),
             ("DELETE", "faults", None) => {
-                for fault in broker.faults().list() {
-                    broker.remove_fault(&fault);
+                for fault in inspected.faults() {
+                    inspected.end_fault(&fault);
                 }
-                faults(broker)
+                faults(inspected)
             }
             ("PUT", "faults", Some(spec)) => match fault(spec) {
-                Ok(fault) if !self.shows(&fault) => {
-                    let flavor = self.flavor;
-                    Answer::bad(&format!("{flavor} has no such fault: {fault}"))
+                Ok(fault) if !inspected.shows(&fault) => {
+                    let subject = self.subject;
+                    Answer::bad(&format!("{subject} has no such fault: {fault}"))
                 }
                 Ok(fault) => {
                     // Once is enough; what it counts begins anew.
-                    broker.remove_fault(&fault);
-                    if broker.faults().list().len() >= MOST_FAULTS {
+                    inspected.end_fault(&fault);
+                    if inspected.faults().len() >= MOST_FAULTS {
                         return Answer::error(
                             StatusCode::CONFLICT,
                             &format!(
@@ -183,25 +183,30 @@ impl Pages {
                             ),
                         );
                     }
-                    broker.add_fault(now, fault);
-                    faults(broker)
+                    inspected.begin_fault(now, fault);
+                    faults(inspected)
                 }
                 Err(error) => Answer::bad(&error),
             },
             ("DELETE", "faults", Some(spec)) => match fault(spec) {
-                Ok(fault) if broker.remove_fault(&fault) => faults(broker),
+                Ok(fault) if inspected.end_fault(&fault) => faults(inspected),
                 Ok(fault) => Answer::not_found(&format!("{fault} is not switched on")),
                 Err(error) => Answer::bad(&error),
             },
             ("DELETE", "sessions", None) => {
-                let forgotten = broker.n_sessions();
-                broker.forget_all();
+                let forgotten = inspected.end_sessions();
                 Answer::ok(&Forgotten { forgotten })
             }
-            ("DELETE", "sessions", Some(number)) => match number.parse() {
-                Ok(number) if broker.forget(number) => Answer::ok(&Forgotten { forgotten: 1 }),
-                _ => Answer::not_found("there is no such session"),
-            },
+            ("DELETE", "sessions", Some(number)) => {
+                let number = number.parse().map_err(|_| NotEnded::Unknown);
+                match number.and_then(|it| inspected.end_session(it)) {
+                    Ok(()) => Answer::ok(&Forgotten { forgotten: 1 }),
+                    Err(error @ NotEnded::Unknown) => Answer::not_found(&error.to_string()),
+                    Err(error @ NotEnded::PassesAsItIs) => {
+                        Answer::error(StatusCode::CONFLICT, &error.to_string())
+                    }
+                }
+            }
             (_, "state" | "traffic", None) => Answer::not_allowed("GET, HEAD"),
             (_, "faults", None) => Answer::not_allowed("GET, HEAD, DELETE"),
             (_, "faults", Some(_)) => Answer::not_allowed("PUT, DELETE"),
@@ -210,13 +215,13 @@ impl Pages {
         }
     }
 
-    fn state(&self, now: Instant, broker: &Broker) -> State {
+    fn state(&self, now: Instant, inspected: &dyn Inspected) -> State {
         let Snapshot {
             n_sessions,
             sessions,
             n_channels,
             channels,
-        } = broker.inspect(now);
+        } = inspected.inspect(now);
         let sessions = sessions.into_iter().map(|it| Session {
             session: it.number,
             client_id: shortened_client_id(&it.client_id),
@@ -241,27 +246,22 @@ impl Pages {
         });
         let known = OFFERED.iter().filter(|(spec, _)| {
             let fault = spec.parse();
-            fault.is_ok_and(|it| self.shows(&it))
+            fault.is_ok_and(|it| inspected.shows(&it))
         });
         State {
             server: SERVER,
-            flavor: self.flavor.to_string(),
+            flavor: self.subject.to_string(),
             endpoint: self.endpoint.clone(),
             n_sessions,
             sessions: sessions.collect(),
             n_channels,
             channels: channels.collect(),
-            faults: specs(broker),
+            faults: specs(inspected),
             known_faults: known
                 .map(|&(fault, does)| KnownFault { fault, does })
                 .collect(),
             last: self.traffic.last(),
         }
-    }
-
-    /// Whether a server of this flavor shows it.
-    fn shows(&self, fault: &Fault) -> bool {
-        self.flavor == Flavor::Salesforce || !fault.is_of_salesforce()
     }
 
     fn traffic(&self, query: &str) -> Answer {
@@ -315,19 +315,15 @@ fn fault(spec: &str) -> Result<Fault, String> {
         .map_err(|error: crate::server::FaultError| format!("{error}; {}", error.hint()))
 }
 
-fn faults(broker: &Broker) -> Answer {
+fn faults(inspected: &dyn Inspected) -> Answer {
     Answer::ok(&Faults {
-        faults: specs(broker),
+        faults: specs(inspected),
     })
 }
 
-fn specs(broker: &Broker) -> Vec<String> {
-    broker
-        .faults()
-        .list()
-        .iter()
-        .map(Fault::to_string)
-        .collect()
+fn specs(inspected: &dyn Inspected) -> Vec<String> {
+    let faults = inspected.faults();
+    faults.iter().map(Fault::to_string).collect()
 }
 
 fn json(value: &impl Serialize) -> String {

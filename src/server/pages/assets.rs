@@ -1,5 +1,6 @@
 //! The files that the pages are made of, embedded in the program.
 
+use super::Subject;
 use crate::markup::escaped;
 
 /// A file, and where it is.
@@ -17,6 +18,9 @@ const IMAGE: &str = "image/svg+xml";
 
 /// Where the path of the endpoint goes.
 const ENDPOINT: &str = "@ENDPOINT@";
+
+/// The link to the chat, where there is one.
+const CHAT: &str = r#"<a href="/">Chat</a> "#;
 
 /// Header lines that go with everything here: the pages load nothing from elsewhere, run no
 /// script that stands in a page, and are nobody's frame.
@@ -49,10 +53,26 @@ impl Asset {
         ASSETS.iter().find(|it| it.path == path)
     }
 
+    /// What is there in its place: a proxy has no chat, whose clients would not pass it.
+    pub(super) fn of(&'static self, subject: Subject) -> &'static Self {
+        match subject {
+            Subject::Proxy if self.path == "/" => Self::at("/inspector").unwrap_or(self),
+            Subject::Proxy | Subject::Server(_) => self,
+        }
+    }
+
     /// The file, with the path of the endpoint where it is wanted.
-    pub(super) fn text(&self, endpoint: &str) -> String {
+    pub(super) fn text(&self, endpoint: &str, subject: Subject) -> String {
+        let (command, chat) = match subject {
+            Subject::Server(_) => ("serve", CHAT),
+            Subject::Proxy => ("proxy", ""),
+        };
         match self.content_type {
-            HTML => self.text.replace(ENDPOINT, &escaped(endpoint)),
+            HTML => self
+                .text
+                .replace("@COMMAND@", command)
+                .replace("@CHAT@", chat)
+                .replace(ENDPOINT, &escaped(endpoint)),
             _ => self.text.to_owned(),
         }
     }
@@ -61,10 +81,13 @@ impl Asset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Flavor;
+
+    const SERVER: Subject = Subject::Server(Flavor::CometD);
 
     #[test]
     fn the_path_of_the_endpoint_is_text_in_the_page() {
-        let page = Asset::at("/").unwrap().text(r#"/a"><script>&"#);
+        let page = Asset::at("/").unwrap().text(r#"/a"><script>&"#, SERVER);
         assert!(
             page.contains(r#""/a&quot;&gt;&lt;script&gt;&amp;""#),
             "{page}"

@@ -13,9 +13,11 @@
 mod access;
 mod api;
 mod assets;
+mod inspected;
 mod request;
 mod traffic;
 
+use core::fmt;
 use core::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -24,33 +26,43 @@ use ureq_proto::http::StatusCode;
 use self::access::Access;
 use self::api::Answer;
 use self::assets::Asset;
+pub(crate) use self::inspected::{Inspected, NotEnded};
 pub(super) use self::request::PageRequest;
 use self::request::Route;
 use self::traffic::Traffic;
-use super::broker::Broker;
+pub(crate) use super::broker::{
+    InspectedChannel, InspectedSession, MOST_LISTED, MOST_SUBSCRIBERS, Snapshot, Stage,
+};
 use super::response;
 use super::{Event, Flavor};
 
-/// What the pages need beside the broker.
-pub(super) struct Pages {
+/// Whose pages they are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Subject {
+    Server(Flavor),
+    Proxy,
+}
+
+/// What the pages need beside what is inspected.
+pub(crate) struct Pages {
     endpoint: String,
-    flavor: Flavor,
+    subject: Subject,
     access: Access,
     traffic: Traffic,
 }
 
 impl Pages {
-    /// The pages of a server whose clients use this path, and which listens on this address;
+    /// The pages of a server or a proxy whose clients use this path, and which listens on this address;
     /// `token` makes a credential, where there is randomness.
     pub(super) fn new(
         endpoint: &str,
-        flavor: Flavor,
+        subject: Subject,
         address: SocketAddr,
         token: impl FnOnce() -> Option<String>,
     ) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
-            flavor,
+            subject,
             access: Access::new(address, token),
             traffic: Traffic::default(),
         }
@@ -61,18 +73,23 @@ impl Pages {
         self.traffic.record(now, event);
     }
 
+    /// Remembers what happened, in words.
+    pub(super) fn remark(&mut self, now: SystemTime, text: String) {
+        self.traffic.remark(now, text);
+    }
+
     /// The response to a request for a page.
     pub(super) fn answer(
         &mut self,
         now: Instant,
         request: &PageRequest,
-        broker: &mut Broker,
+        inspected: &mut dyn Inspected,
     ) -> Vec<u8> {
         let response = match &request.route {
             Route::Asset(asset) => self.asset(asset, request),
             Route::Api(path) => {
                 let answer = match self.access.check(request) {
-                    Ok(()) => self.api(now, path, request, broker),
+                    Ok(()) => self.api(now, path, request, inspected),
                     Err(refusal) => Answer::error(refusal.status(), &refusal.to_string()),
                 };
                 let lines = answer.allow.map(|it| format!("Allow: {it}\r\n"));
@@ -94,8 +111,9 @@ impl Pages {
         token.map_or_else(String::new, |it| format!("#token={it}"))
     }
 
-    fn asset(&self, asset: &Asset, request: &PageRequest) -> Vec<u8> {
-        let body = asset.text(&self.endpoint);
+    fn asset(&self, asset: &'static Asset, request: &PageRequest) -> Vec<u8> {
+        let asset = asset.of(self.subject);
+        let body = asset.text(&self.endpoint, self.subject);
         response::response(
             StatusCode::OK,
             asset.content_type,
@@ -103,6 +121,15 @@ impl Pages {
             &body,
             request.persistence,
         )
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(flavor) => flavor.fmt(f),
+            Self::Proxy => f.write_str("proxy"),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use ureq_proto::http::{Method, Request};
 
 use super::api::OFFERED;
-use super::{PageRequest, Pages};
+use super::{PageRequest, Pages, Subject};
 use crate::protocol::{ConnectionType, decode};
 use crate::server::broker::{self, Broker, Handled, Now};
 use crate::server::{BrowserCookie, Event, Flavor, Settings};
@@ -42,7 +42,7 @@ impl Scenario {
         let token = || Some("t0ken".to_owned());
         Self {
             now,
-            pages: Pages::new("/cometd", settings.flavor, address, token),
+            pages: Pages::new("/cometd", Subject::Server(settings.flavor), address, token),
             broker: Broker::new(settings, client_ids, started),
         }
     }
@@ -313,7 +313,7 @@ fn elsewhere_the_interface_is_for_those_who_have_the_token() {
 fn without_randomness_there_is_no_token_that_fits() {
     let mut scenario = Scenario::new(ELSEWHERE, Settings::default());
     let address = ELSEWHERE.parse().unwrap();
-    scenario.pages = Pages::new("/cometd", Flavor::CometD, address, || None);
+    scenario.pages = Pages::new("/cometd", Subject::Server(Flavor::CometD), address, || None);
     let headers = [("Host", "localhost"), ("Authorization", "Bearer ")];
     let response = scenario.answer(&page("GET", "/inspector/api/state", &headers));
     assert_eq!(response.status, 401);

@@ -132,6 +132,11 @@ impl Traffic {
         }
     }
 
+    /// Remembers what happened, in words.
+    pub(super) fn remark(&mut self, time: SystemTime, text: String) {
+        self.push(time, text.len(), What::Remark(text));
+    }
+
     /// The number of what was recorded last.
     pub(super) fn last(&self) -> u64 {
         self.last

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::*;
 use crate::server::connection::{Caller, Connection, Turn};
 use crate::server::hub::Hub;
-use crate::server::pages::Pages;
+use crate::server::pages::{Pages, Subject};
 use crate::server::{encryption, listener};
 use crate::tls::{CertificateChain, Identity, PrivateKey};
 
@@ -35,7 +35,7 @@ impl Both {
         let settings = Arc::new(Settings::default());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let pages = Pages::new("/cometd", Flavor::CometD, address, || None);
+        let pages = Pages::new("/cometd", Subject::Server(Flavor::CometD), address, || None);
         let tls = encryption::config(&identity.unwrap()).unwrap();
         let n_sessions = Arc::new(AtomicUsize::new(0));
         let hub = listener::hub(&settings, Some(tls), pages, &n_sessions);

@@ -273,6 +273,7 @@ fn deliveries_and_bodies() {
 fn heads_of_requests() {
     let of = |content_type: Option<&str>| {
         let head = RequestHead {
+            user_agent: None,
             content_type: content_type.map(str::to_owned),
             cookies: Vec::new(),
         };

@@ -117,8 +117,19 @@ impl Session {
         self.set_cookies(cookies);
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether it lives.
+    pub fn is_open(&self) -> bool {
         self.state == SessionState::Open
+    }
+
+    /// Whether a connect of it was answered.
+    pub fn has_connected(&self) -> bool {
+        self.last_connect_reply.is_some()
+    }
+
+    /// The connections that carried it last, by their numbers.
+    pub fn connections(&self) -> impl Iterator<Item = u64> {
+        self.connections.iter().copied()
     }
 
     pub(super) fn seen(&mut self, at: Duration, connection: u64, connection_type: ConnectionType) {

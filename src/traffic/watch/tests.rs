@@ -48,6 +48,7 @@ impl Scenario {
     fn asks(&mut self, connection: u64, messages: impl AsRef<str>) {
         let body = decode(format!("[{}]", messages.as_ref()).as_bytes()).unwrap();
         let head = (self.connection_type != ConnectionType::WebSocket).then(|| RequestHead {
+            user_agent: None,
             content_type: Some("application/json".to_owned()),
             cookies: self.cookies.clone(),
         });
