@@ -36,6 +36,7 @@ mod recording;
 mod relay;
 mod relay_inspector;
 mod relay_recording;
+mod relay_upstreams;
 mod replay;
 mod report;
 mod salesforce;

@@ -284,3 +284,57 @@ fn a_header_may_come_from_a_file() {
         "{request}"
     );
 }
+
+/// What people between and behind leave behind: a server, a proxy, and a load test.
+#[cfg(unix)]
+#[test]
+fn a_planted_secret_is_in_no_recording_of_those_who_hear_it() {
+    let folder = empty_folder("secrets-heard");
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let record = |words: &[&str], name: &str| {
+        let mut running = bayeux([])
+            .args(words)
+            .args(&["--listen", "127.0.0.1:0", "-o", "json"])
+            .args(&["--record", &file(name)])
+            .start();
+        let url = running.first_line();
+        (running, url)
+    };
+    let hostile = cookie_server();
+    let (server, url) = record(&["serve", "--require-token", SECRET], "serve.ndjson");
+    let (proxy, through) = record(&["proxy", &url], "proxy.ndjson");
+    let (second, other) = record(&["proxy", &hostile.url()], "other.ndjson");
+    let ext = format!("{{\"token\":\"{SECRET}\"}}");
+    let header = format!("Authorization: Bearer {SECRET}");
+    for transport in ["long-polling", "callback-polling", "websocket"] {
+        let asked = format!("{through}?token={SECRET}");
+        let outcome = bayeux(["pub", &asked, "/demo", "1", "-t", transport])
+            .args(&["--ext", &ext, "-H", &header])
+            .run();
+        assert_eq!(outcome.code(), Some(0), "{transport}: {outcome}");
+    }
+    let outcome = bayeux(["hs", &other, "--ext", &ext]).run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let load = bayeux(["bench", &through, "-r", "10", "-n", "5", "--ext", &ext])
+        .args(&["-H", &header, "--record", &file("bench.ndjson")])
+        .run();
+    assert_eq!(load.code(), Some(0), "{load}");
+    assert_clean(&load.to_string());
+    for running in [server, proxy, second] {
+        running.signal(rustix::process::Signal::INT);
+        let outcome = running.end();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+        assert_clean(&outcome.to_string());
+    }
+    for name in [
+        "serve.ndjson",
+        "proxy.ndjson",
+        "other.ndjson",
+        "bench.ndjson",
+    ] {
+        let recorded = std::fs::read_to_string(file(name)).unwrap();
+        // It was there, and was taken out.
+        assert!(recorded.contains("***"), "{name}: {recorded}");
+        assert_clean(&recorded);
+    }
+}
