@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::decode;
+use crate::traffic::ResponseHead;
 
 /// A client, a server and the watcher between them.
 struct Scenario {
