@@ -1,8 +1,8 @@
 //! Servers that refuse, die, stay silent or talk nonsense: the run ends on time, and says what
 //! became of every message.
 
-use super::scripted::{Announced, Handshake, Published, Reaction, Script, Scripted};
-use super::truth::{exact, published};
+use super::scripted::{Announced, Counts, Handshake, Published, Reaction, Script, Scripted};
+use super::truth::{exact, published_until};
 use super::*;
 use crate::session::End;
 
@@ -11,23 +11,39 @@ const BUSY: &str =
 const PAGE: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>";
 
-fn requested(plan: Plan, request: fn(u64, &str) -> Reaction) -> Result<Run, BenchError> {
-    requested_within(1000 * MS, plan, request)
+/// Two of these are too many for one request that catches up.
+fn too_large_for_two() -> Payload {
+    Payload::of_size(150_000).unwrap()
 }
 
-fn requested_within(
-    timeout: Duration,
+/// A run with a conduct for each request, over when there is enough.
+fn requested(
     plan: Plan,
-    request: fn(u64, &str) -> Reaction,
-) -> Result<Run, BenchError> {
+    request: fn(&Counts, &str) -> Reaction,
+    is_enough: fn(&Progress, &Counts) -> bool,
+) -> Run {
     let server = Scripted::new(Script {
         request,
         ..Script::default()
     });
-    let mut settings = settings_for(&server.url(), plan);
+    let settings = within(1000 * MS, settings_for(&server.url(), plan));
+    drained(&settings, |progress| is_enough(progress, &server.counts()))
+}
+
+/// What prevents every session of a run with one conduct for each request.
+fn hindered(timeout: Duration, request: fn(&Counts, &str) -> Reaction) -> String {
+    let server = Scripted::new(Script {
+        request,
+        ..Script::default()
+    });
+    let settings = within(timeout, settings_for(&server.url(), exact(10)));
+    no_session(observed(&settings, &mut |_| {}))
+}
+
+fn within(timeout: Duration, mut settings: Settings) -> Settings {
     settings.transport.connect_timeout = timeout;
     settings.transport.network_timeout = timeout;
-    observed(&settings, &mut |_| {})
+    settings
 }
 
 /// The failure without which there would have been a session.
@@ -53,7 +69,6 @@ fn one_refused_handshake_is_one_session_less() {
     });
     let plan = Plan {
         n_clients: 599,
-        drain: 5000 * MS,
         ..exact(5)
     };
     let run = run(&settings_for(&server.url(), plan));
@@ -84,35 +99,33 @@ fn a_refused_first_handshake_ends_the_run() {
 fn a_server_that_dies_and_comes_back_gets_its_sessions_back() {
     let server = Scripted::new(Script::default());
     let plan = Plan {
-        n_clients: 10,
-        rate: Rate::Fixed(100.0),
-        stop: Stop::Count(200),
-        drain: 2000 * MS,
-        ..exact(1)
+        rate: Rate::Fixed(40.0),
+        payload: too_large_for_two(),
+        ..exact(80)
     };
     let mut n_looks = 0;
     let settings = settings_for(&server.url(), plan);
-    let run = observed(&settings, &mut |progress| {
-        n_looks += u32::from(progress.n_published >= 50);
+    let run = drained(&settings, |progress| {
+        n_looks += u32::from(progress.n_published >= 20);
         match n_looks {
             2 => server.die(),
             4 => server.revive(),
             _ => {}
         }
+        progress.n_published == 80 && server.counts().n_handshakes == 2 * 4
     });
-    let run = run.unwrap();
     let messages = &run.messages;
     assert_eq!(run.sessions.ended, 0, "{:?}", run.errors);
-    assert_eq!(run.sessions.renewed, 11, "{:?}", run.errors);
-    assert_eq!(messages.intended, 200);
+    assert_eq!(run.sessions.renewed, 4, "{:?}", run.errors);
+    assert_eq!(messages.intended, 80);
     // One publish at the most was under way. The rest of what was due in the meantime waited for
     // its publisher, whose session was lost with the others.
     assert!(messages.unacknowledged <= 1, "{messages:?}");
     assert!(run.latency.delivery.max() > Some(200 * MS), "{run:?}");
     assert_eq!(messages.lost_by.unexplained, 0, "{messages:?}");
-    assert!(messages.delivered > 1000, "{messages:?}");
+    assert!(messages.delivered > 120, "{messages:?}");
     assert!(n_errors(&run, "connection refused") > 0, "{:?}", run.errors);
-    assert_eq!(n_errors(&run, "session lost: 402 session_unknown"), 11);
+    assert_eq!(n_errors(&run, "session lost: 402 session_unknown"), 4);
 }
 
 #[test]
@@ -120,21 +133,19 @@ fn what_is_published_to_forgotten_subscribers_is_lost_for_want_of_a_session() {
     let server = Scripted::new(Script::default());
     let plan = Plan {
         rate: Rate::Fixed(100.0),
-        stop: Stop::Count(240),
-        drain: 300 * MS,
-        ..exact(1)
+        ..exact(240)
     };
     let mut n_forgotten = 0;
     let settings = settings_for(&server.url(), plan);
-    let run = observed(&settings, &mut |progress| {
+    let run = drained(&settings, |progress| {
         if (n_forgotten == 0 && progress.n_published >= 20)
             || (n_forgotten == 1 && progress.n_published >= 150)
         {
             server.forget_subscribers();
             n_forgotten += 1;
         }
+        (progress.n_published, progress.n_errors) == (240, 6)
     });
-    let run = run.unwrap();
     let messages = &run.messages;
     assert_eq!(n_forgotten, 2);
     assert_eq!((messages.published, messages.acknowledged), (240, 240));
@@ -150,6 +161,7 @@ fn a_server_that_goes_for_good_leaves_a_run_that_ends() {
     let plan = Plan {
         rate: Rate::Fixed(100.0),
         stop: Stop::After(1000 * MS),
+        drain: 300 * MS,
         ..exact(1)
     };
     let mut is_alive = true;
@@ -174,20 +186,26 @@ fn a_server_that_is_busy_for_a_while_is_left_alone_as_it_asks() {
     let run = requested(
         Plan {
             rate: Rate::Fixed(100.0),
-            stop: Stop::Count(100),
-            drain: 1500 * MS,
-            ..exact(1)
+            payload: too_large_for_two(),
+            ..exact(30)
         },
-        |nth, _| match nth {
-            // Within the handshakes, and once more in the middle.
-            3..=4 | 60..=64 => Reaction::Raw(BUSY),
+        // Within the handshakes, and once more in the middle.
+        |seen, _| match (seen.n_requests, seen.n_publishes, seen.n_raw) {
+            (3..=4, _, _) | (_, 10.., ..7) => Reaction::Raw(BUSY),
             _ => Reaction::Serve,
         },
+        |progress, seen| {
+            let n_all = (30, 7, 3 * seen.n_publishes);
+            (
+                progress.n_published,
+                progress.n_errors,
+                progress.n_delivered,
+            ) == n_all
+        },
     );
-    let run = run.unwrap();
     let messages = &run.messages;
     assert_eq!(run.sessions.ended, 0, "{:?}", run.errors);
-    assert_eq!((run.sessions.up, messages.intended), (4, 100));
+    assert_eq!((run.sessions.up, messages.intended), (4, 30));
     // The status says nothing of what became of a publish.
     assert!(messages.unacknowledged <= 5, "{messages:?}");
     assert_eq!(messages.lost_by.unacknowledged, messages.lost);
@@ -196,8 +214,7 @@ fn a_server_that_is_busy_for_a_while_is_left_alone_as_it_asks() {
 
 #[test]
 fn a_server_that_never_answers_is_given_up() {
-    let result = requested_within(200 * MS, exact(10), |_, _| Reaction::Silence);
-    let error = no_session(result);
+    let error = hindered(200 * MS, |_, _| Reaction::Silence);
     assert!(error.starts_with("no response within "), "{error}");
 }
 
@@ -206,36 +223,42 @@ fn a_server_that_falls_silent_is_said_to() {
     let run = requested(
         Plan {
             rate: Rate::Fixed(100.0),
-            stop: Stop::Count(100),
-            ..exact(1)
+            ..exact(100)
         },
-        |nth, _| match nth {
-            0..50 => Reaction::Serve,
+        |seen, _| match seen.n_publishes {
+            ..10 => Reaction::Serve,
             _ => Reaction::Silence,
         },
+        |progress, _| progress.n_published == 100,
     );
-    let messages = run.unwrap().messages;
+    let messages = run.messages;
     assert_eq!(messages.intended, 100);
     assert!(messages.unacknowledged > 10, "{messages:?}");
 }
 
 #[test]
 fn a_page_instead_of_an_answer_ends_what_asked_for_it() {
-    let error = no_session(requested(exact(10), |_, _| Reaction::Raw(PAGE)));
+    let error = hindered(1000 * MS, |_, _| Reaction::Raw(PAGE));
     assert!(error.starts_with("the response is not JSON"), "{error}");
-    let run = requested(exact(50), |nth, _| match nth {
-        0..60 => Reaction::Serve,
-        _ => Reaction::Raw(PAGE),
-    });
-    let run = run.unwrap();
+    let run = requested(
+        Plan {
+            payload: too_large_for_two(),
+            ..exact(20)
+        },
+        |seen, _| match seen.n_publishes {
+            ..10 => Reaction::Serve,
+            _ => Reaction::Raw(PAGE),
+        },
+        |progress, _| (progress.n_published, progress.n_errors) == (20, 10 + 3),
+    );
     let messages = &run.messages;
-    assert_eq!(messages.intended, 50);
-    // Connects that are held go on, so the publisher's does; the next one ends its session.
-    assert!((1..=3).contains(&run.sessions.ended), "{:?}", run.errors);
+    assert_eq!((messages.intended, messages.unacknowledged), (20, 10));
+    // Connects that are held go on, so the publisher's does; that of each client is answered with
+    // the tenth message at the latest, and the next one ends its session.
+    assert_eq!(run.sessions.ended, 3, "{:?}", run.errors);
     let n_ended = n_errors(&run, "unreachable: the response is not JSON");
     assert_eq!(n_ended, run.sessions.ended);
     let kind = "publish without acknowledgement: the response is not JSON";
-    assert!(messages.unacknowledged > 0, "{messages:?}");
     assert_eq!(n_errors(&run, kind), messages.unacknowledged);
     assert_eq!(messages.lost_by.unexplained, 0, "{messages:?}");
 }
@@ -281,12 +304,13 @@ fn publishes_without_an_answer_are_told_from_those_without_a_delivery() {
             // One message each, so that no request has one that is swallowed and others.
             n_publishers: 20,
             rate: Rate::Fixed(20.0),
-            drain: 2000 * MS,
             ..exact(20)
         };
         let mut settings = settings_for(&server.url(), plan);
         settings.transport.network_timeout = 500 * MS;
-        run(&settings)
+        drained(&settings, |progress| {
+            (progress.n_published, progress.n_delivered) == (20, 57) && progress.n_errors >= 2
+        })
     };
     let run = run_with(|nth| match nth {
         5 => Published::Swallow,
@@ -306,13 +330,15 @@ fn publishes_without_an_answer_are_told_from_those_without_a_delivery() {
 #[test]
 fn a_publish_that_waits_at_the_end_is_unacknowledged() {
     let plan = Plan {
-        // Two of these are too many for one request that catches up.
-        payload: Payload::of_size(150_000).unwrap(),
+        payload: too_large_for_two(),
         ..exact(10)
     };
-    let run = published(plan, |nth| match nth {
+    let publish = |nth| match nth {
         4.. => Published::Swallow,
         _ => Published::Deliver,
+    };
+    let run = published_until(plan, publish, |progress| {
+        (progress.n_published, progress.n_delivered) == (5, 12)
     });
     let messages = &run.messages;
     assert_eq!((messages.published, messages.unsent), (5, 5));
@@ -331,11 +357,11 @@ fn sessions_that_expire_again_and_again_are_renewed() {
     let plan = Plan {
         n_clients: 5,
         rate: Rate::Fixed(100.0),
-        stop: Stop::Count(250),
-        drain: 500 * MS,
-        ..exact(1)
+        ..exact(250)
     };
-    let run = run(&settings(&server, plan));
+    let run = drained(&settings(&server, plan), |progress| {
+        progress.n_published == 250
+    });
     let messages = &run.messages;
     assert_eq!(run.sessions.ended, 0, "{:?}", run.errors);
     assert!(run.sessions.renewed >= 6, "{:?}", run.sessions);

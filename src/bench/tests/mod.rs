@@ -60,8 +60,35 @@ fn run_with(settings: &Settings, interrupt: &Interrupt, observe: &mut dyn FnMut(
     super::run(settings, interrupt, observe).unwrap()
 }
 
-/// A run that has to end on time, and whose figures have to fit each other, whatever they are.
+/// A run that ends in its drain: once there is enough, and nothing has come since the look before.
+/// So it waits as long as a busy machine needs, and on an idle one hardly at all.
+fn drained(settings: &Settings, mut is_enough: impl FnMut(&Progress) -> bool) -> Run {
+    let interrupt = Interrupt::default();
+    let mut before = None;
+    let run = observed_with(settings, &interrupt, &mut |progress| {
+        let seen = (
+            progress.n_published,
+            progress.n_delivered,
+            progress.n_errors,
+        );
+        let is_quiet = before.replace(seen) == Some(seen);
+        if is_enough(progress) && is_quiet && progress.stage == Stage::Draining {
+            interrupt.interrupt();
+        }
+    });
+    run.unwrap()
+}
+
 fn observed(settings: &Settings, observe: &mut dyn FnMut(&Progress)) -> Result<Run, BenchError> {
+    observed_with(settings, &Interrupt::default(), observe)
+}
+
+/// A run that has to end on time, and whose figures have to fit each other, whatever they are.
+fn observed_with(
+    settings: &Settings,
+    interrupt: &Interrupt,
+    observe: &mut dyn FnMut(&Progress),
+) -> Result<Run, BenchError> {
     let plan = &settings.plan;
     let opening = settings.transport.connect_timeout + settings.transport.network_timeout;
     let publishing = match (plan.stop, plan.rate) {
@@ -72,7 +99,7 @@ fn observed(settings: &Settings, observe: &mut dyn FnMut(&Progress)) -> Result<R
     // Leaving takes some seconds where nobody answers, and so may a busy machine.
     let limit = opening + plan.warmup + publishing + plan.drain + Duration::from_secs(20);
     let began = Instant::now();
-    let result = super::run(settings, &Interrupt::default(), observe);
+    let result = super::run(settings, interrupt, observe);
     let took = began.elapsed();
     assert!(took < limit, "{took:?} and not {limit:?}: {result:?}");
     let run = result?;
