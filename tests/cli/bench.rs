@@ -153,7 +153,7 @@ fn lost_deliveries_are_no_success_unless_they_are_allowed() {
         })
     };
     let options = [
-        "-c", "1", "-n", "5", "-r", "100", "--warmup", "0s", "--drain", "100ms",
+        "-c", "1", "-n", "5", "-r", "100", "--warmup", "0s", "--drain", "1s",
     ];
     let run = |more: &[&str]| {
         let server = lossy();
