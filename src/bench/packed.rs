@@ -100,6 +100,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn nothing_is_lost_in_it(samples in prop::collection::vec(any::<u64>(), 0..50)) {
             let distribution = distribution(samples.into_iter().map(|it| it >> (it % 64)));

@@ -121,20 +121,18 @@ fn large_bodies_are_forgotten_again() {
     let text = "x".repeat(15 * 1024 * 1024);
     let body = format!("[{{\"channel\":\"/large\",\"clientId\":\"none\",\"data\":\"{text}\"}}]");
     serve.forgets(|| {
-        for _ in 0..4 {
-            let mut wire = serve.connect();
-            wire.send(&post(&body));
-            assert!(wire.response().text().contains("402"));
-        }
+        let mut wire = serve.connect();
+        wire.send(&post(&body));
+        assert!(wire.response().text().contains("402"));
     });
     serve.ends_well();
 }
 
-/// An array of two hundred thousand elements that are no messages: each has its reply.
+/// An array of a hundred thousand elements that are no messages: each has its reply.
 #[test]
 fn many_elements_that_are_none_are_answered_one_by_one() {
     let serve = Serve::start(&["-q"]);
-    let n = 200_000;
+    let n = 100_000;
     let mut wire = serve.connect();
     serve.forgets(|| {
         wire.send(&post(format!("[{}1]", "1,".repeat(n - 1))));

@@ -46,7 +46,7 @@ fn record(run: &mut Run, second: usize, micros: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn merged_files_are_what_one_would_have_recorded(samples in samples()) {
