@@ -329,6 +329,7 @@ Register-ArgumentCompleter -Native -CommandName 'bayeux' -ScriptBlock {
         }
         'bayeux;proxy' {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'The address to listen on; port 0 takes a free one')
+            [CompletionResult]::new('--inspector', '--inspector', [CompletionResultType]::ParameterName, 'Show sessions, channels and traffic in a page at this address, which switches faults too; port 0 takes a free one')
             [CompletionResult]::new('--fault', '--fault', [CompletionResultType]::ParameterName, 'What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g. connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself can do is refused: expire=DUR, forget=N, hold, cookie, and what is of Salesforce')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told it')
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then')

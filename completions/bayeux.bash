@@ -776,13 +776,17 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__proxy)
-            opts="-k -o -v -q -h --listen --fault --seed --record --connect-timeout --max-body --insecure --cacert --cert --key --tls-cert --tls-key --tls-self-signed --output --color --verbose --quiet --show-secrets --help"
+            opts="-k -o -v -q -h --listen --inspector --fault --seed --record --connect-timeout --max-body --insecure --cacert --cert --key --tls-cert --tls-key --tls-self-signed --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inspector)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

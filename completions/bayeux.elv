@@ -317,6 +317,7 @@ set edit:completion:arg-completer[bayeux] = {|@words|
         }
         &'bayeux;proxy'= {
             cand --listen 'The address to listen on; port 0 takes a free one'
+            cand --inspector 'Show sessions, channels and traffic in a page at this address, which switches faults too; port 0 takes a free one'
             cand --fault 'What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g. connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself can do is refused: expire=DUR, forget=N, hold, cookie, and what is of Salesforce'
             cand --seed 'What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told it'
             cand --record 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then'

@@ -287,6 +287,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s q -l quiet -d 'Tel
 complete -c bayeux -n "__fish_bayeux_using_subcommand man" -l show-secrets -d 'Do not redact credentials and client ids'
 complete -c bayeux -n "__fish_bayeux_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l listen -d 'The address to listen on; port 0 takes a free one' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l inspector -d 'Show sessions, channels and traffic in a page at this address, which switches faults too; port 0 takes a free one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l fault -d 'What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g. connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself can do is refused: expire=DUR, forget=N, hold, cookie, and what is of Salesforce' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l seed -d 'What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told it' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F

@@ -41,7 +41,7 @@ Examples:
   bayeux check :8080/cometd
   bayeux check :8080/cometd --only 'hs.*' --only 'con.*' --skip con.hold
   bayeux check :8080/cometd --retry 30s --report checks.xml --report checks.json
-  bayeux check :8080/cometd -t websocket --as cometd@9.0.0 --strict
+  bayeux check :8080/cometd -t websocket --as cometd@9.0.0 --strict --only 'sub.*'
   bayeux check :8080/cometd --intrusive --channel /test --timeout 2m
   bayeux check --list --only 'path.*'")]
 pub(crate) struct Check {
