@@ -362,6 +362,9 @@ impl Stage {
         let (sender, subscriptions) = channel();
         let server = server(Settings {
             observer: Some(Arc::new(Subscriptions(Mutex::new(sender)))),
+            // Some checks wait for them to end.
+            timeout: Duration::from_secs(2),
+            max_interval: Duration::from_secs(2),
             ..Settings::default()
         });
         let server = Arc::new(server);
