@@ -219,6 +219,7 @@ impl Watch {
             session,
             hold,
             is_alone: head.is_none(),
+            user_agent: head.and_then(|it| it.user_agent.clone()),
             message,
         };
         if let Some(given_up) = self.pairing.add(place.connection, waiting) {

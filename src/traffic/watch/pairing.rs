@@ -20,6 +20,8 @@ pub(super) struct Waiting {
     pub(super) hold: Hold,
     /// Whether its connection carries this one session, as websockets and recordings do.
     pub(super) is_alone: bool,
+    /// What the client calls itself.
+    pub(super) user_agent: Option<String>,
     pub(super) message: Arc<Message>,
 }
 

@@ -14,6 +14,9 @@ use crate::traffic::noticed::{
 use crate::traffic::rules::{self, Breach, Side, conduct};
 use crate::traffic::sighting::ResponseHead;
 
+/// A client that has lost its session shakes hands again within this time.
+const RENEWAL: Duration = Duration::from_secs(30);
+
 impl Watch {
     pub(super) fn response(&mut self, place: Place, body: Body, head: Option<&ResponseHead>) {
         // The session of what waits on the connection, since a pool of connections may be
@@ -116,7 +119,7 @@ impl Watch {
             .sessions
             .open(client_id, place.at, place.connection_type);
         let number = session.number;
-        session.begin(cookies);
+        session.begin(cookies, request.user_agent.as_deref());
         session.seen(place.at, place.connection, place.connection_type);
         session.replaced = replaced.clone().map(|(_, replaced)| replaced);
         take_advice(session, reply);
@@ -135,8 +138,9 @@ impl Watch {
         Some(number)
     }
 
-    /// Which session a new one takes the place of: the lost one of the same connection. Where a
-    /// connection has one session only, a living one is replaced as well.
+    /// Which session a new one takes the place of: the lost one of the same connection, or else the
+    /// only one that a client of this name has lost a moment ago, since not every client keeps its
+    /// connections. Where a connection has one session only, a living one is replaced as well.
     fn replaced_by(
         &mut self,
         place: Place,
@@ -151,7 +155,18 @@ impl Watch {
                 SessionState::Ended => false,
             }
         });
-        let number = candidates.map(|it| it.number).last()?;
+        let of_connection = candidates.map(|it| it.number).last();
+        let number = of_connection.or_else(|| {
+            let mut lost = self.sessions.all().filter(|it| {
+                let is_recent = place.at.saturating_sub(it.last_seen) <= RENEWAL;
+                let is_lost = it.state == SessionState::Lost && !it.is_replaced;
+                is_lost && is_recent && it.user_agent == request.user_agent
+            });
+            // Of several nobody can tell whose it is.
+            lost.next()
+                .map(|it| it.number)
+                .filter(|_| lost.next().is_none())
+        })?;
         let session = self.sessions.get(number)?;
         let was_open = session.is_open();
         session.is_replaced = true;

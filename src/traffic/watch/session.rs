@@ -47,6 +47,8 @@ pub struct Session {
     pub(super) replaced: Option<Replaced>,
     pub(super) connections: VecDeque<u64>,
     cookies: BTreeSet<String>,
+    /// What its client called itself when it shook hands.
+    pub(super) user_agent: Option<String>,
     /// Requests whose connects wait, by their numbers.
     held: Vec<u64>,
     last_connect_reply: Option<Duration>,
@@ -105,6 +107,7 @@ impl Session {
             held: Vec::new(),
             last_connect_reply: None,
             n_empty: 0,
+            user_agent: None,
             is_seen_from_the_start: false,
             said: HashSet::new(),
             remembered: VecDeque::new(),
@@ -112,7 +115,8 @@ impl Session {
     }
 
     /// Its handshake was seen, so that all its subscriptions are known, and its cookies.
-    pub(super) fn begin(&mut self, cookies: &[String]) {
+    pub(super) fn begin(&mut self, cookies: &[String], user_agent: Option<&str>) {
+        self.user_agent = user_agent.map(str::to_owned);
         self.is_seen_from_the_start = true;
         self.set_cookies(cookies);
     }

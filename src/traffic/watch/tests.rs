@@ -241,6 +241,46 @@ fn a_lost_session_is_replaced_and_its_subscriptions_come_back() {
 }
 
 #[test]
+fn a_client_that_keeps_no_connection_is_known_by_its_loss() {
+    let mut scenario = Scenario::connected();
+    scenario.asks(2, connect("one", 3));
+    scenario.answers(2, UNKNOWN);
+    scenario.passes(500);
+    scenario.asks(3, HANDSHAKE);
+    scenario.answers(3, handshake_reply("two"));
+    assert_eq!(
+        scenario.told(),
+        [
+            "session 1 lost: 402::session_unknown",
+            "session 2 replaces 1, owes /demo",
+        ]
+    );
+}
+
+#[test]
+fn whose_session_a_new_one_replaces_is_not_guessed() {
+    // Long after the loss it is somebody else.
+    let mut scenario = Scenario::connected();
+    scenario.asks(2, connect("one", 3));
+    scenario.answers(2, UNKNOWN);
+    scenario.passes(31_000);
+    scenario.asks(3, HANDSHAKE);
+    scenario.answers(3, handshake_reply("two"));
+    assert_eq!(scenario.told().last().unwrap(), "session 2 opened as two");
+    // Two that have lost theirs may be either.
+    let mut scenario = Scenario::connected();
+    scenario.asks(4, HANDSHAKE);
+    scenario.answers(4, handshake_reply("other"));
+    for (connection, client_id) in [(5, "one"), (6, "other")] {
+        scenario.asks(connection, connect(client_id, 3));
+        scenario.answers(connection, UNKNOWN);
+    }
+    scenario.asks(7, HANDSHAKE);
+    scenario.answers(7, handshake_reply("three"));
+    assert_eq!(scenario.told().last().unwrap(), "session 3 opened as three");
+}
+
+#[test]
 fn a_client_that_does_not_subscribe_again_is_told_with_its_second_connect() {
     let mut scenario = Scenario::connected();
     scenario.asks(1, connect("one", 3));
