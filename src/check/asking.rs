@@ -1,13 +1,11 @@
-//! What several checks ask and read: handshakes that differ in one thing, what was wrong with a
-//! reply, data that goes out and comes back.
+//! What several checks ask: handshakes that differ in one thing, data that goes out and comes back.
 
 use std::time::Instant;
 
 use super::session::{Session, json};
 use super::subject::PROMPTLY;
-use super::{Finding, Obstacle, Subject};
+use super::{Obstacle, Subject};
 use crate::protocol::{Kind, Message, MessageBuilder, encode, meta};
-use crate::traffic::rules::{Breach, reply as breaches_of};
 
 /// The connection types that every client here knows.
 pub(super) const TYPES: &str = r#"["long-polling","callback-polling","websocket"]"#;
@@ -49,30 +47,6 @@ pub(super) fn end_with(session: &mut Session, reply: &Message) -> Result<(), Obs
     match (reply.channel(), reply.client_id()) {
         (meta::HANDSHAKE, Some(_)) => session.adopt(reply),
         _ => Ok(()),
-    }
-}
-
-/// Holds if none of the rules of this id is broken by the reply.
-pub(super) fn keeps(id: &str, request: &Message, reply: &Message) -> Finding {
-    let breaches = breaches_of(request, reply);
-    let mut broken = breaches.iter().filter(|it| it.rule.id == id).peekable();
-    let Some(Breach { field, .. }) = broken.peek() else {
-        return Finding::holds();
-    };
-    let field = *field;
-    let sentences: Vec<_> = broken.map(|it| it.sentence.as_str()).collect();
-    let finding = Finding::deviates(sentences.join("; "));
-    match field {
-        Some(field) => finding.at(field),
-        None => finding,
-    }
-}
-
-/// What a server says of what it refuses.
-pub(super) fn error_of(reply: &Message) -> String {
-    match reply.error() {
-        Some(error) => error.to_string(),
-        None => "refused without an error".to_owned(),
     }
 }
 

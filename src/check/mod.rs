@@ -26,6 +26,7 @@ mod greeting;
 mod groups;
 mod http;
 mod judged;
+mod judging;
 pub mod known;
 mod obstacle;
 mod outcome;

@@ -1,6 +1,6 @@
 //! `adv`: the advice.
 
-use crate::check::groups::judging::broken;
+use crate::check::judging::broken;
 use crate::check::{Check, Finding, Obstacle, Subject};
 use crate::protocol::{Advice, Reconnect, meta};
 use crate::traffic::rules;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::check::asking::error_of;
 use crate::check::http::Ask;
+use crate::check::judging::error_of;
 use crate::check::session::Session;
 use crate::check::{Check, Finding, Obstacle, Subject};
 use crate::protocol::{ConnectionType, encode};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::check::groups::judging::{refused, well_formed};
+use crate::check::judging::{refused, well_formed};
 use crate::check::session::json;
 use crate::check::subject::PROMPTLY;
 use crate::check::{Check, Finding, Obstacle, Subject};

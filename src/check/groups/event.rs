@@ -1,7 +1,7 @@
 //! `evt` and `svc`: what is delivered, and to whom.
 
-use crate::check::groups::judging::{answered, broken};
 use crate::check::groups::pair::Pair;
+use crate::check::judging::{answered, broken};
 use crate::check::session::json;
 use crate::check::subject::PROMPTLY;
 use crate::check::{Check, Finding, Obstacle, Subject};

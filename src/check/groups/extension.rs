@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::check::groups::judging::error_of;
+use crate::check::judging::error_of;
 use crate::check::session::{self, Session};
 use crate::check::{Check, Finding, Obstacle, Subject};
 use crate::protocol::{Message, VERSION, meta};

@@ -1,6 +1,7 @@
 //! `msg`: messages and their ids, whatever their channel.
 
-use crate::check::asking::{error_of, first_reply, subscribed};
+use crate::check::asking::{first_reply, subscribed};
+use crate::check::judging::error_of;
 use crate::check::session::{Session, json};
 use crate::check::subject::PROMPTLY;
 use crate::check::{Check, Finding, Obstacle, Subject};

@@ -10,7 +10,6 @@ mod handshake;
 mod http;
 mod json;
 mod jsonp;
-mod judging;
 mod message;
 mod pair;
 mod path;

@@ -1,7 +1,7 @@
 //! `pub`: publishing.
 
-use crate::check::groups::judging::{answered, error_of, refused, well_formed};
 use crate::check::groups::pair::Pair;
+use crate::check::judging::{answered, error_of, refused, well_formed};
 use crate::check::session::{Session, json};
 use crate::check::subject::PROMPTLY;
 use crate::check::{Check, Finding, Obstacle, Subject};

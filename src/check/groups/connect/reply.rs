@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::check::groups::judging::{answered, refused, well_formed};
+use crate::check::judging::{answered, refused, well_formed};
 use crate::check::session::json;
 use crate::check::{Finding, Obstacle, Subject};
 use crate::protocol::{Advice, Reconnect, meta};

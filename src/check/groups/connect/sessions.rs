@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::check::groups::judging::refused;
+use crate::check::judging::refused;
 use crate::check::session::json;
 use crate::check::subject::PROMPTLY;
 use crate::check::{Finding, Obstacle, Subject};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::begun;
-use crate::check::asking::{TYPES, first_reply, handshake_with, keeps};
+use crate::check::asking::{TYPES, first_reply, handshake_with};
+use crate::check::judging::keeps;
 use crate::check::{Check, Finding, Obstacle, Subject};
 use crate::protocol::VERSION;
 

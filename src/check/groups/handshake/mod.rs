@@ -2,7 +2,8 @@
 
 mod client_id;
 
-use crate::check::asking::{TYPES, error_of, first_reply, handshake_with, keeps};
+use crate::check::asking::{TYPES, first_reply, handshake_with};
+use crate::check::judging::{error_of, keeps};
 use crate::check::session::Session;
 use crate::check::subject::PROMPTLY;
 use crate::check::{Check, Finding, Obstacle, Subject};

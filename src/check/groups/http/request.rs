@@ -5,8 +5,8 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Tried, handshake_by};
-use crate::check::asking::error_of;
 use crate::check::http::{Ask, JSON};
+use crate::check::judging::error_of;
 use crate::check::{Finding, Obstacle, Subject};
 use crate::protocol::encode;
 

@@ -1,6 +1,6 @@
 //! What the reply to a subscribe says.
 
-use crate::check::groups::judging::{answered, granted, refused, well_formed};
+use crate::check::judging::{answered, granted, refused, well_formed};
 use crate::check::session::{Session, json};
 use crate::check::{Finding, Obstacle, Subject};
 use crate::protocol::{Message, meta};

@@ -1,7 +1,7 @@
 //! Taking a subscription back.
 
-use crate::check::groups::judging::granted;
 use crate::check::groups::pair::Pair;
+use crate::check::judging::granted;
 use crate::check::session::Session;
 use crate::check::{Finding, Obstacle, Subject};
 use crate::protocol::{Message, meta};

@@ -1,6 +1,6 @@
-//! What several groups ask of a reply.
+//! What several checks make of a reply.
 
-use crate::check::{Finding, Obstacle};
+use super::{Finding, Obstacle};
 use crate::protocol::Message;
 use crate::traffic::rules::{self, Breach};
 
@@ -10,6 +10,22 @@ pub(super) fn well_formed(request: &Message, reply: &Message) -> Finding {
     let breaches = rules::reply(request, reply).into_iter();
     let mut breaches = breaches.filter(|it| it.rule.id != "msg.error-shape");
     breaches.next().map_or_else(Finding::holds, broken)
+}
+
+/// Holds if none of the rules of this id is broken by the reply.
+pub(super) fn keeps(id: &str, request: &Message, reply: &Message) -> Finding {
+    let breaches = rules::reply(request, reply);
+    let mut broken = breaches.iter().filter(|it| it.rule.id == id).peekable();
+    let Some(Breach { field, .. }) = broken.peek() else {
+        return Finding::holds();
+    };
+    let field = *field;
+    let sentences: Vec<_> = broken.map(|it| it.sentence.as_str()).collect();
+    let finding = Finding::deviates(sentences.join("; "));
+    match field {
+        Some(field) => finding.at(field),
+        None => finding,
+    }
 }
 
 /// A rule that does not hold.
@@ -55,6 +71,6 @@ pub(super) fn answered(answer: Result<Message, Obstacle>, what: &str) -> Result<
 pub(super) fn error_of(reply: &Message) -> String {
     match reply.error() {
         Some(error) => error.to_string(),
-        None => "without a word why".to_owned(),
+        None => "refused without an error".to_owned(),
     }
 }
