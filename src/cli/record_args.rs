@@ -11,9 +11,9 @@ use crate::output::Printer;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct RecordArgs {
-    /// Record every message both ways, one JSON line each; where FILE ends in .har, what was on the
-    /// wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording
-    /// and nothing else; the exit status is 1 then.
+    /// Record every message both ways, one JSON line each; where FILE ends in .har, and only for
+    /// clients, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the
+    /// recording and nothing else; the exit status is 1 then.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     record: Option<PathBuf>,
 }

@@ -8,8 +8,8 @@
 //! wire. Only secrets are redacted, and line breaks between its tokens become blanks, since
 //! a record is one line.
 //!
-//! A recording whose name ends in `.har` is an archive of the exchanges of HTTP instead, as the
-//! network panel of a browser opens it.
+//! A recording whose name ends in `.har` is an archive of the exchanges of HTTP instead, in the
+//! form that the network panels of browsers import.
 
 mod archive;
 mod line;

@@ -1,5 +1,5 @@
-//! Exchanges of HTTP and frames of websockets as an HTTP archive (HAR 1.2), which the network
-//! panel of a browser opens.
+//! Exchanges of HTTP and frames of websockets as an HTTP archive (HAR 1.2), the form that
+//! the network panels of browsers import.
 //!
 //! An archive is one JSON document. What is added takes the place of its last brackets and
 //! brings them along, in one write, so that the file is valid whenever the program ends.
