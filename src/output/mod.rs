@@ -27,6 +27,7 @@ mod pretty;
 mod printer;
 mod progress;
 mod recorded;
+mod results;
 mod story;
 mod surface;
 pub(crate) mod words;
