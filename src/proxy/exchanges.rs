@@ -53,6 +53,8 @@ struct Awaited {
     method: String,
     target: String,
     kind: Kind,
+    /// The page that sent it.
+    origin: Option<String>,
     is_upgrade: bool,
     since: Instant,
     treatment: Treatment,
@@ -255,6 +257,7 @@ impl Exchanges {
             method: head.method.clone(),
             target: head.target.clone(),
             kind,
+            origin: head.origin.clone(),
             is_upgrade: head.is_upgrade,
             since: hub.now,
             treatment: Treatment::default(),
@@ -270,7 +273,8 @@ impl Exchanges {
         };
         hub.tell_faults(self.connection, &verdict.faults);
         if let Some(instead) = verdict.instead {
-            let response = response::instead(instead, Persistence::KeepAlive);
+            let response =
+                response::instead(instead, &awaited.access_lines(), Persistence::KeepAlive);
             let status = instead.status();
             let head = traffic::ResponseHead {
                 status,
@@ -303,7 +307,10 @@ impl Exchanges {
             Kind::CallbackPolling(callback) => ("text/javascript", callback.call(&text)),
             Kind::LongPolling | Kind::Other => ("application/json", text),
         };
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type};charset=UTF-8\r\n\r\n");
+        let access_lines = awaited.access_lines();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type};charset=UTF-8\r\n{access_lines}\r\n"
+        );
         let response = with_body(head.as_bytes(), &[], text.as_bytes());
         let messages = messages.iter().map(|it| Message::clone(it)).collect();
         let body = Body {
@@ -317,6 +324,23 @@ impl Exchanges {
         };
         self.tell_response(hub, awaited, head, body);
         push(ways, &awaited.treatment, response);
+    }
+}
+
+impl Awaited {
+    /// The lines by which a browser lets its page read an answer of the proxy's own; those of
+    /// the server's responses are the server's.
+    ///
+    /// Any page may: there is nothing of the server in it, and pages that the server does not
+    /// allow have been told so by the server before, when they asked whether they may send JSON.
+    fn access_lines(&self) -> String {
+        match &self.origin {
+            Some(origin) => format!(
+                "Access-Control-Allow-Origin: {origin}\r\n\
+                 Access-Control-Allow-Credentials: true\r\nVary: Origin\r\n"
+            ),
+            None => String::new(),
+        }
     }
 }
 

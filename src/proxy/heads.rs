@@ -26,6 +26,8 @@ pub(super) struct RequestHead {
     pub(super) framing: Framing,
     pub(super) content_type: Option<String>,
     pub(super) user_agent: Option<String>,
+    /// The page that sends it.
+    pub(super) origin: Option<String>,
     /// The names of the cookies that it shows.
     pub(super) cookies: Vec<String>,
     /// Whether it asks for a websocket.
@@ -79,6 +81,7 @@ pub(super) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, Strange> {
         framing,
         content_type: text(headers, "content-type"),
         user_agent: text(headers, "user-agent"),
+        origin: text(headers, "origin"),
         cookies: values(headers, "cookie")
             .flat_map(|it| it.split(|it| *it == b';'))
             .filter_map(cookie_name)

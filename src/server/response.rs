@@ -107,6 +107,15 @@ pub(super) fn text(
     access: &Access,
     persistence: Persistence,
 ) -> Vec<u8> {
+    line_of_text(status, line, &access.header_lines(), persistence)
+}
+
+fn line_of_text(
+    status: StatusCode,
+    line: &str,
+    access_lines: &str,
+    persistence: Persistence,
+) -> Vec<u8> {
     let instead = match status {
         StatusCode::METHOD_NOT_ALLOWED => ALLOW,
         // The header of Upgrade is a MUST (RFC 9110, 15.5.22).
@@ -118,7 +127,7 @@ pub(super) fn text(
         StatusCode::UNAUTHORIZED => "WWW-Authenticate: Bearer\r\n",
         _ => "",
     };
-    let lines = access.header_lines() + instead;
+    let lines = format!("{access_lines}{instead}");
     let body = format!("{line}\n");
     response(
         status,
@@ -137,21 +146,24 @@ pub(super) fn options(lines: &str, access: &Access, persistence: Persistence) ->
         .into_bytes()
 }
 
-/// What a fault shows in place of a response.
-pub(crate) fn instead(instead: Instead, persistence: Persistence) -> Vec<u8> {
+/// What a fault shows in place of a response; `access_lines` tell the page that sent the request
+/// that it may read it.
+pub(crate) fn instead(instead: Instead, access_lines: &str, persistence: Persistence) -> Vec<u8> {
     match instead {
         Instead::Status(status) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            text(
-                status,
-                "a fault that was asked for",
-                &Access::default(),
-                persistence,
-            )
+            let line = "a fault that was asked for";
+            line_of_text(status, line, access_lines, persistence)
         }
         Instead::Html => {
             let content_type = "text/html;charset=UTF-8";
-            response(StatusCode::OK, content_type, "", PAGE, persistence)
+            response(
+                StatusCode::OK,
+                content_type,
+                access_lines,
+                PAGE,
+                persistence,
+            )
         }
     }
 }

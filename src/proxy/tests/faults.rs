@@ -203,6 +203,39 @@ fn an_upgrade_is_refused_and_a_request_is_answered_by_another() {
 }
 
 #[test]
+fn a_page_of_another_origin_reads_what_the_proxy_itself_answers() {
+    for fault in [
+        "handshake:status=503",
+        "handshake:html",
+        "handshake:refuse=403",
+    ] {
+        let (proxy, _passed) = observed("http://127.0.0.1:1/cometd", |settings| {
+            settings.faults = vec![fault.parse().unwrap()];
+        });
+        let answered = |origin: &str| {
+            let body = r#"[{"channel":"/meta/handshake","id":"1"}]"#;
+            let length = body.len();
+            let request = format!(
+                "POST /cometd HTTP/1.1\r\nHost: x\r\n{origin}Content-Length: {length}\r\n\r\n{body}"
+            );
+            let mut stream = super::connect(proxy.address());
+            std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+            let mut head = [0; 4096];
+            let length = std::io::Read::read(&mut stream, &mut head).unwrap();
+            String::from_utf8_lossy(&head[..length]).into_owned()
+        };
+        let head = answered("Origin: https://app.example.com\r\n");
+        for line in [
+            "\r\nAccess-Control-Allow-Origin: https://app.example.com\r\n",
+            "\r\nAccess-Control-Allow-Credentials: true\r\n",
+        ] {
+            assert!(head.contains(line), "{fault}: {head}");
+        }
+        assert!(!answered("").contains("Access-Control"), "{fault}");
+    }
+}
+
+#[test]
 fn a_response_that_is_dropped_leaves_the_connection_open() {
     let server = Server::bind("127.0.0.1:0", server::Settings::default()).unwrap();
     let (proxy, _passed) = observed(&server.url(), |settings| {

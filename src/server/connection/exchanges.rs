@@ -15,6 +15,7 @@ use crate::server::broker::{self, Answer, Handled, HoldId, rest};
 use crate::server::fault::{Instead, Passage};
 use crate::server::http::{Head, Received, Receiver, Request};
 use crate::server::hub::Hub;
+use crate::server::origin::Access;
 use crate::server::readable::{Unreadable, readable};
 use crate::server::refused::Refused;
 use crate::server::response::{self, Form, Persistence};
@@ -84,7 +85,9 @@ impl Exchanges {
                 self.settle(hub, pipe);
                 let (instead, passage) = hub.upgrade();
                 if let Some(instead) = instead {
-                    self.answer_instead(hub, pipe, instead, (&passage, Persistence::Close));
+                    // Browsers show no page what came in place of an upgrade.
+                    let form = (&Access::default(), Persistence::Close);
+                    self.answer_instead(hub, pipe, instead, &passage, form);
                     return Step::Last;
                 }
                 Step::Upgraded(Box::new(upgrade), passage, rest)
@@ -227,8 +230,8 @@ impl Exchanges {
                 ));
             }
             Handled::Instead(instead) => {
-                let on_its_way = (&Passage::default(), head.persistence);
-                self.answer_instead(hub, pipe, instead, on_its_way);
+                let form = (&head.form.access, head.persistence);
+                self.answer_instead(hub, pipe, instead, &Passage::default(), form);
             }
             Handled::Held(hold) => {
                 self.held = Some(Held {
@@ -296,13 +299,14 @@ impl Exchanges {
         hub: &Hub,
         pipe: &mut Pipe,
         instead: Instead,
-        (passage, persistence): (&Passage, Persistence),
+        passage: &Passage,
+        (access, persistence): (&Access, Persistence),
     ) {
         hub.observe(&Event::Disturbed {
             peer: self.caller.peer,
             status: instead.status(),
         });
-        let response = response::instead(instead, persistence);
+        let response = response::instead(instead, &access.header_lines(), persistence);
         match passage.is_sound() {
             true => pipe.push(response),
             false => pipe.push_steps(passage.steps(response)),

@@ -118,6 +118,24 @@ fn a_status_a_page_and_infinity_come_instead() {
     );
 }
 
+#[test]
+fn a_page_of_another_origin_reads_what_comes_instead() {
+    let server = faulty(&["handshake:status=503:first=1", "handshake:html:after=1"]);
+    let mut client = Client::new(&server);
+    let handshake = HANDSHAKE.replace('\'', "\"");
+    let length = handshake.len();
+    for status in [503, 200] {
+        client.write(&format!(
+            "POST /cometd HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\n\
+             Content-Length: {length}\r\n\r\n{handshake}"
+        ));
+        let response = client.response();
+        assert_eq!(response.status, status);
+        let allowed = "Access-Control-Allow-Origin: http://localhost:3000\r\n";
+        assert!(response.head.contains(allowed), "{}", response.head);
+    }
+}
+
 const UPGRADE: &str = "GET /cometd HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
      Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
