@@ -102,6 +102,11 @@ impl Frames {
         }
     }
 
+    /// Whether what comes next begins a message or stands alone.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.header.is_empty() && self.frame.is_none() && self.message.is_none()
+    }
+
     /// Whether a part of a message has come.
     pub(super) fn is_in_message(&self) -> bool {
         self.message.is_some()

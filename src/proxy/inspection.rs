@@ -5,7 +5,7 @@
 
 mod words;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -38,8 +38,6 @@ pub(super) struct Inspection {
 struct Known {
     watch: Watch,
     peers: HashMap<u64, SocketAddr>,
-    /// Connections whose frames pass as they are.
-    unarmed: HashSet<u64>,
     /// Who shook hands last over a connection, and whose session a client's is.
     shaking: HashMap<u64, Box<str>>,
     names: HashMap<SessionNumber, Box<str>>,
@@ -69,9 +67,6 @@ impl Inspection {
                 }
             }
             What::Connected { peer } => drop(self.known().peers.insert(connection, *peer)),
-            What::Upgraded if !self.disturbance().is_armed() => {
-                self.known().unarmed.insert(connection);
-            }
             What::Ended { .. } => self.known().end(connection),
             _ => {}
         }
@@ -173,18 +168,11 @@ impl Known {
 
     fn end(&mut self, connection: u64) {
         self.peers.remove(&connection);
-        self.unarmed.remove(&connection);
         self.shaking.remove(&connection);
     }
 
     fn open(&self) -> impl Iterator<Item = &Session> {
         self.watch.sessions().filter(|it| it.is_open())
-    }
-
-    /// Whether what passes between client and server can be changed.
-    fn can_end(&self, session: &Session) -> bool {
-        let is_frames = session.connection_type == ConnectionType::WebSocket;
-        !is_frames || !session.connections().any(|it| self.unarmed.contains(&it))
     }
 }
 
@@ -260,10 +248,7 @@ impl Inspected for Inspection {
             let known = self.known();
             let mut open = known.open();
             let session = open.find(|it| it.number.0 == number);
-            let session = session.ok_or(NotEnded::Unknown)?;
-            if !known.can_end(session) {
-                return Err(NotEnded::PassesAsItIs);
-            }
+            let session = session.ok_or(NotEnded)?;
             session.client_id.clone()
         };
         self.disturbance().expire(&client_id);
@@ -273,8 +258,7 @@ impl Inspected for Inspection {
     fn end_sessions(&mut self) -> usize {
         let client_ids: Vec<String> = {
             let known = self.known();
-            let ended = known.open().filter(|it| known.can_end(it));
-            ended.map(|it| it.client_id.clone()).collect()
+            known.open().map(|it| it.client_id.clone()).collect()
         };
         let mut disturbance = self.disturbance();
         for client_id in &client_ids {

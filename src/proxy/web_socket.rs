@@ -22,8 +22,10 @@ pub(super) struct WebSocket {
     connection: u64,
     client: Way,
     server: Way,
-    /// Whether faults may meet what passes.
+    /// Whether faults may meet what passes: from the first that is switched on.
     is_armed: bool,
+    /// Whether the two ends have agreed to compress messages.
+    is_compressed: bool,
     /// What happens to replies that are still to come.
     awaited: Treatment,
     /// A delivery that waits for the next one.
@@ -44,6 +46,7 @@ impl WebSocket {
     pub(super) fn new(connection: u64, hub: &Hub, extensions: Option<String>) -> Self {
         let max = hub.settings.max_body;
         let [client, server] = Inflate::agreed(extensions.as_deref());
+        let is_compressed = client.is_some();
         let way = |inflate| Way {
             frames: Frames::new(max, inflate),
             kept: Vec::new(),
@@ -53,7 +56,8 @@ impl WebSocket {
             connection,
             client: way(client),
             server: way(server),
-            is_armed: hub.disturbance().is_armed(),
+            is_armed: false,
+            is_compressed,
             awaited: Treatment::default(),
             late: None,
         }
@@ -66,6 +70,7 @@ impl WebSocket {
         bytes: &[u8],
         ways: &mut Ways<'_>,
     ) -> io::Result<()> {
+        self.arm(hub);
         if !self.is_armed {
             ways.server.push(bytes);
             look(
@@ -79,10 +84,13 @@ impl WebSocket {
         }
         let mut rest = bytes;
         loop {
-            let (kept, passed, next) = self.client.take(rest, hub.settings.max_body);
+            let (mut kept, passed, next) = self.client.take(rest, hub.settings.max_body);
             rest = next;
             ways.server.push(&kept.before);
             let Some(passed) = passed else { return Ok(()) };
+            if let Some(text) = self.plain(&passed, &kept) {
+                kept.message = masked(&text);
+            }
             let body = match &passed {
                 Passed::Text(text) => readable::of_text(text),
                 _ => None,
@@ -120,6 +128,7 @@ impl WebSocket {
         bytes: &[u8],
         ways: &mut Ways<'_>,
     ) -> io::Result<()> {
+        self.arm(hub);
         if !self.is_armed {
             ways.client.send(bytes)?;
             self.look_at_server(hub, bytes);
@@ -127,10 +136,13 @@ impl WebSocket {
         }
         let mut rest = bytes;
         loop {
-            let (kept, passed, next) = self.server.take(rest, hub.settings.max_body);
+            let (mut kept, passed, next) = self.server.take(rest, hub.settings.max_body);
             rest = next;
             ways.client.send(&kept.before)?;
             let Some(passed) = passed else { return Ok(()) };
+            if let Some(text) = self.plain(&passed, &kept) {
+                kept.message = text_frame(text.into());
+            }
             let body = match &passed {
                 Passed::Text(text) => readable::of_text(text),
                 _ => None,
@@ -166,6 +178,27 @@ impl WebSocket {
     pub(super) fn look_at_server(&mut self, hub: &Hub, bytes: &[u8]) {
         let frames = &mut self.server.frames;
         look(frames, hub, self.connection, Side::Server, bytes);
+    }
+
+    /// Somebody may have switched a fault on. What has begun goes on as it began.
+    fn arm(&mut self, hub: &Hub) {
+        if !self.is_armed && hub.disturbance().is_armed() {
+            self.is_armed = true;
+            self.client.is_passing = !self.client.frames.is_between_frames();
+            self.server.is_passing = !self.server.frames.is_between_frames();
+        }
+    }
+
+    /// The text of a message that has to go on as it was before it was compressed. Compressed
+    /// messages refer to those before (RFC 7692, 7.1.1), which do not all get there any more;
+    /// uncompressed ones are allowed among them (6.1).
+    fn plain(&self, passed: &Passed, kept: &Kept) -> Option<String> {
+        match passed {
+            Passed::Text(text) if self.is_compressed && !kept.is_passing => {
+                String::from_utf8(text.clone()).ok()
+            }
+            _ => None,
+        }
     }
 
     /// Sends the client a frame with these messages, as faults want it.

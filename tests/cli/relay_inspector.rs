@@ -2,10 +2,13 @@
 
 #![cfg(unix)]
 
+use std::time::Duration;
+
+use bayeux::server::Settings;
 use rustix::process::Signal;
 
 use crate::pages::{api, ask};
-use crate::peer::server;
+use crate::peer::{server, server_with};
 use crate::program::{Running, bayeux, snapshot};
 
 /// A proxy, its URL, and where its inspector is.
@@ -100,19 +103,29 @@ fn it_switches_faults_and_ends_sessions() {
 }
 
 #[test]
-fn a_websocket_that_passes_as_it_is_says_so() {
-    let server = server();
+fn a_websocket_that_is_open_meets_what_is_switched_on() {
+    let server = server_with(Settings {
+        timeout: Duration::from_millis(500),
+        ..Settings::default()
+    });
     let (_proxy, url, inspector) = inspected(&server.url(), &[]);
     let mut tail = bayeux(["sub", &url, "/demo", "-t", "websocket"]).start();
     tail.told("subscribed to /demo");
-    let (status, refused) = api(&inspector, "DELETE /inspector/api/sessions/1");
-    assert_eq!(status, 409);
-    assert_eq!(
-        refused["error"],
-        "its websocket was opened while no fault was switched on, and passes as it is"
+    api(
+        &inspector,
+        "PUT /inspector/api/faults/delivery:drop:first=1",
     );
+    for data in ["1", "2"] {
+        server.publish(&"/demo".parse().unwrap(), &data.parse().unwrap());
+    }
+    tail.printed(r#""data":2"#);
+    let (status, _) = api(&inspector, "DELETE /inspector/api/sessions/1");
+    assert_eq!(status, 200);
+    tail.told("session renewed");
     tail.signal(Signal::INT);
-    assert_eq!(tail.end().code(), Some(0));
+    let outcome = tail.end();
+    assert_eq!(outcome.code(), Some(0));
+    assert!(!outcome.stdout().contains(r#""data":1"#), "{outcome}");
 }
 
 #[test]

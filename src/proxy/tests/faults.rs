@@ -1,13 +1,20 @@
 //! Faults between a client and a server.
 
 use std::collections::VecDeque;
+use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use flate2::{Compress, Compression, FlushCompress};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::scripted::Scripted;
 use super::{PATIENCE, exchanged, observed, wait_for};
 use crate::client::{self, Client, Notice};
 use crate::protocol::{Channel, ConnectionType, Json};
 use crate::proxy::{Event as Passed, Proxy, ProxyError, Settings, What};
+use crate::server::frames::text_frame;
 use crate::server::{self, Server};
 use crate::session::Event;
 
@@ -181,9 +188,9 @@ fn an_upgrade_is_refused_and_a_request_is_answered_by_another() {
         Connection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let mut stream = super::connect(proxy.address());
-    std::io::Write::write_all(&mut stream, upgrade).unwrap();
+    stream.write_all(upgrade).unwrap();
     let mut head = [0; 12];
-    std::io::Read::read_exact(&mut stream, &mut head).unwrap();
+    stream.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 403");
     let handshake = r#"[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"],"id":"1"}]"#;
     let request = format!(
@@ -219,9 +226,9 @@ fn a_page_of_another_origin_reads_what_the_proxy_itself_answers() {
                 "POST /cometd HTTP/1.1\r\nHost: x\r\n{origin}Content-Length: {length}\r\n\r\n{body}"
             );
             let mut stream = super::connect(proxy.address());
-            std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
             let mut head = [0; 4096];
-            let length = std::io::Read::read(&mut stream, &mut head).unwrap();
+            let length = stream.read(&mut head).unwrap();
             String::from_utf8_lossy(&head[..length]).into_owned()
         };
         let head = answered("Origin: https://app.example.com\r\n");
@@ -233,6 +240,75 @@ fn a_page_of_another_origin_reads_what_the_proxy_itself_answers() {
         }
         assert!(!answered("").contains("Access-Control"), "{fault}");
     }
+}
+
+#[test]
+fn a_compressed_websocket_that_is_open_loses_a_message_and_stays_readable() {
+    let text = |n: u32| format!(r#"[{{"channel":"/demo","data":"the same words {n}"}}]"#);
+    let mut compress = Compress::new(Compression::default(), false);
+    let mut compressed = |n: u32| {
+        let mut payload = Vec::with_capacity(256);
+        compress
+            .compress_vec(text(n).as_bytes(), &mut payload, FlushCompress::Sync)
+            .unwrap();
+        // RFC 7692, 7.2.1.
+        payload.truncate(payload.len() - 4);
+        let header = FrameHeader {
+            rsv1: true,
+            opcode: OpCode::Data(Data::Text),
+            ..FrameHeader::default()
+        };
+        let mut frame = Vec::new();
+        header.format(payload.len() as u64, &mut frame).unwrap();
+        frame.extend(payload);
+        frame
+    };
+    let [first, second, third] = [1, 2, 3].map(&mut compressed);
+    let (half, rest) = second.split_at(second.len() / 2);
+    let begun = [first.as_slice(), half].concat();
+    let (sent, later) = (begun.clone(), [rest, &third, &compressed(4)].concat());
+    let (go, going) = mpsc::channel::<()>();
+    let upstream = Scripted::new(move |mut stream| {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let agreed = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        stream.write_all(agreed.as_bytes()).unwrap();
+        stream.write_all(&sent).unwrap();
+        going.recv().unwrap();
+        stream.write_all(&later).unwrap();
+        head
+    });
+    let (proxy, _passed) = observed(&upstream.url(), |settings| {
+        settings.inspector = Some("127.0.0.1:0".to_owned());
+    });
+    let mut stream = super::connect(proxy.address());
+    let upgrade = b"GET /cometd HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\n\r\n";
+    stream.write_all(upgrade).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let mut read = vec![0; begun.len()];
+    stream.read_exact(&mut read).unwrap();
+    assert_eq!(read, begun);
+    let inspector = proxy.inspector_url().unwrap().split('/').nth(2).unwrap();
+    let switch = "PUT /inspector/api/faults/delivery:drop:first=1 HTTP/1.1\r\n\
+        Host: localhost\r\nConnection: close\r\n\r\n";
+    let switched = exchanged(inspector.parse().unwrap(), switch.as_bytes());
+    assert!(switched.starts_with(b"HTTP/1.1 200"));
+    go.send(()).unwrap();
+    // What had begun goes on, the next one is lost, and the one behind it needs none of them.
+    let mut read = Vec::new();
+    stream.read_to_end(&mut read).unwrap();
+    assert_eq!(read, [rest, &text_frame(text(4).into())].concat());
 }
 
 #[test]
@@ -248,8 +324,8 @@ fn a_response_that_is_dropped_leaves_the_connection_open() {
     let length = body.len();
     let request =
         format!("POST /cometd HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}");
-    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
-    let nothing = std::io::Read::read(&mut stream, &mut [0; 1]).unwrap_err();
+    stream.write_all(request.as_bytes()).unwrap();
+    let nothing = stream.read(&mut [0; 1]).unwrap_err();
     assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
 }
 

@@ -198,13 +198,10 @@ impl Pages {
                 Answer::ok(&Forgotten { forgotten })
             }
             ("DELETE", "sessions", Some(number)) => {
-                let number = number.parse().map_err(|_| NotEnded::Unknown);
+                let number = number.parse().map_err(|_| NotEnded);
                 match number.and_then(|it| inspected.end_session(it)) {
                     Ok(()) => Answer::ok(&Forgotten { forgotten: 1 }),
-                    Err(error @ NotEnded::Unknown) => Answer::not_found(&error.to_string()),
-                    Err(error @ NotEnded::PassesAsItIs) => {
-                        Answer::error(StatusCode::CONFLICT, &error.to_string())
-                    }
+                    Err(error) => Answer::not_found(&error.to_string()),
                 }
             }
             (_, "state" | "traffic", None) => Answer::not_allowed("GET, HEAD"),

@@ -31,13 +31,8 @@ pub(crate) trait Inspected {
 
 /// Why a session was not ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum NotEnded {
-    #[error("there is no such session")]
-    Unknown,
-    /// A proxy passes the frames of such a websocket on as they are.
-    #[error("its websocket was opened while no fault was switched on, and passes as it is")]
-    PassesAsItIs,
-}
+#[error("there is no such session")]
+pub(crate) struct NotEnded;
 
 impl Inspected for Broker {
     fn inspect(&self, now: Instant) -> Snapshot {
@@ -47,7 +42,7 @@ impl Inspected for Broker {
     fn end_session(&mut self, number: u64) -> Result<(), NotEnded> {
         match self.forget(number) {
             true => Ok(()),
-            false => Err(NotEnded::Unknown),
+            false => Err(NotEnded),
         }
     }
 
