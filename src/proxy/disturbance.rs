@@ -9,7 +9,7 @@
 //! Whatever is not said to go wrong passes as it is. A session that a fault ends is ended for its
 //! client alone: the server hears nothing more of it, and gives it up in its time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,11 +20,16 @@ use crate::server::fault::{Delivered, Effects, Faults, Instead, Passage, Place, 
 /// Sessions that are remembered to have ended: their clients take up new ones at once.
 const MOST_EXPIRED: usize = 10_000;
 
+/// Sessions of which a delivery waits for the next one: with as many, some have ended.
+const MOST_LATE: usize = 1_000;
+
 /// The faults, and what they have done to sessions.
 #[derive(Debug)]
 pub(super) struct Disturbance {
     faults: Faults,
     expired: HashSet<String>,
+    /// A delivery of each session over HTTP that waits for the next one, by client id.
+    late: HashMap<String, Message>,
 }
 
 /// What becomes of a request.
@@ -61,6 +66,7 @@ impl Disturbance {
         Self {
             faults: Faults::new(faults, seed, now),
             expired: HashSet::new(),
+            late: HashMap::new(),
         }
     }
 
@@ -189,6 +195,26 @@ impl Disturbance {
             messages.push(Arc::new(reply.clone()));
         }
         (messages, is_changed)
+    }
+
+    /// The same to a response over HTTP, for the session with this client id: its next delivery
+    /// may come over another connection.
+    pub(super) fn treat_for(
+        &mut self,
+        now: Instant,
+        treatment: &Treatment,
+        body: &Body,
+        client_id: &str,
+    ) -> (Vec<Arc<Message>>, bool) {
+        let mut late = self.late.remove(client_id);
+        let treated = self.treat(now, treatment, body, &mut late);
+        if let Some(late) = late {
+            if self.late.len() >= MOST_LATE {
+                self.late.clear();
+            }
+            self.late.insert(client_id.to_owned(), late);
+        }
+        treated
     }
 
     /// What is said to a message that does not go on to the server.

@@ -34,8 +34,6 @@ pub(super) struct Exchanges {
     response: Option<Incoming<ResponseHead>>,
     /// What the client sent before its turn.
     held_back: Vec<u8>,
-    /// A delivery that waits for the next one.
-    late: Option<Message>,
 }
 
 /// A request or a response that is coming.
@@ -53,6 +51,8 @@ struct Awaited {
     method: String,
     target: String,
     kind: Kind,
+    /// Whose session it is of, or nobody's.
+    client_id: String,
     /// The page that sent it.
     origin: Option<String>,
     is_upgrade: bool,
@@ -98,7 +98,6 @@ impl Exchanges {
             awaited: VecDeque::new(),
             response: None,
             held_back: Vec::new(),
-            late: None,
         }
     }
 
@@ -253,10 +252,14 @@ impl Exchanges {
             let seen = Seen::Request { body, head };
             hub.tell_seen(self.connection, kind.connection_type(), seen);
         }
+        let mut client_ids = messages.iter().flat_map(|it| &it.messages);
+        let client_id = client_ids.find_map(Message::client_id);
+        let client_id = client_id.unwrap_or_default().to_owned();
         let mut awaited = Awaited {
             method: head.method.clone(),
             target: head.target.clone(),
             kind,
+            client_id,
             origin: head.origin.clone(),
             is_upgrade: head.is_upgrade,
             since: hub.now,
@@ -298,10 +301,10 @@ impl Exchanges {
 
     /// Answers a request of which nothing went on to the server.
     fn answer(&mut self, hub: &Hub, ways: &mut Ways<'_>, awaited: &Awaited) {
-        let nothing = Body::default();
+        let (treatment, nothing) = (&awaited.treatment, Body::default());
         let (messages, _) =
             hub.disturbance()
-                .treat(hub.now, &awaited.treatment, &nothing, &mut self.late);
+                .treat_for(hub.now, treatment, &nothing, &awaited.client_id);
         let text = awaited.treatment.passage.encode(&messages);
         let (content_type, text) = match &awaited.kind {
             Kind::CallbackPolling(callback) => ("text/javascript", callback.call(&text)),

@@ -195,7 +195,8 @@ impl Exchanges {
     ) {
         let treatment = &awaited.treatment;
         let mut disturbance = hub.disturbance();
-        let (treated, is_changed) = disturbance.treat(hub.now, treatment, messages, &mut self.late);
+        let (treated, is_changed) =
+            disturbance.treat_for(hub.now, treatment, messages, &awaited.client_id);
         drop(disturbance);
         let sound = encode(treated.iter().map(AsRef::as_ref));
         let text = treatment.passage.encode(&treated);

@@ -142,6 +142,40 @@ fn deliveries_are_lost_doubled_and_late() {
 }
 
 #[test]
+fn a_late_delivery_follows_the_next_one_over_another_connection() {
+    let server = Server::bind("127.0.0.1:0", server::Settings::default()).unwrap();
+    let (proxy, _passed) = observed(&server.url(), |settings| {
+        settings.faults = vec!["delivery:reorder:first=1".parse().unwrap()];
+    });
+    let address = proxy.address();
+    let asked = |body: &str| {
+        let length = body.len();
+        let request = format!(
+            "POST /cometd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        String::from_utf8(exchanged(address, request.as_bytes())).unwrap()
+    };
+    let shaken = asked(
+        r#"[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"],"id":"1"}]"#,
+    );
+    let (_, rest) = shaken.split_once(r#""clientId":""#).unwrap();
+    let (client_id, _) = rest.split_once('"').unwrap();
+    asked(&format!(
+        r#"[{{"channel":"/meta/subscribe","clientId":"{client_id}","subscription":"/demo","id":"2"}}]"#
+    ));
+    let received = [1, 2].map(|n| {
+        server.publish(&"/demo".parse().unwrap(), &n.to_string().parse().unwrap());
+        asked(&format!(
+            r#"[{{"channel":"/meta/connect","clientId":"{client_id}","connectionType":"long-polling","advice":{{"timeout":0}},"id":"{n}"}}]"#
+        ))
+    });
+    let at = |n| received[1].find(&format!(r#""data":{n}"#));
+    assert!(!received[0].contains(r#""data""#), "{received:?}");
+    assert!(at(2).is_some() && at(2) < at(1), "{received:?}");
+}
+
+#[test]
 fn what_happens_to_responses_is_survived() {
     for fault in [
         "handshake:status=503:first=1",
