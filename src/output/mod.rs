@@ -27,6 +27,7 @@ mod pretty;
 mod printer;
 mod progress;
 mod recorded;
+pub(crate) mod remarks;
 mod results;
 mod story;
 mod surface;

@@ -4,12 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use bayeux::recording::{Failure, Header, MessageRecord, StateRecord, Unreadable};
 use bayeux::redaction::{Secrets, redact_url, shortened_client_id};
-use bayeux::traffic::rules::Breach;
-use bayeux::traffic::{Ending, SessionChange, Summary};
+use bayeux::traffic::{Ending, Remark, SessionChange, Summary};
 
 use super::paint::Role;
 use super::printer::Printer;
-use super::{Fact, PrintError, View, compact, data, escape, json, pretty, story, words};
+use super::{Fact, PrintError, View, compact, data, escape, json, pretty, remarks, story, words};
 
 impl Printer {
     /// Where a recording begins.
@@ -97,10 +96,8 @@ impl Printer {
     }
 
     /// A broken rule, where people read.
-    pub(crate) fn remark_on(&mut self, breach: &Breach) -> Result<(), PrintError> {
-        let rule = breach.rule;
-        let text = format!("{} ({}): {}", rule.id, rule.side, breach.sentence);
-        self.retold_remark(Role::Warning, &text)
+    pub(crate) fn remark_on(&mut self, remark: &Remark) -> Result<(), PrintError> {
+        self.retold_remark(Role::Warning, &remarks::broken_rule(remark))
     }
 
     /// What can be told of a session from its messages, where people read: what else a client

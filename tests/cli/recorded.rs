@@ -51,7 +51,7 @@ fn a_recording_is_told_again_with_what_was_wrong() {
     18:50:35.326 > /meta/connect {"channel":"/meta/connect","id":"9","clientId":"9fq2…","connectionType":"long-polling"}
     ~ not subscribed again to /stocks/*
     18:50:35.400 > /orders/* {"channel":"/orders/*","id":"10","clientId":"9fq2…","data":{"n":2}}
-    ~ pub.pattern (client): /orders/* is a pattern: it can be subscribed to only
+    ~ client (channel): /orders/* is a pattern: it can be subscribed to only [pub.pattern: Channels]
     18:50:35.613 < /orders/* {"channel":"/orders/*","id":"10","successful":false,"error":"400::channel_invalid"}
     18:50:36.700 < /meta/connect {"channel":"/meta/connect","id":"9","successful":true}
     18:50:36.700 < /orders {"n":3}

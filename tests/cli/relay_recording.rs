@@ -99,6 +99,62 @@ fn a_connection_that_ends_leaves_its_requests_unanswered_in_the_report() {
 }
 
 #[test]
+fn a_rule_that_is_broken_is_told_once_with_its_section_by_the_proxy_and_by_the_report() {
+    let file = empty_folder("proxy-recorded-rules").join("passed.ndjson");
+    let file = file.to_str().unwrap();
+    let server = server();
+    let mut proxy = bayeux(["proxy", &server.url(), "--listen", "127.0.0.1:0"])
+        .args(&["--record", file])
+        .start();
+    let url = proxy.first_line();
+    let address = url.strip_prefix("http://").unwrap().split('/').next();
+    let sent = |body: &str| {
+        let length = body.len();
+        let mut client = TcpStream::connect(address.unwrap()).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!(
+            "POST /cometd HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        client.write_all(request.as_bytes()).unwrap();
+        client
+    };
+    let mut shaken = String::new();
+    let handshake = r#"[{"channel":"/meta/handshake","id":"1","version":"1.0","supportedConnectionTypes":["long-polling"]}]"#;
+    sent(handshake).read_to_string(&mut shaken).unwrap();
+    let (_, rest) = shaken.split_once(r#""clientId":""#).unwrap();
+    let (client_id, _) = rest.split_once('"').unwrap();
+    let connect = |id: u8, advice: &str| {
+        format!(
+            r#"[{{"channel":"/meta/connect","id":"{id}","clientId":"{client_id}","connectionType":"long-polling"{advice}}}]"#
+        )
+    };
+    // The first is answered at once, the second is held, and the third comes meanwhile.
+    let mut answer = String::new();
+    sent(&connect(2, r#","advice":{"timeout":0}"#))
+        .read_to_string(&mut answer)
+        .unwrap();
+    let _held = sent(&connect(3, ""));
+    proxy.told(r#""id":"3""#);
+    let _second = sent(&connect(4, ""));
+    let broken = "[con.single: Connect Request]";
+    proxy.told(broken);
+    proxy.signal(Signal::INT);
+    let outcome = proxy.end();
+    assert_eq!(
+        outcome.stderr().matches("con.single").count(),
+        1,
+        "{outcome}"
+    );
+    let report = bayeux(["report", file, "-o", "compact"]).run();
+    let report = report.stdout();
+    assert_eq!(report.matches(broken).count(), 1, "{report}");
+    let (told, summary) = report.split_once("\nconversation  ").unwrap();
+    assert_eq!(told.matches("con.single").count(), 1, "{report}");
+    assert_eq!(summary.matches("con.single").count(), 1, "{report}");
+}
+
+#[test]
 fn a_full_disk_is_said_once_and_the_traffic_goes_on() {
     let server = server();
     let (proxy, url) = recording_proxy(&server.url(), "/dev/full");

@@ -7,13 +7,11 @@ use bayeux::protocol::{ConnectionType, Message};
 use bayeux::proxy::What;
 use bayeux::recording::{Direction, MessageRecord, State, StateRecord};
 use bayeux::redaction::shortened_client_id;
-use bayeux::traffic::{
-    Hold, Noticed, Remark, SessionChange, SessionNotice, SessionNumber, Unanswered,
-};
+use bayeux::traffic::{Hold, Noticed, SessionChange, SessionNotice, SessionNumber, Unanswered};
 
 use super::super::conversation::record;
 use super::super::exit::Stop;
-use crate::output::{Printer, words};
+use crate::output::{Printer, remarks, words};
 
 /// A connect that took longer than this was held.
 const HELD: Duration = Duration::from_millis(500);
@@ -65,7 +63,7 @@ pub(super) fn noticed(
         }
         Noticed::Unanswered(it) => warn(printer, time, unanswered(it))?,
         Noticed::Session(it) => session(printer, time, it)?,
-        Noticed::Remark(it) => warn(printer, time, remark(it))?,
+        Noticed::Remark(it) => warn(printer, time, remarks::broken_rule(it))?,
     }
     Ok(())
 }
@@ -158,9 +156,7 @@ fn session(printer: &mut Printer, time: SystemTime, notice: &SessionNotice) -> R
             ));
         }
         SessionChange::NotRestored { channels } => {
-            let channels = channels.join(", ");
-            let text = format!("session {number} goes on without subscribing to {channels} again");
-            warn(printer, time, text)?;
+            warn(printer, time, remarks::not_restored(number, channels))?;
         }
         SessionChange::Lost { reason, age } => {
             let age = words::duration(*age);
@@ -188,17 +184,6 @@ fn unanswered(it: &Unanswered) -> String {
     };
     let why = it.why;
     format!("no reply to {channel}{id}{of} after {after}: {why}")
-}
-
-fn remark(it: &Remark) -> String {
-    let breach = &it.breach;
-    let (side, id, clause) = (breach.rule.side, breach.rule.id, breach.rule.clause);
-    let field = match breach.field {
-        Some(field) => format!(" ({field})"),
-        None => String::new(),
-    };
-    let sentence = &breach.sentence;
-    format!("{side}{field}: {sentence} [{id}: {clause}]")
 }
 
 fn warn(printer: &mut Printer, time: SystemTime, reason: String) -> Result<(), Stop> {

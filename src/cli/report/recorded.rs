@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use bayeux::filter::Filter;
 use bayeux::protocol::{Body, ConnectionType};
-use bayeux::recording::{Direction, MessageRecord, Record, Recording, Side, State};
+use bayeux::recording::{Direction, MessageRecord, Record, Recording, Side, State, StateRecord};
 use bayeux::redaction::{Secrets, redact_url};
 use bayeux::traffic::diagram::Diagram;
-use bayeux::traffic::{Noticed, Seen, Sighting, Summary, Watch};
+use bayeux::traffic::{Noticed, Seen, SessionChange, Sighting, Summary, Watch};
 
 use crate::cli::exit::Stop;
 use crate::cli::report_file::Pending;
-use crate::output::{PrintError, Printer};
+use crate::output::{PrintError, Printer, remarks};
 
 /// Complaints of `--jq` that are told; after that they say nothing new.
 const MOST_COMPLAINTS: usize = 10;
@@ -73,6 +73,7 @@ pub(super) fn tell(
         noticed: Vec::new(),
         filter,
         complaints: HashSet::new(),
+        remarked: remarked(&items),
         printer,
     };
     // Whoever read it has seen enough; the files are for others.
@@ -167,6 +168,19 @@ fn in_order(recorded: Vec<Recorded>) -> Vec<Item> {
     items
 }
 
+/// The warnings in recordings. Those of a proxy stand right behind the messages of which the same
+/// is found here again, and some are of what no recording has, such as a missing `Content-Type`.
+fn remarked(items: &[Item]) -> HashSet<String> {
+    let reasons = items.iter().filter_map(|it| match &it.record {
+        Record::State(StateRecord {
+            state: State::Warning { reason },
+            ..
+        }) => Some(reason.clone()),
+        _ => None,
+    });
+    reasons.collect()
+}
+
 struct Telling<'a> {
     watch: Watch,
     zero: SystemTime,
@@ -174,6 +188,8 @@ struct Telling<'a> {
     noticed: Vec<Noticed>,
     filter: Option<&'a Filter>,
     complaints: HashSet<String>,
+    /// What whoever recorded it has remarked already.
+    remarked: HashSet<String>,
     printer: &'a mut Printer,
 }
 
@@ -274,10 +290,21 @@ impl Telling<'_> {
                     }
                 }
                 Noticed::Remark(remark) if self.filter.is_none() => {
-                    self.printer.remark_on(&remark.breach)?;
+                    if !self.remarked.contains(&remarks::broken_rule(remark)) {
+                        self.printer.remark_on(remark)?;
+                    }
                 }
                 Noticed::Session(notice) if self.filter.is_none() => {
-                    self.printer.session_changed(&notice.change)?;
+                    let is_told = match &notice.change {
+                        SessionChange::NotRestored { channels } => {
+                            let text = remarks::not_restored(notice.session, channels);
+                            self.remarked.contains(&text)
+                        }
+                        _ => false,
+                    };
+                    if !is_told {
+                        self.printer.session_changed(&notice.change)?;
+                    }
                 }
                 Noticed::Remark(_) | Noticed::Session(_) | Noticed::Unanswered(_) => {}
             }
