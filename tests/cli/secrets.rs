@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::hostile::{Answer, Hostile, accepted, good, page, response};
+use crate::pages::ask;
 use crate::peer::server;
 use crate::program::{bayeux, empty_folder};
 
@@ -302,7 +303,10 @@ fn a_planted_secret_is_in_no_recording_of_those_who_hear_it() {
     };
     let hostile = cookie_server();
     let (server, url) = record(&["serve", "--require-token", SECRET], "serve.ndjson");
-    let (proxy, through) = record(&["proxy", &url], "proxy.ndjson");
+    let (mut proxy, through) = record(
+        &["proxy", &url, "--inspector", "127.0.0.1:0"],
+        "proxy.ndjson",
+    );
     let (second, other) = record(&["proxy", &hostile.url()], "other.ndjson");
     let ext = format!("{{\"token\":\"{SECRET}\"}}");
     let header = format!("Authorization: Bearer {SECRET}");
@@ -320,6 +324,20 @@ fn a_planted_secret_is_in_no_recording_of_those_who_hear_it() {
         .run();
     assert_eq!(load.code(), Some(0), "{load}");
     assert_clean(&load.to_string());
+    let line = proxy.line_with("inspector http://");
+    let (_, inspector) = line.split_once("http://").unwrap();
+    for page in [url.strip_prefix("http://").unwrap(), inspector] {
+        let (address, _) = page.split_once('/').unwrap();
+        let [state, traffic] = ["state", "traffic?after=0"].map(|it| {
+            let request = format!("GET /inspector/api/{it}");
+            let (status, _, body) = ask(address, &request, "Host: localhost\r\n");
+            assert_eq!(status, 200, "{page}: {body}");
+            body
+        });
+        assert!(traffic.contains("***"), "{page}: {traffic}");
+        assert_clean(&state);
+        assert_clean(&traffic);
+    }
     for running in [server, proxy, second] {
         running.signal(rustix::process::Signal::INT);
         let outcome = running.end();
