@@ -80,3 +80,28 @@ fn where_the_channels_are_denied_there_is_nothing_to_deliver() {
         "{seen}"
     );
 }
+
+#[test]
+fn a_run_whose_time_is_over_blames_nobody() {
+    let server = Server::bind("127.0.0.1:0", ServerSettings::default()).unwrap();
+    let settings = settings_for(&server.url(), ConnectionType::LongPolling);
+    // They wait for a held connect, and so for longer than the run may take.
+    let waiting = ["con.hold", "con.timeout-honoured", "path.hold"];
+    let looks = &|check: &'static Check| {
+        let until = Instant::now() + Duration::from_millis(300);
+        run(&settings, &[check], until, &Default::default(), |it| {
+            let is_cut_off = it.seen.starts_with("the time of the run ");
+            let is_fine = !matches!(it.status, Status::Failed | Status::Warned);
+            let is_known = AS_COMETD.contains(&check.id);
+            assert!(is_cut_off || is_fine || is_known, "{it:#?}");
+            if waiting.contains(&check.id) {
+                assert_eq!((it.status, is_cut_off), (Status::Skipped, true), "{it:#?}");
+            }
+        });
+    };
+    std::thread::scope(|scope| {
+        for check in all().into_iter().filter(|it| it.stage == Stage::Beside) {
+            scope.spawn(move || looks(check));
+        }
+    });
+}

@@ -10,6 +10,9 @@ use crate::protocol::ConnectionType;
 /// What a check has time for that everybody runs.
 const A_MOMENT: Duration = Duration::from_secs(8);
 
+/// A shorter hold says nothing.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// What is left for the goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -38,10 +41,14 @@ fn held(subject: &Subject, longest: Duration) -> Result<Finding, Obstacle> {
         Some(hold) => format!("the server advises {}", span(hold)),
         None => "the server does not say how long".to_owned(),
     };
+    let patience = longest.min(subject.left().saturating_sub(GOODBYE));
+    if patience < LEAST {
+        let reason = "the time of the run leaves none to hold a connect".to_owned();
+        return Err(Obstacle::Inapplicable(reason));
+    }
     let connect = session.connect(None);
     let started = Instant::now();
     let begun = session.begin(vec![connect])?;
-    let patience = longest.min(subject.left().saturating_sub(GOODBYE));
     let answered = session.replies_to(&begun, patience);
     let after = started.elapsed();
     let age = span(after);
