@@ -13,10 +13,10 @@ pub fn batch(messages: &[Message]) -> Vec<Breach> {
         return breaches;
     }
     if messages.iter().any(|it| it.channel() == meta::HANDSHAKE) {
-        let sentence = format!(
-            "{} messages travel with a handshake, which has to be alone",
-            messages.len() - 1
-        );
+        let sentence = match messages.len() - 1 {
+            1 => "a message travels with a handshake, which has to be alone".to_owned(),
+            n => format!("{n} messages travel with a handshake, which has to be alone"),
+        };
         breaches.push(Breach::of(HS_ALONE, "channel", sentence));
     }
     let held = messages
