@@ -80,7 +80,7 @@ impl Verdict {
                 let outcome = &it.outcome;
                 format!("{}: {}", outcome.check.id, said(it))
             }),
-            remedy: worst.map(remedy),
+            remedy: worst.map(|it| remedy(it, report)),
         }
     }
 }
@@ -93,9 +93,15 @@ fn said(it: &Judged) -> String {
     }
 }
 
-fn remedy(it: &Judged) -> String {
+fn remedy(it: &Judged, report: &Report) -> String {
+    // What the first handshake met is no matter of the check that met it too.
+    let is_the_hindrance = report.hindrance.as_ref() == Some(&it.outcome.seen);
     match &it.outcome.remedy {
         Some(remedy) => remedy.clone(),
+        None if is_the_hindrance || it.outcome.check.id == "http.reachable" => {
+            "`bayeux check --only 'path.*'` looks at the way to the server, and says what to change"
+                .to_owned()
+        }
         None => format!(
             "`bayeux check --only {}` shows it alone{}",
             it.outcome.check.id,

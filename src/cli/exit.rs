@@ -104,6 +104,15 @@ impl Stop {
         self
     }
 
+    /// Without cause and hint: somebody else has told them.
+    pub(crate) fn error_alone(mut self) -> Self {
+        if let Some(report) = &mut self.report {
+            report.cause = None;
+            report.hint = None;
+        }
+        self
+    }
+
     /// What the error begins with.
     pub(crate) fn before(mut self, words: &str) -> Self {
         if let Some(report) = &mut self.report {

@@ -233,7 +233,20 @@ fn not_http_at_all() {
     ----- stderr -----
     error: http://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not HTTP: SSH-2.0-OpenSSH_9.2
-    hint: is this the endpoint's path? -vv shows the response's headers
+    hint: another program listens at this port: is it the right one?
+    ");
+}
+
+#[test]
+fn a_head_that_is_too_long() {
+    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(100_000));
+    snapshot!(handshake(head), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: http://127.0.0.1:[port]/cometd sent more than is read
+    cause: the response's head is larger than 16383 bytes
+    hint: another program at this port, or a proxy that adds headers? -vv shows them
     ");
 }
 

@@ -39,8 +39,17 @@ impl Reached<'_> {
 }
 
 /// The error that a run ends with, if it does. The verdict was told; the error says what it comes
-/// to for whoever looks at the status alone.
+/// to for whoever looks at the status alone. Where a check saw the cause, the verdict has it, and
+/// what to do: a second cause and a second hint beside it would leave the choice to the reader.
 pub(super) fn ended(report: &Report, reached: Reached<'_>) -> Result<(), Stop> {
+    let stop = without_the_verdict(report, reached);
+    if report.failures().next().is_none() {
+        return stop;
+    }
+    stop.map_err(Stop::error_alone)
+}
+
+fn without_the_verdict(report: &Report, reached: Reached<'_>) -> Result<(), Stop> {
     match reached.greeting {
         Greeting::Unreached(error) => return Err(explain::transport(error, reached.endpoint)),
         Greeting::Strange(reason) => {
@@ -73,6 +82,9 @@ pub(super) fn ended(report: &Report, reached: Reached<'_>) -> Result<(), Stop> {
     let n_checks = report.outcomes.len();
     Err(Stop::new(
         exit,
-        format!("{n_failed} of {n_checks} checks failed"),
+        match n_checks {
+            1 => "the check failed".to_owned(),
+            _ => format!("{n_failed} of {n_checks} checks failed"),
+        },
     ))
 }

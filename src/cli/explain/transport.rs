@@ -117,7 +117,13 @@ pub(crate) fn transport(error: &TransportError, endpoint: &Endpoint) -> Stop {
                 .cause(format!("{reason}: {}", excerpt.as_str()))
                 .hint("does a proxy cut responses off? the server's log may tell")
         }
-        E::NotJson { .. } | E::NotBayeux { .. } | E::NotHttp { .. } | E::BadHttp { .. } => {
+        E::NotHttp { .. } => answered("does not speak Bayeux".to_owned())
+            .cause(error)
+            .hint("another program listens at this port: is it the right one?"),
+        E::HeadTooLarge { .. } => answered("sent more than is read".to_owned())
+            .cause(error)
+            .hint("another program at this port, or a proxy that adds headers? -vv shows them"),
+        E::NotJson { .. } | E::NotBayeux { .. } | E::BadHttp { .. } => {
             answered("does not speak Bayeux".to_owned())
                 .cause(error)
                 .hint(path_hint(endpoint))

@@ -75,11 +75,18 @@ fn strange(error: &TransportError) -> &'static str {
         TransportError::NotHttp { .. } => {
             "another program listens at this port: is it the right one?"
         }
-        TransportError::Timeout { .. } => {
+        TransportError::Timeout { received: 0, .. } => {
             "the connection is taken and nothing is said: does the server hang, or a gateway that \
              does not reach it?"
         }
-        TransportError::TooLarge { .. } => ANOTHER_PATH,
+        TransportError::Timeout { .. } => {
+            "the response begins and does not end: is it the endpoint, and does a gateway slow it \
+             down? --network-timeout waits longer"
+        }
+        TransportError::TooLarge { .. } | TransportError::HeadTooLarge { .. } => {
+            "no reply to a handshake is as long: another program answers; is it the right port and \
+             path?"
+        }
         TransportError::Proxy { .. } => {
             "its rules must let this host and port through, and it must reach them; NO_PROXY=HOST \
              goes without it"
