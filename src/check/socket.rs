@@ -32,13 +32,9 @@ impl Upgrade {
                 .headers
                 .push(header.map_err(|error| Obstacle::Inapplicable(error.to_string()))?);
         }
-        // An upgrade knows no other end.
-        let left = subject.left();
-        settings.connect_timeout = settings.connect_timeout.min(left);
-        settings.network_timeout = settings.network_timeout.min(left);
         let path = settings.endpoint.path().to_owned();
         let started = Instant::now();
-        let (outcome, trace) = RawSocket::open(settings);
+        let (outcome, trace) = RawSocket::open(settings, subject.until());
         let transcript = subject.transcript();
         transcript.add(Exchange {
             asked: format!("GET {path} (upgrade to a websocket)"),

@@ -13,6 +13,7 @@ mod tls;
 #[path = "../../../tests/cli/tls_relay.rs"]
 pub(crate) mod tls_relay;
 mod traffic;
+mod upgrade;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

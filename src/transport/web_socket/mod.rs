@@ -329,7 +329,7 @@ fn open(opener: &Arc<Opener>, wake: &Wake) -> Receiver<Opened> {
         let poster = poster.clone();
         move || {
             // Nobody listens any more once the client is gone.
-            let _ = poster.send(theirs.open());
+            let _ = poster.send(theirs.open(None));
             wake.wake();
         }
     };
@@ -338,7 +338,7 @@ fn open(opener: &Arc<Opener>, wake: &Wake) -> Receiver<Opened> {
         .stack_size(STACK);
     if builder.spawn(post).is_err() {
         // No thread to be had: it is done here, late rather than never.
-        let _ = poster.send(opener.open());
+        let _ = poster.send(opener.open(None));
     }
     posted
 }

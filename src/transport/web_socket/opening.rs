@@ -81,20 +81,21 @@ impl Opener {
     }
 
     /// Opens a websocket; blocks for at most the connect timeout and the network timeout, and
-    /// twice that if the server refuses the credentials and there are others.
-    pub(super) fn open(&self) -> Opened {
+    /// twice that if the server refuses the credentials and there are others. `until` ends all of
+    /// it, if it comes first.
+    pub(super) fn open(&self, until: Option<Instant>) -> Opened {
         let epoch = self.dialer.connections.epoch();
         let Some(authorization) = &self.settings.authorization else {
-            return self.attempt(epoch, None);
+            return self.attempt(epoch, None, until);
         };
         authorization.attempt(
-            None,
-            |credential| self.attempt(epoch, Some(credential)),
+            until,
+            |credential| self.attempt(epoch, Some(credential), until),
             Opened::is_unauthorised,
             |refused, renewed| match renewed {
                 Ok(_) if self.dialer.connections.epoch() != epoch => refused,
                 Ok(credential) => {
-                    let mut opened = self.attempt(epoch, Some(credential));
+                    let mut opened = self.attempt(epoch, Some(credential), until);
                     opened.trace.refused = Some(refused.trace);
                     opened
                 }
@@ -109,12 +110,17 @@ impl Opener {
         )
     }
 
-    fn attempt(&self, epoch: u64, credential: Option<&Credential>) -> Opened {
+    fn attempt(
+        &self,
+        epoch: u64,
+        credential: Option<&Credential>,
+        until: Option<Instant>,
+    ) -> Opened {
         let budget = Budget {
             connect: self.settings.connect_timeout,
             hold: Duration::ZERO,
             network: self.settings.network_timeout,
-            until: None,
+            until,
         };
         Ledger::new(budget, Duration::ZERO, self.settings.capture, epoch).open();
         let connected = self.connect();

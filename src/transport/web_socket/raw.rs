@@ -26,9 +26,9 @@ pub struct RawSocket {
 }
 
 impl RawSocket {
-    /// Opens a websocket; blocks for at most the connect timeout and the network timeout. The
-    /// trace is that of the upgrade, whatever came of it.
-    pub fn open(settings: Settings) -> (Result<Self, Refused>, Option<Box<Trace>>) {
+    /// Opens a websocket; blocks for at most the connect timeout and the network timeout, and not
+    /// beyond `until`. The trace is that of the upgrade, whatever came of it.
+    pub fn open(settings: Settings, until: Instant) -> (Result<Self, Refused>, Option<Box<Trace>>) {
         let unsent = |error| Refused {
             error,
             is_upgrade: false,
@@ -44,7 +44,7 @@ impl RawSocket {
             (Ok(pair), Ok(opener)) => (pair, opener),
             (Err(refused), _) | (_, Err(refused)) => return (Err(refused), None),
         };
-        let opened = opener.open();
+        let opened = opener.open(Some(until));
         let socket = opened.outcome.map(|socket| Self {
             socket,
             sleeper,
