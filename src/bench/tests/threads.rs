@@ -191,7 +191,8 @@ fn an_interrupt_ends_a_run_and_keeps_its_results() {
 fn a_server_that_is_gone_in_the_middle_is_accounted_for() {
     let server = server();
     let plan = Plan {
-        stop: Stop::After(600 * MS),
+        // Long before its end, even where a sleep takes much longer than it should.
+        stop: Stop::After(2000 * MS),
         drain: 200 * MS,
         ..varied()
     };
@@ -207,7 +208,7 @@ fn a_server_that_is_gone_in_the_middle_is_accounted_for() {
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_accounted(&run);
     assert!(!run.errors.is_empty());
-    assert_eq!(run.messages.intended, 300, "{:?}", run.messages);
+    assert_eq!(run.messages.intended, 1000, "{:?}", run.messages);
     assert!(run.messages.unsent > 0);
 }
 
