@@ -90,6 +90,12 @@ impl Outcome {
             took: Duration::ZERO,
         }
     }
+
+    /// Whether it was skipped for a reason that is not its own: another check failed, or the time
+    /// of the run was over.
+    pub fn is_untried(&self) -> bool {
+        self.status == Status::Skipped && self.took.is_zero()
+    }
 }
 
 impl Status {

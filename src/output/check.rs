@@ -118,6 +118,17 @@ pub(super) fn outcome(
     out
 }
 
+/// So many checks that were not tried, and why.
+pub(super) fn untried(reason: &str, n: u64, surface: &Surface) -> String {
+    let mut out = "\n".to_owned();
+    let text = format!("skipped  {}: {reason}", words::count(n, "check"));
+    surface
+        .paint
+        .push(&mut out, Role::Dim, &escape::line(&text));
+    out.push('\n');
+    out
+}
+
 /// The three lines at the end.
 pub(super) fn verdict(report: &Report, surface: &Surface) -> String {
     let verdict = Verdict::of(report);

@@ -36,6 +36,8 @@ pub(crate) struct Printer {
     pub(super) told_losses: Vec<String>,
     /// The group of the last check that was told.
     pub(super) last_group: &'static str,
+    /// Why the latest checks were not tried, and how many they are, which is not told yet.
+    pub(super) untried: Option<(String, u64)>,
     /// Whether both streams are a terminal, so that one reader sees both.
     pub(super) is_one_screen: bool,
     /// Whether json was asked for, and not just chosen for a pipe.
@@ -76,6 +78,7 @@ impl Printer {
             load: None,
             told_losses: Vec::new(),
             last_group: "",
+            untried: None,
             is_one_screen: is_terminal && io::IsTerminal::is_terminal(&io::stderr()),
             reports_in_json: settings.view == Some(View::Json),
         }

@@ -61,6 +61,21 @@ impl Printer {
         if !is_shown {
             return Ok(());
         }
+        if judged.outcome.is_untried() {
+            // A run that gets nowhere has 80 of them.
+            return match &mut self.untried {
+                Some((reason, n)) if *reason == judged.outcome.seen => {
+                    *n += 1;
+                    Ok(())
+                }
+                _ => {
+                    self.tell_untried()?;
+                    self.untried = Some((judged.outcome.seen.clone(), 1));
+                    Ok(())
+                }
+            };
+        }
+        self.tell_untried()?;
         let group = judged.outcome.check.group();
         let is_first = std::mem::replace(&mut self.last_group, group) != group;
         let surface = &self.out.surface;
@@ -68,9 +83,21 @@ impl Printer {
         self.print(&text)
     }
 
+    /// The checks that were skipped one after the other for the same reason, in one line.
+    fn tell_untried(&mut self) -> Result<(), PrintError> {
+        let Some((reason, n)) = self.untried.take() else {
+            return Ok(());
+        };
+        // Its group may have none that was tried, and the next one has its name told again.
+        self.last_group = "";
+        let text = check::untried(&reason, n, &self.out.surface);
+        self.print(&text)
+    }
+
     /// What all checks come to: the verdict for people, everything as JSON, or the verdict as one
     /// line of it.
     pub(crate) fn check_ends(&mut self, report: &CheckReport) -> Result<(), PrintError> {
+        self.tell_untried()?;
         match self.view {
             View::Pretty | View::Compact => {
                 let text = check::verdict(report, &self.out.surface);

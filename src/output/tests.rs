@@ -92,6 +92,7 @@ impl Fixture {
             load: None,
             told_losses: Vec::new(),
             last_group: "",
+            untried: None,
             is_one_screen: false,
             reports_in_json: view == View::Json,
         };

@@ -249,6 +249,30 @@ fn a_server_that_is_not_there_is_exit_status_3() {
 }
 
 #[test]
+fn checks_that_are_not_tried_are_told_in_one_line() {
+    snapshot!(bayeux(["check", ":1/cometd", "--only", "path.*", "--only", "hs.*", "-o", "pretty"]).run(), @"
+    exit: 3
+    ----- stdout -----
+    bayeux check  http://localhost:1/cometd  long-polling  unknown
+
+    path
+      ok    path.name  the host has an address  [duration]
+            127.0.0.1 (IPv4), found in [duration]
+      FAIL  path.tcp  the host takes connections  [duration]
+            connection refused (127.0.0.1:1)
+            is the server running, and does it listen on this address and port (`ss -ltn` on its machine)?
+
+    skipped  23 checks: path.tcp failed
+
+    failed: 1 pass, 1 fail, 23 skipped
+    cause: path.tcp: connection refused (127.0.0.1:1)
+    hint: is the server running, and does it listen on this address and port (`ss -ltn` on its machine)?
+    ----- stderr -----
+    error: cannot reach http://localhost:1/cometd
+    ");
+}
+
+#[test]
 fn a_refused_handshake_is_exit_status_4() {
     let (_serve, url) = serve(&["--require-token", "s3cret"]);
     snapshot!(bayeux(["check", &url, "--only", "hs.id-echo", "-o", "data"]).run(), @r#"
