@@ -35,6 +35,9 @@ use crate::output::{PrintError, Printer};
 /// what most likely is wrong, and what to do about it. Without --intrusive it does nothing that
 /// an ordinary client does not do: a few sessions at a time, on channels of its own, each of
 /// which is disconnected. A known server may deviate as it is known to.
+///
+/// What is printed is text, in a pipe too: -o compact leaves out what is as it should be, -o json
+/// has everything, and -o data the verdict on one line.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
