@@ -96,8 +96,16 @@ fn said(it: &Judged) -> String {
 fn remedy(it: &Judged, report: &Report) -> String {
     // What the first handshake met is no matter of the check that met it too.
     let is_the_hindrance = report.hindrance.as_ref() == Some(&it.outcome.seen);
+    let has_path = report
+        .outcomes
+        .iter()
+        .any(|it| it.outcome.check.group() == "path");
     match &it.outcome.remedy {
         Some(remedy) => remedy.clone(),
+        None if it.outcome.check.id == "http.reachable" && has_path => {
+            "the way is free, and what answers is no Bayeux: is it the right port and path?"
+                .to_owned()
+        }
         None if is_the_hindrance || it.outcome.check.id == "http.reachable" => {
             "`bayeux check --only 'path.*'` looks at the way to the server, and says what to change"
                 .to_owned()
