@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bayeux::client::{Client, Notice};
 use bayeux::protocol::{Channel, ConnectionType, Finding, Json, Kind, Message};
-use bayeux::recording::{Direction, HttpExchange, MessageRecord, State, StateRecord, Unreadable};
+use bayeux::recording::{
+    Direction, HttpExchange, HttpText, MessageRecord, State, StateRecord, Unreadable,
+};
 use bayeux::session::extension::ReplayFrom;
 use bayeux::session::{End, Event, LossReason, Refusal, Replayed};
 use bayeux::transport::{Endpoint, Trace};
@@ -477,14 +479,15 @@ pub(crate) fn tell_exchange(
     printer.exchanged(&HttpExchange {
         started: trace.started,
         is_tls: trace.is_tls,
+        client: None,
         peer: trace.peer,
         resolve: trace.resolve,
         connect: trace.connect,
         handshake: trace.handshake,
         first_byte: trace.first_byte,
         total: trace.total,
-        request: trace.request.expose(),
-        response: trace.response.expose(),
+        request: HttpText::AsSent(trace.request.expose()),
+        response: HttpText::AsSent(trace.response.expose()),
         messages,
         error,
     });

@@ -24,7 +24,7 @@ use std::time::SystemTime;
 use crate::protocol::{Finding, FindingKind, Message};
 use crate::redaction::{Secrets, redact, redact_excerpt, redact_url};
 
-pub use archive::{HttpExchange, is_archive};
+pub use archive::{Frame, HttpExchange, HttpText, is_archive};
 use line::Line;
 pub use reading::{ReadError, Recording};
 pub use recorder::{Recorder, RecorderError};

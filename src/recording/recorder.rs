@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::archive::{Archive, HttpExchange, is_archive};
+use super::archive::{Archive, Frame, HttpExchange, is_archive};
 use super::{Header, MessageRecord, Record, StateRecord};
 use crate::redaction::Secrets;
 
@@ -111,6 +112,27 @@ impl Recorder {
                 let written = archive.exchange(exchange);
                 self.checked(written)
             }
+        }
+    }
+
+    /// Appends a message of a client's websocket, which only an archive takes as such.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), RecorderError> {
+        match &mut self.sink {
+            Sink::Lines(_) => Ok(()),
+            Sink::Archive(archive) => {
+                let written = archive.frame(frame);
+                self.checked(written)
+            }
+        }
+    }
+
+    /// The connection of a client has ended: no frame follows.
+    pub fn ended(&mut self, client: SocketAddr) {
+        if let Sink::Archive(archive) = &mut self.sink {
+            archive.ended(client);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::HttpText;
+
 /// A request or response in its parts.
 pub(super) struct Parts<'a> {
     /// The first line.
@@ -10,29 +12,45 @@ pub(super) struct Parts<'a> {
     pub(super) headers: Vec<(String, String)>,
     /// The bytes of the head, its empty line included.
     pub(super) head_len: usize,
-    /// What follows, as it was sent.
+    /// What follows, as it was sent unless it was put together before.
     pub(super) body: &'a [u8],
+    /// Whether the lengths of chunks are still between.
+    has_chunks: bool,
+    /// Why there is no body, where there was one.
+    pub(super) left_out: Option<&'a str>,
 }
 
 impl<'a> Parts<'a> {
     /// Nothing for a text without a first line.
-    pub(super) fn of(text: &'a [u8]) -> Option<Self> {
-        let end = text.windows(4).position(|it| it == b"\r\n\r\n");
-        let head_len = end.map_or(text.len(), |it| it + 4);
-        let (head, body) = text.split_at(head_len);
+    pub(super) fn of(text: HttpText<'a>) -> Option<Self> {
+        let (head, body) = match text {
+            HttpText::AsSent(text) => {
+                let end = text.windows(4).position(|it| it == b"\r\n\r\n");
+                let (head, body) = text.split_at(end.map_or(text.len(), |it| it + 4));
+                (head, Ok(body))
+            }
+            HttpText::Apart { head, body } => (head, body),
+        };
+        let head_len = head.len();
         let head = String::from_utf8_lossy(head);
-        let mut lines = head.split("\r\n").filter(|it| !it.is_empty());
+        let mut lines = head.lines().filter(|it| !it.is_empty());
         let start_line = lines.next()?.to_owned();
         let headers = lines.map(|line| {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             (name.to_owned(), value.trim().to_owned())
         });
-        Some(Self {
+        let mut parts = Self {
             start_line,
             headers: headers.collect(),
             head_len,
-            body,
-        })
+            body: body.unwrap_or_default(),
+            has_chunks: false,
+            left_out: body.err(),
+        };
+        let coding = parts.header("Transfer-Encoding").unwrap_or_default();
+        parts.has_chunks =
+            matches!(text, HttpText::AsSent(_)) && coding.to_ascii_lowercase().contains("chunked");
+        Some(parts)
     }
 
     /// The value of a header.
@@ -46,10 +64,7 @@ impl<'a> Parts<'a> {
 
     /// The body without the lengths of its chunks.
     pub(super) fn content(&self) -> Cow<'a, [u8]> {
-        let is_chunked = self
-            .header("Transfer-Encoding")
-            .is_some_and(|it| it.to_ascii_lowercase().contains("chunked"));
-        if is_chunked {
+        if self.has_chunks {
             without_chunks(self.body).into()
         } else {
             self.body.into()
@@ -94,10 +109,10 @@ mod tests {
 
     #[test]
     fn a_text_is_taken_apart() {
-        let parts = Parts::of(b"HTTP/1.1 200 OK\r\nX: 1\r\n\r\n[]").unwrap();
+        let parts = Parts::of(HttpText::AsSent(b"HTTP/1.1 200 OK\r\nX: 1\r\n\r\n[]")).unwrap();
         assert_eq!(parts.start_line, "HTTP/1.1 200 OK");
         assert_eq!(parts.header("x"), Some("1"));
         assert_eq!(parts.content().as_ref(), b"[]");
-        assert!(Parts::of(b"").is_none());
+        assert!(Parts::of(HttpText::AsSent(b"")).is_none());
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::HttpExchange;
 use super::body::Parts;
+use super::{HttpExchange, HttpText};
 use crate::protocol::decode;
 use crate::redaction::{Secrets, redact, redact_excerpt, redact_header, redact_url};
 
@@ -18,12 +18,15 @@ pub(super) fn of(exchange: &HttpExchange<'_>, secrets: Secrets) -> Option<Value>
         "startedDateTime": humantime::format_rfc3339_millis(exchange.started).to_string(),
         "time": time,
         "request": requested(exchange, &request, secrets),
-        "response": responded(exchange, secrets),
+        "response": responded(exchange, &request, secrets),
         "cache": {},
         "timings": timings,
     });
     if let Some(peer) = exchange.peer {
         entry["serverIPAddress"] = peer.ip().to_string().into();
+    }
+    if let Some(client) = exchange.client {
+        entry["connection"] = client.to_string().into();
     }
     if let Some(error) = exchange.error {
         entry["_error"] = error.into();
@@ -69,17 +72,19 @@ fn requested(exchange: &HttpExchange<'_>, request: &Parts<'_>, secrets: Secrets)
         "headersSize": request.head_len,
         "bodySize": request.body.len(),
     });
-    if !request.body.is_empty() {
-        requested["postData"] = json!({
-            "mimeType": request.header("Content-Type").unwrap_or_default(),
-            "text": text(&request.content(), secrets),
-        });
+    let mime_type = request.header("Content-Type").unwrap_or_default();
+    let left_out = left_out(exchange.request, request, is_bayeux(request), secrets);
+    if let Some(reason) = left_out {
+        requested["postData"] = json!({"mimeType": mime_type, "text": "", "comment": reason});
+    } else if !request.body.is_empty() {
+        let text = text(&request.content(), secrets);
+        requested["postData"] = json!({"mimeType": mime_type, "text": text});
     }
     requested
 }
 
 /// Without a response, the fields of one whose status is 0: so browsers show what failed.
-fn responded(exchange: &HttpExchange<'_>, secrets: Secrets) -> Value {
+fn responded(exchange: &HttpExchange<'_>, request: &Parts<'_>, secrets: Secrets) -> Value {
     let Some(response) = Parts::of(exchange.response) else {
         return json!({
             "status": 0, "statusText": "", "httpVersion": "", "cookies": [], "headers": [],
@@ -104,7 +109,7 @@ fn responded(exchange: &HttpExchange<'_>, secrets: Secrets) -> Value {
         "httpVersion": version,
         "cookies": cookies(&response, "Set-Cookie", secrets),
         "headers": headers(&response, secrets),
-        "content": content(exchange, &response, status, secrets),
+        "content": content(exchange, (request, &response), status, secrets),
         "redirectURL": redirect,
         "headersSize": response.head_len,
         "bodySize": response.body.len(),
@@ -113,7 +118,7 @@ fn responded(exchange: &HttpExchange<'_>, secrets: Secrets) -> Value {
 
 fn content(
     exchange: &HttpExchange<'_>,
-    response: &Parts<'_>,
+    (request, response): (&Parts<'_>, &Parts<'_>),
     status: u16,
     secrets: Secrets,
 ) -> Value {
@@ -121,6 +126,9 @@ fn content(
     if status == 101 {
         // What follows are the frames.
         return json!({"size": 0, "mimeType": mime_type});
+    }
+    if let Some(reason) = left_out(exchange.response, response, is_bayeux(request), secrets) {
+        return json!({"size": response.body.len(), "mimeType": mime_type, "comment": reason});
     }
     if response.header("Content-Encoding").is_some() {
         let messages = exchange.messages.iter().map(|it| it.raw());
@@ -140,16 +148,52 @@ fn content(
     })
 }
 
+/// Why the archive does not have this body, if it does not.
+///
+/// Through somebody in the middle passes what has nothing to do with Bayeux: pages, pictures, and
+/// forms of which nobody knows where their secrets are.
+fn left_out(
+    text: HttpText<'_>,
+    parts: &Parts<'_>,
+    is_bayeux: bool,
+    secrets: Secrets,
+) -> Option<String> {
+    let HttpText::Apart { .. } = text else {
+        return None;
+    };
+    let reason = match (parts.left_out, str::from_utf8(parts.body), secrets) {
+        (Some(reason), _, _) => reason,
+        _ if parts.body.is_empty() || is_bayeux => return None,
+        _ if parts.header("Content-Encoding").is_some() => "it is compressed, and none of Bayeux",
+        (None, Err(_), _) => "it is no text",
+        (None, Ok(_), Secrets::Redacted) => "it is none of Bayeux (--show-secrets has it)",
+        (None, Ok(_), Secrets::Shown) => return None,
+    };
+    Some(format!("left out: {reason}"))
+}
+
+/// Whether a request has messages, so that its response is one to messages.
+fn is_bayeux(request: &Parts<'_>) -> bool {
+    let content = request.content();
+    let is_form = content.starts_with(b"message=");
+    let query = request.start_line.split_once('?').map(|(_, it)| it);
+    let mut fields = query.unwrap_or_default().split('&');
+    is_form || has_messages(&content) || fields.any(|it| it.starts_with("message="))
+}
+
+fn has_messages(content: &[u8]) -> bool {
+    decode(content).is_ok_and(|it| {
+        it.findings.is_empty() && it.messages.iter().all(|it| !it.channel().is_empty())
+    })
+}
+
 /// A body, redacted as messages are; what is none, as whatever may hold secrets.
-fn text(content: &[u8], secrets: Secrets) -> String {
+pub(super) fn text(content: &[u8], secrets: Secrets) -> String {
     let text = String::from_utf8_lossy(content);
     if secrets == Secrets::Shown {
         return text.into_owned();
     }
-    let is_messages = decode(content).is_ok_and(|it| {
-        it.findings.is_empty() && it.messages.iter().all(|it| !it.channel().is_empty())
-    });
-    let redacted = match is_messages {
+    let redacted = match has_messages(content) {
         true => redact(&text),
         // A form: its fields are those of a query.
         false if text.starts_with("message=") => {

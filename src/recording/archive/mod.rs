@@ -3,50 +3,28 @@
 //!
 //! An archive is one JSON document. What is added takes the place of its last brackets and
 //! brings them along, in one write, so that the file is valid whenever the program ends.
+//!
+//! Frames come for as long as their websocket is open. Where something else follows its entry,
+//! blanks are left behind the frames, twice as many as there is text, and what comes later takes
+//! their place, again in one write. Once they are used up the same websocket gets another entry.
 
 mod body;
 mod entry;
+mod exchange;
+mod web_sockets;
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{Direction, MessageRecord};
-use crate::protocol::Message;
+use self::web_sockets::{Room, WebSocket, WebSockets};
+use super::MessageRecord;
 use crate::redaction::Secrets;
 
-/// A request of HTTP and what came of it.
-#[derive(Clone, Copy, Debug)]
-pub struct HttpExchange<'a> {
-    /// When it began.
-    pub started: SystemTime,
-    /// Whether it was encrypted.
-    pub is_tls: bool,
-    /// The server's address, or its proxy's.
-    pub peer: Option<SocketAddr>,
-    /// How long the host's name was looked up, if it was.
-    pub resolve: Option<Duration>,
-    /// How long the connection took, if there was a new one.
-    pub connect: Option<Duration>,
-    /// How long its TLS handshake took, if there was one.
-    pub handshake: Option<Duration>,
-    /// When the first byte of the response came, from the start.
-    pub first_byte: Option<Duration>,
-    /// When it ended, from the start.
-    pub total: Duration,
-    /// The request as it was sent, head and body.
-    pub request: &'a [u8],
-    /// The response as it came, chunked and compressed.
-    pub response: &'a [u8],
-    /// The messages of the response: they stand for its body where that is compressed.
-    pub messages: &'a [Message],
-    /// Why there is no response.
-    pub error: Option<&'a str>,
-}
+pub use exchange::{Frame, HttpExchange, HttpText};
 
 /// Whether a recording of this name is an archive.
 pub fn is_archive(path: &Path) -> bool {
@@ -62,11 +40,7 @@ pub(super) struct Archive {
     /// Where the last brackets begin.
     end: u64,
     has_entries: bool,
-    /// The entry of the websocket that was opened last, without its frames.
-    web_socket: Option<Value>,
-    /// Whether that is the last entry of the file, so that frames can be added to it.
-    is_open: bool,
-    has_frames: bool,
+    web_sockets: WebSockets,
     /// Frames from before the websocket was opened.
     early: Vec<Value>,
 }
@@ -86,9 +60,7 @@ impl Archive {
             secrets,
             end: 0,
             has_entries: false,
-            web_socket: None,
-            is_open: false,
-            has_frames: false,
+            web_sockets: WebSockets::default(),
             early: Vec::new(),
         };
         let creator = json!({"name": "bayeux", "version": env!("CARGO_PKG_VERSION")});
@@ -103,80 +75,109 @@ impl Archive {
             return Ok(());
         };
         if entry["response"]["status"] == 101 {
-            self.web_socket = Some(entry);
-            self.open()?;
+            // It had another one before.
+            self.web_sockets.remove(exchange.client);
+            self.open(exchange.client, WebSocket::of(entry))?;
             for frame in std::mem::take(&mut self.early) {
-                self.frame(&frame)?;
+                self.add(exchange.client, &frame)?;
             }
             return Ok(());
         }
-        let before = self.before();
-        self.append(&format!("{before}{entry}"), END)?;
-        self.is_open = false;
+        self.entry(&entry.to_string(), END)?;
+        self.web_sockets.last = None;
         Ok(())
     }
 
-    /// Adds a message, if a websocket carried it.
+    /// Adds a message, if the program's own websocket carried it. Of others the frames are told.
     pub(super) fn message(&mut self, record: &MessageRecord) -> io::Result<()> {
-        if record.transport != "websocket" {
+        if record.transport != "websocket" || record.peer.is_some() {
             return Ok(());
         }
-        let since = record.time.duration_since(SystemTime::UNIX_EPOCH);
-        let frame = json!({
-            "type": match record.direction {
-                Direction::Out => "send",
-                Direction::In => "receive",
-            },
-            "time": since.unwrap_or_default().as_secs_f64(),
-            "opcode": 1,
-            "data": format!("[{}]", record.text(self.secrets)),
-        });
-        if self.web_socket.is_none() {
+        let text = format!("[{}]", record.text(self.secrets));
+        let frame = web_sockets::frame(record.time, record.direction, Ok(&text));
+        if !self.web_sockets.has(None) {
             if self.early.len() < MOST_EARLY {
                 self.early.push(frame);
             }
             return Ok(());
         }
-        if !self.is_open {
-            self.open()?;
-        }
-        self.frame(&frame)
+        self.add(None, &frame)
     }
 
-    /// Begins an entry that frames can be added to.
-    fn open(&mut self) -> io::Result<()> {
-        let Some(Value::Object(mut entry)) = self.web_socket.clone() else {
+    /// Adds a message of the websocket of a client.
+    pub(super) fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        let text = frame
+            .text
+            .map(|it| entry::text(it.as_bytes(), self.secrets));
+        let text = text.as_deref().map_err(|it| *it);
+        let value = web_sockets::frame(frame.time, frame.direction, text);
+        self.add(Some(frame.client), &value)
+    }
+
+    /// The connection of a client has ended.
+    pub(super) fn ended(&mut self, client: SocketAddr) {
+        self.web_sockets.remove(Some(client));
+    }
+
+    fn open(&mut self, client: Option<SocketAddr>, web_socket: WebSocket) -> io::Result<()> {
+        let text = format!("{},\"_webSocketMessages\":[", web_socket.entry);
+        self.entry(&text, END_OF_FRAMES)?;
+        self.web_sockets.insert(client, web_socket);
+        self.web_sockets.last = Some(client);
+        Ok(())
+    }
+
+    /// Adds a frame to the entry of this client's websocket, if it is known to have one.
+    fn add(&mut self, client: Option<SocketAddr>, frame: &Value) -> io::Result<()> {
+        let is_last = self.web_sockets.last == Some(client);
+        let Some(web_socket) = self.web_sockets.get_mut(client) else {
             return Ok(());
         };
-        entry.remove("_webSocketMessages");
-        entry.insert("_resourceType".to_owned(), "websocket".into());
-        let mut text = Value::Object(entry).to_string();
-        // The frames are its last member.
-        text.pop();
-        let before = self.before();
-        let text = format!("{before}{text},\"_webSocketMessages\":[");
-        self.append(&text, END_OF_FRAMES)?;
-        self.is_open = true;
-        self.has_frames = false;
-        Ok(())
-    }
-
-    fn frame(&mut self, frame: &Value) -> io::Result<()> {
-        let separator = if self.has_frames { ",\n" } else { "\n" };
-        self.append(&format!("{separator}{frame}"), END_OF_FRAMES)?;
-        self.has_frames = true;
-        Ok(())
-    }
-
-    /// What stands between the entries.
-    fn before(&mut self) -> &'static str {
-        let has_entries = std::mem::replace(&mut self.has_entries, true);
-        match (has_entries, self.is_open) {
-            (false, _) => "\n",
-            (true, false) => ",\n",
-            // The one before is a websocket, whose frames end here.
-            (true, true) => "]},\n",
+        let text = web_socket.with_separator(frame);
+        if let Some(room) = web_socket.room.take_if(|it| it.left >= text.len() as u64) {
+            web_socket.room = Some(room.after(text.len() as u64));
+            web_socket.written += text.len() as u64;
+            let whole = format!("{text}]");
+            self.sink.seek(SeekFrom::Start(room.at))?;
+            return self.sink.write_all(whole.as_bytes());
         }
+        if !is_last {
+            let entry = web_socket.entry.clone();
+            let written = web_socket.written;
+            self.open(client, WebSocket::again(entry, written))?;
+            return self.add(client, frame);
+        }
+        self.append(&text, END_OF_FRAMES)?;
+        if let Some(web_socket) = self.web_sockets.get_mut(client) {
+            web_socket.written += text.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Adds an entry, whole or without its last brackets.
+    fn entry(&mut self, entry: &str, brackets: &str) -> io::Result<()> {
+        let before = match (self.has_entries, self.web_sockets.last) {
+            (false, _) => "\n".to_owned(),
+            (true, None) => ",\n".to_owned(),
+            // The one before is a websocket, whose frames end here or go on in the blanks.
+            (true, Some(client)) => {
+                let room = self
+                    .web_sockets
+                    .get_mut(client)
+                    .map_or(0, |it| it.room_wanted());
+                format!("]{}}},\n", " ".repeat(room))
+            }
+        };
+        let at = self.end;
+        self.append(&format!("{before}{entry}"), brackets)?;
+        if let Some(last) = self.web_sockets.last.take()
+            && let Some(web_socket) = self.web_sockets.get_mut(last)
+        {
+            let left = web_socket.room_wanted() as u64;
+            web_socket.room = Some(Room { at, left });
+        }
+        self.has_entries = true;
+        Ok(())
     }
 
     /// Puts a text in the place of the last brackets, and these behind it.
@@ -193,7 +194,10 @@ impl Archive {
 
     /// Puts the brackets back that a write took away before it failed: their place is there.
     fn restore(&mut self) {
-        let brackets = if self.is_open { END_OF_FRAMES } else { END };
+        let brackets = match self.web_sockets.last {
+            Some(_) => END_OF_FRAMES,
+            None => END,
+        };
         let _ = self.sink.set_len(self.end + brackets.len() as u64);
         let _ = self
             .sink
