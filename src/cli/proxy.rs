@@ -1,5 +1,6 @@
 //! `bayeux proxy`: sit between clients and a server and show what passes.
 
+mod passed;
 mod reporter;
 mod told;
 
@@ -9,12 +10,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use bayeux::proxy::{Proxy as Relay, ProxyError, Settings};
+use bayeux::proxy::{Detail, Proxy as Relay, ProxyError, Settings};
 use bayeux::recording::Side;
 use bayeux::server::Fault;
 use bayeux::transport::{Endpoint, TransportError};
 
-use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, tell};
+use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, record_rest, tell};
 use super::descriptors;
 use super::exit::{Exit, Stop, root};
 use super::faults::{faults, new_seed};
@@ -40,6 +41,7 @@ Examples:
   bayeux proxy :8080/cometd
   bayeux proxy :8080/cometd --listen 127.0.0.1:0 -o json
   bayeux proxy :8080/cometd --record passed.jsonl
+  bayeux proxy :8080/cometd --record passed.har
   bayeux proxy :8080/cometd --inspector 127.0.0.1:0
   bayeux proxy https://example.com/cometd --cacert ca.pem --tls-self-signed
   bayeux proxy :8080/cometd --fault connect:expire:every=5 --fault any:delay=200ms:p=0.1 --seed 42
@@ -89,7 +91,6 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn run(self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
-        self.record.refuse_archive()?;
         descriptors::raise_limit();
         let operands = Operands::new(self.upstream.clone().into_iter().collect());
         let upstream = operands.endpoint(None)?;
@@ -104,7 +105,11 @@ impl Proxy {
         Signals::listen(stop, Ends::OpenEnded)
             .map_err(|error| Stop::local("cannot listen for signals", &error))?;
         let is_wanted = !output.is_quiet() || self.record.is_given();
-        let observer = is_wanted.then(|| Reporter::shared(sender, &untold));
+        let detail = match self.record.needs_http() {
+            true => Detail::Exchanges,
+            false => Detail::Messages,
+        };
+        let observer = is_wanted.then(|| Reporter::shared(sender, &untold, detail));
         self.record
             .open(upstream.expose(), Side::Client, output.secrets(), printer)?;
         self.tls.warn(&upstream, printer);
@@ -122,6 +127,7 @@ impl Proxy {
             connect_timeout: self.connect_timeout,
             max_body: usize::try_from(self.max_body).unwrap_or(usize::MAX),
             observer,
+            detail,
             inspector: self.inspector.clone(),
             // Last: it may write a file.
             identity: self.identity.identity(&self.listen, printer)?,
@@ -141,6 +147,7 @@ impl Proxy {
         }
         tell(&receiver, &untold, printer)?;
         relay.stop();
+        record_rest(&receiver, printer);
         printer.note("stopped");
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::output::Printer;
 #[derive(clap::Args, Debug)]
 pub(crate) struct RecordArgs {
     /// Record every message both ways, one JSON line each; where FILE ends in .har, and only for
-    /// clients, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the
+    /// clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the
     /// recording and nothing else; the exit status is 1 then.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     record: Option<PathBuf>,
@@ -39,7 +39,7 @@ impl RecordArgs {
             Some(path) if is_archive(path) => {
                 let path = path.display();
                 let what =
-                    format!("cannot record to {path}: only a client's commands record archives");
+                    format!("cannot record to {path}: only clients and proxies record archives");
                 Err(Stop::usage(what).hint("any other name makes a recording of JSON lines"))
             }
             Some(_) | None => Ok(()),

@@ -1,13 +1,14 @@
 //! The printer: the only thing that touches standard output and standard error.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bayeux::bench::Progress as RunProgress;
 use bayeux::filter::Filtered;
 use bayeux::recording::{
-    Failure, HttpExchange, MessageRecord, Record, Recorder, RecorderError, State, StateRecord,
-    Unreadable,
+    Failure, Frame, HttpExchange, MessageRecord, Record, Recorder, RecorderError, State,
+    StateRecord, Unreadable,
 };
 use bayeux::redaction::Secrets;
 use unicode_width::UnicodeWidthStr;
@@ -295,6 +296,18 @@ impl Printer {
     /// An exchange of HTTP, for a recording that has room for it.
     pub(crate) fn exchanged(&mut self, exchange: &HttpExchange<'_>) {
         self.write_down(|it| it.exchange(exchange));
+    }
+
+    /// A message of a client's websocket, for a recording that has room for it.
+    pub(crate) fn framed(&mut self, frame: &Frame<'_>) {
+        self.write_down(|it| it.frame(frame));
+    }
+
+    /// The connection of a client has ended, for a recording that waits for more of it.
+    pub(crate) fn ended(&mut self, client: SocketAddr) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ended(client);
+        }
     }
 
     /// A remark on what the program does.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use super::exchange::Exchange;
 use crate::traffic::Sighting;
 
 /// Is told what passes, on the proxy's thread. While it runs, everything waits: it should hand on
@@ -65,6 +66,16 @@ pub enum What {
         content_type: Option<String>,
         /// From the end of the request to the end of the response.
         latency: Duration,
+    },
+    /// An exchange of HTTP is over. Told only with
+    /// [`Detail::Exchanges`](super::Detail::Exchanges), as the next one is.
+    Exchanged(Box<Exchange>),
+    /// A message of a websocket passed.
+    Framed {
+        /// Who sent it.
+        from: Side,
+        /// Its text, or why that is not known.
+        text: Result<String, String>,
     },
     /// Something passed that cannot be told: a body, a frame, or all that follows.
     Unread {

@@ -108,7 +108,7 @@ impl EventLoop {
             self.look_at_the_clock();
         }
         for pair in self.pairs.drain() {
-            pair.stop();
+            pair.stop(&self.hub);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Without faults both are passed on as they come and only looked at. With faults a request is
 //! read whole first, and the next one waits until its response is through.
 
+mod passed;
 mod responses;
 
 use std::collections::VecDeque;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use super::disturbance::{Forward, Treatment, Verdict};
 use super::event::{Side, What};
+use super::exchange::{Begun, Passed};
 use super::heads::{RequestHead, ResponseHead, with_body, with_headers};
 use super::http1::{Part, Scan, Strange};
 use super::hub::Hub;
@@ -43,6 +45,10 @@ struct Incoming<H> {
     body: Copy,
     /// What was not passed on yet.
     kept: Option<Vec<u8>>,
+    /// When the head had come.
+    since: Instant,
+    /// Of a request, for whoever records it.
+    begun: Option<Begun>,
 }
 
 /// A request that was passed on.
@@ -58,6 +64,8 @@ struct Awaited {
     is_upgrade: bool,
     since: Instant,
     treatment: Treatment,
+    /// For whoever records it; what was told already is not told again.
+    begun: Option<Begun>,
 }
 
 /// A body as it is looked at, up to a length.
@@ -208,6 +216,7 @@ impl Exchanges {
             }
         }
         let raw = with_headers(&head.raw, &changes);
+        let begun = Begun::with_head(hub, &head.raw);
         let kept = match self.is_armed {
             true => Some(raw),
             false => {
@@ -219,6 +228,8 @@ impl Exchanges {
             head,
             body: Copy::default(),
             kept,
+            since: hub.now,
+            begun,
         });
     }
 
@@ -231,9 +242,19 @@ impl Exchanges {
 
     /// A request is whole.
     fn requested(&mut self, hub: &Hub, ways: &mut Ways<'_>) {
-        let Some(Incoming { head, body, kept }) = self.request.take() else {
+        let Some(Incoming {
+            head,
+            body,
+            kept,
+            mut begun,
+            ..
+        }) = self.request.take()
+        else {
             return;
         };
+        if let Some(begun) = &mut begun {
+            begun.request.body = self.body_of_request(hub, &body);
+        }
         let is_looked_at = hub.is_observed() || self.is_armed;
         let (kind, messages) = match is_looked_at {
             true => readable::of_request(&head, &body.bytes),
@@ -264,6 +285,7 @@ impl Exchanges {
             is_upgrade: head.is_upgrade,
             since: hub.now,
             treatment: Treatment::default(),
+            begun,
         };
         let Some(raw) = kept else {
             self.awaited.push_back(awaited);
@@ -284,6 +306,7 @@ impl Exchanges {
                 content_type: None,
                 cookies_set: Vec::new(),
             };
+            self.tell_exchange(hub, &mut awaited, Passed::of(&response), hub.now, &[]);
             self.tell_response(hub, &awaited, head, Body::default());
             return push(ways, &verdict.treatment, response);
         }
@@ -294,13 +317,13 @@ impl Exchanges {
                 let request = with_messages(hub, &head, &awaited.kind, &messages);
                 ways.server.push(&request);
             }
-            Forward::Nothing => return self.answer(hub, ways, &awaited),
+            Forward::Nothing => return self.answer(hub, ways, &mut awaited),
         }
         self.awaited.push_back(awaited);
     }
 
     /// Answers a request of which nothing went on to the server.
-    fn answer(&mut self, hub: &Hub, ways: &mut Ways<'_>, awaited: &Awaited) {
+    fn answer(&mut self, hub: &Hub, ways: &mut Ways<'_>, awaited: &mut Awaited) {
         let (treatment, nothing) = (&awaited.treatment, Body::default());
         let (messages, _) =
             hub.disturbance()
@@ -325,6 +348,8 @@ impl Exchanges {
             content_type: Some(content_type.to_owned()),
             cookies_set: Vec::new(),
         };
+        let passed = Passed::of(&response);
+        self.tell_exchange(hub, awaited, passed, hub.now, &body.messages);
         self.tell_response(hub, awaited, head, body);
         push(ways, &awaited.treatment, response);
     }

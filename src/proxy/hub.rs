@@ -5,10 +5,10 @@ use std::time::{Instant, SystemTime};
 
 use rustls::ServerConfig;
 
-use super::Settings;
 use super::disturbance::Disturbance;
 use super::event::{Event, What};
 use super::inspection::Inspection;
+use super::{Detail, Settings};
 use crate::protocol::ConnectionType;
 use crate::traffic::{Seen, Sighting};
 use crate::transport::nonblocking::Shared;
@@ -72,6 +72,11 @@ impl Hub {
             seen,
         };
         self.tell(connection, What::Seen(sighting));
+    }
+
+    /// Whether anybody wants to know heads and bodies.
+    pub(super) fn tells_exchanges(&self) -> bool {
+        self.settings.observer.is_some() && self.settings.detail == Detail::Exchanges
     }
 
     /// Whether anybody wants to know what passes.

@@ -27,6 +27,7 @@ mod answers;
 mod disturbance;
 mod event;
 mod event_loop;
+mod exchange;
 mod exchanges;
 mod frames;
 mod heads;
@@ -45,5 +46,6 @@ mod tests;
 mod web_socket;
 
 pub use event::{Event, Observer, Side, What};
+pub use exchange::{Exchange, Passed, PassedBody};
 pub use listener::{Proxy, ProxyError};
-pub use settings::Settings;
+pub use settings::{Detail, Settings};

@@ -200,6 +200,7 @@ impl Pair {
 
     /// It is over: tells what was left.
     pub(super) fn end(&mut self, hub: &Hub) {
+        self.talk.end(hub);
         let connection_type = self.talk.connection_type();
         hub.tell_seen(self.number, connection_type, Seen::Closed);
         let ended = What::Ended {
@@ -210,7 +211,8 @@ impl Pair {
     }
 
     /// The proxy stops.
-    pub(super) fn stop(mut self) {
+    pub(super) fn stop(mut self, hub: &Hub) {
+        self.talk.end(hub);
         self.client.shut_down(Shutdown::Both);
     }
 
@@ -387,6 +389,7 @@ impl Pair {
         self.server = Server::Gone;
         self.ended_by.get_or_insert(Side::Server);
         if self.talk.awaits_response() || self.talk.awaits_request() {
+            self.talk.answered_here(hub, &response);
             self.client.push(response);
         }
         self.to_server = Outgoing::default();

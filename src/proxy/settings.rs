@@ -38,6 +38,18 @@ pub struct Settings {
     pub inspector: Option<String>,
     /// Is told what passes. Default none.
     pub observer: Option<Arc<dyn Observer>>,
+    /// What it is told of it. Default [`Detail::Messages`].
+    pub detail: Detail,
+}
+
+/// What an observer is told of what passes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Detail {
+    /// Messages, and what happens to connections.
+    Messages,
+    /// Also the heads and bodies of HTTP, and the texts of frames. They are held in memory until
+    /// the response has come.
+    Exchanges,
 }
 
 impl Settings {
@@ -55,6 +67,7 @@ impl Settings {
             max_connections: 50_000,
             inspector: None,
             observer: None,
+            detail: Detail::Messages,
         }
     }
 }

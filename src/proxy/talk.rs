@@ -68,6 +68,20 @@ impl Talk {
         }
     }
 
+    /// Nothing more passes.
+    pub(super) fn end(&mut self, hub: &Hub) {
+        if let Stage::Http(http) = &mut self.stage {
+            http.end(hub);
+        }
+    }
+
+    /// The proxy itself has answered a request.
+    pub(super) fn answered_here(&mut self, hub: &Hub, response: &[u8]) {
+        if let Stage::Http(http) = &mut self.stage {
+            http.answered_here(hub, response);
+        }
+    }
+
     pub(super) fn connection_type(&self) -> ConnectionType {
         match &self.stage {
             Stage::WebSocket(_) => ConnectionType::WebSocket,

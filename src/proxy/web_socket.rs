@@ -216,6 +216,10 @@ impl WebSocket {
             head: None,
         };
         hub.tell_seen(self.connection, ConnectionType::WebSocket, seen);
+        if hub.tells_exchanges() {
+            let (from, text) = (Side::Server, Ok(text.clone()));
+            hub.tell(self.connection, What::Framed { from, text });
+        }
         if treatment.passage.is_sound() {
             return ways.client.send(&text_frame(text.into()));
         }
@@ -292,6 +296,16 @@ fn look(frames: &mut Frames, hub: &Hub, connection: u64, from: Side, bytes: &[u8
 }
 
 fn tell(hub: &Hub, connection: u64, from: Side, passed: Passed, body: Option<Body>) {
+    if hub.tells_exchanges() {
+        let text = match &passed {
+            Passed::Text(text) => Some(Ok(String::from_utf8_lossy(text).into_owned())),
+            Passed::Unknown(reason) | Passed::Lost(reason) => Some(Err(reason.clone())),
+            Passed::Close(..) | Passed::Control => None,
+        };
+        if let Some(text) = text {
+            hub.tell(connection, What::Framed { from, text });
+        }
+    }
     let unread = |reason| What::Unread { from, reason };
     let what = match (passed, body) {
         (Passed::Control, _) => return,

@@ -376,7 +376,7 @@ fn a_server_records_no_archive() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: cannot record to x.har: only a client's commands record archives
+    error: cannot record to x.har: only clients and proxies record archives
     hint: any other name makes a recording of JSON lines
     ");
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bayeux::recording::{Record, Recording, State};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::peer::server;
 use crate::program::{Running, bayeux, empty_folder};
@@ -175,4 +176,179 @@ fn a_full_disk_is_said_once_and_the_traffic_goes_on() {
     hint: all else goes on; the exit status will be 1
     "
     );
+}
+
+/// The entries of an archive, validated against the schema of HAR 1.2.
+fn archived(file: &str) -> Vec<Value> {
+    let archive = std::fs::read_to_string(file).unwrap();
+    let archive: Value = serde_json::from_str(&archive).unwrap();
+    let schema = include_str!("../fixtures/har.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    if let Err(error) = schema.validate(&archive) {
+        panic!("{error} at {}: {archive}", error.instance_path());
+    }
+    archive["log"]["entries"].as_array().unwrap().clone()
+}
+
+fn statuses(entries: &[Value]) -> Vec<i64> {
+    let statuses = entries.iter().map(|it| &it["response"]["status"]);
+    statuses.map(|it| it.as_i64().unwrap()).collect()
+}
+
+fn n_messages(entry: &Value) -> usize {
+    let text = entry["response"]["content"]["text"].as_str();
+    let text: Value = serde_json::from_str(text.unwrap()).unwrap();
+    text.as_array().unwrap().len()
+}
+
+#[test]
+fn an_archive_has_every_exchange_and_the_frames_of_each_websocket_by_themselves() {
+    let file = empty_folder("proxy-archive").join("passed.har");
+    let file = file.to_str().unwrap();
+    let server = server();
+    let (proxy, url) = recording_proxy(&server.url(), file);
+    let publish = |data: &str, transport: &str| {
+        let outcome = bayeux(["pub", &url, "/demo", data, "-t", transport]).run();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+    };
+    let mut subscriber = bayeux(["sub", &url, "/demo", "-n", "4", "-t", "websocket"]).start();
+    subscriber.told("subscribed");
+    publish("1.50", "long-polling");
+    publish("2.50", "callback-polling");
+    publish("3.50", "websocket");
+    publish("4.50", "websocket");
+    assert_eq!(subscriber.end().code(), Some(0));
+    // It is valid and complete without the proxy's doing anything more.
+    proxy.signal(Signal::KILL);
+    proxy.end();
+    let entries = archived(file);
+    let (sockets, exchanges): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .partition(|it| it["_resourceType"] == "websocket");
+    assert_eq!(statuses(&sockets), [101; 3]);
+    assert_eq!(statuses(&exchanges), [200; 6], "{exchanges:#?}");
+    assert_eq!(n_messages(&exchanges[0]), 1);
+    let own = exchanges[0]["request"]["url"].as_str().unwrap();
+    assert_eq!(own, url);
+    for (entry, data) in sockets.iter().zip(["/meta/subscribe", "3.50", "4.50"]) {
+        let frames = entry["_webSocketMessages"].as_array().unwrap();
+        let sent = frames.iter().filter(|it| it["type"] == "send");
+        let sent: Vec<_> = sent.map(|it| it["data"].as_str().unwrap()).collect();
+        assert!(sent.iter().any(|it| it.contains(data)), "{sent:#?}");
+        assert!(sent.len() < frames.len(), "{frames:#?}");
+    }
+    let frames = sockets[0]["_webSocketMessages"].to_string();
+    for data in ["1.50", "2.50", "3.50", "4.50"] {
+        assert_eq!(frames.matches(data).count(), 1, "{frames}");
+    }
+}
+
+#[test]
+fn an_archive_has_no_secrets_and_no_bodies_that_are_too_long_or_none_of_bayeux() {
+    let file = empty_folder("proxy-archive-secrets").join("passed.har");
+    let file = file.to_str().unwrap();
+    let server = server();
+    let (proxy, url) = {
+        let mut proxy = bayeux(["proxy", &server.url(), "--listen", "127.0.0.1:0", "-q"])
+            .args(&["--record", file, "--max-body", "400"])
+            .start();
+        let url = proxy.first_line();
+        (proxy, url)
+    };
+    let address = url.strip_prefix("http://").unwrap().split('/').next();
+    let upstream = server.url();
+    let ext = r#""ext":{"auth":{"token":"pl4nted-ext"}}"#;
+    let long = "x".repeat(500);
+    let bodies = [
+        (
+            "/cometd?token=pl4nted-query",
+            "application/json",
+            format!(
+                r#"[{{"channel":"/meta/handshake","id":"1","version":"1.0","supportedConnectionTypes":["long-polling"],{ext}}}]"#
+            ),
+        ),
+        (
+            "/login",
+            "application/x-www-form-urlencoded",
+            "user=ann&password=pl4nted-form".to_owned(),
+        ),
+        (
+            "/cometd",
+            "application/json",
+            format!(r#"[{{"channel":"/a","id":"1","clientId":"pl4nted-client","data":"{long}"}}]"#),
+        ),
+    ];
+    for (target, content_type, body) in &bodies {
+        let mut client = TcpStream::connect(address.unwrap()).unwrap();
+        let length = body.len();
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer pl4nted-bearer\r\nCookie: sid=pl4nted-cookie\r\nReferer: {upstream}?token=pl4nted-referer\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        client.write_all(request.as_bytes()).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+    }
+    let outcome = bayeux(["pub", &url, "/demo", "1", "-t", "websocket"])
+        .args(&["--token", "pl4nted-websocket"])
+        .run();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    proxy.signal(Signal::INT);
+    assert_eq!(proxy.end().code(), Some(0));
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(!text.contains("pl4nted"), "{text}");
+    let entries = archived(file);
+    let post = |at: usize| &entries[at]["request"]["postData"];
+    assert!(post(0)["text"].as_str().unwrap().contains("***"));
+    assert_eq!(
+        post(1)["comment"],
+        "left out: it is none of Bayeux (--show-secrets has it)"
+    );
+    assert_eq!(
+        post(2)["comment"],
+        "left out: a body is longer than 400 bytes"
+    );
+    let client_id = entries[0]["response"]["content"]["text"].as_str().unwrap();
+    assert!(client_id.contains("…"), "{client_id}");
+}
+
+#[test]
+fn an_archive_has_what_was_not_answered_and_what_the_proxy_answered_itself() {
+    let file = empty_folder("proxy-archive-unanswered").join("passed.har");
+    let file = file.to_str().unwrap();
+    let upstream = crate::hostile::Hostile::silent();
+    let (proxy, url) = recording_proxy(&upstream.url(), file);
+    let address = url.strip_prefix("http://").unwrap().split('/').next();
+    let mut client = TcpStream::connect(address.unwrap()).unwrap();
+    let request = b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n";
+    client.write_all(request).unwrap();
+    upstream.until("GET /held");
+    // While the client still waits.
+    proxy.signal(Signal::INT);
+    assert_eq!(proxy.end().code(), Some(0));
+    let entries = archived(file);
+    assert_eq!(statuses(&entries), [0]);
+    let error = "the connection ended before the response had come";
+    assert_eq!(entries[0]["_error"], error);
+
+    let (proxy, url) = recording_proxy("http://127.0.0.1:1/cometd", file);
+    let outcome = bayeux(["hs", &url, "-q"]).run();
+    assert_ne!(outcome.code(), Some(0), "{outcome}");
+    proxy.signal(Signal::INT);
+    proxy.end();
+    let entries = archived(file);
+    assert_eq!(statuses(&entries), [502]);
+    let text = entries[0]["response"]["content"]["text"].as_str().unwrap();
+    assert!(text.contains("connection refused"), "{text}");
+
+    // What the client got, not what the server sent.
+    let server = server();
+    let mut proxy = bayeux(["proxy", &server.url(), "--listen", "127.0.0.1:0", "-q"])
+        .args(&["--record", file, "--fault", "subscribe:refuse=444"])
+        .start();
+    let url = proxy.first_line();
+    let subscribing = bayeux(["sub", &url, "/demo", "-n", "1", "-q"]).run();
+    assert_ne!(subscribing.code(), Some(0), "{subscribing}");
+    proxy.signal(Signal::INT);
+    proxy.end();
+    let text = Value::from(archived(file)).to_string();
+    assert!(text.contains("444"), "{text}");
 }

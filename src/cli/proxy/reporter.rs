@@ -7,12 +7,12 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use bayeux::proxy::{Event, Observer, What};
+use bayeux::proxy::{Detail, Event, Observer, What};
 use bayeux::recording::{State, StateRecord};
 use bayeux::traffic::{Noticed, Seen, Watch};
 
 use super::super::exit::Stop;
-use super::told;
+use super::{passed, told};
 use crate::output::Printer;
 
 /// What the proxy's thread tells the other one.
@@ -23,6 +23,8 @@ pub(super) enum Told {
     /// A connection of this client has ended, with requests unanswered.
     Ended(SystemTime, Option<SocketAddr>),
     Happened(u64, What),
+    /// What passed as it passed, for an archive.
+    Passed(SystemTime, SocketAddr, What),
     Untold(u64),
     Stop,
 }
@@ -46,6 +48,7 @@ pub(super) struct Reporter {
     seen: Mutex<SoFar>,
     n_untold: AtomicU64,
     untold: Arc<Untold>,
+    detail: Detail,
 }
 
 #[derive(Default)]
@@ -56,12 +59,17 @@ struct SoFar {
 }
 
 impl Reporter {
-    pub(super) fn shared(sender: SyncSender<Told>, untold: &Arc<Untold>) -> Arc<dyn Observer> {
+    pub(super) fn shared(
+        sender: SyncSender<Told>,
+        untold: &Arc<Untold>,
+        detail: Detail,
+    ) -> Arc<dyn Observer> {
         Arc::new(Self {
             sender,
             seen: Mutex::default(),
             n_untold: AtomicU64::new(0),
             untold: Arc::clone(untold),
+            detail,
         })
     }
 
@@ -98,10 +106,20 @@ impl Observer for Reporter {
                     self.send(Told::Ended(time, peer));
                 }
             }
+            what @ (What::Exchanged(_) | What::Framed { .. }) => {
+                if let Some(peer) = peers.get(&connection) {
+                    self.send(Told::Passed(time, *peer, what));
+                }
+            }
             what => {
-                match what {
-                    What::Connected { peer } => drop(peers.insert(connection, peer)),
-                    What::Ended { .. } => drop(peers.remove(&connection)),
+                match &what {
+                    What::Connected { peer } => drop(peers.insert(connection, *peer)),
+                    What::Ended { .. } => {
+                        let peer = peers.remove(&connection);
+                        if let Some(peer) = peer.filter(|_| self.detail == Detail::Exchanges) {
+                            self.send(Told::Passed(time, peer, what.clone()));
+                        }
+                    }
                     _ => {}
                 }
                 self.send(Told::Happened(connection, what));
@@ -112,9 +130,14 @@ impl Observer for Reporter {
 
 impl Told {
     fn n_bytes(&self) -> usize {
-        let Self::Noticed(_, _, noticed) = self else {
+        let noticed = match self {
+            Self::Noticed(_, _, noticed) => noticed,
+            Self::Passed(_, _, What::Exchanged(it)) => return it.n_bytes(),
+            Self::Passed(_, _, What::Framed { text, .. }) => {
+                return text.as_ref().map_or(0, String::len);
+            }
             // They are short.
-            return 0;
+            _ => return 0,
         };
         match &**noticed {
             Noticed::Asked(it) => it.message.raw().len(),
@@ -143,6 +166,7 @@ pub(super) fn tell(
                 let state = State::ConnectionEnded { peer };
                 printer.state(&StateRecord { time, state })?;
             }
+            Told::Passed(time, peer, what) => passed::record(printer, time, peer, &what),
             Told::Happened(connection, what) => told::happened(printer, connection, &what),
             Told::Untold(n) => printer.note(&format!("{n} things happened that were not shown")),
             Told::Stop => return Ok(()),
@@ -150,4 +174,13 @@ pub(super) fn tell(
         untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Records what passed until the proxy had stopped, exchanges included that have no response.
+pub(super) fn record_rest(receiver: &Receiver<Told>, printer: &mut Printer) {
+    for told in receiver.try_iter() {
+        if let Told::Passed(time, peer, what) = told {
+            passed::record(printer, time, peer, &what);
+        }
+    }
 }

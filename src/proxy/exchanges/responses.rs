@@ -5,6 +5,7 @@ use std::io;
 use super::{Answered, Awaited, Copy, Exchanges, Incoming, Upgraded, push, too_long};
 use crate::protocol::{Body, Message, encode};
 use crate::proxy::event::{Side, What};
+use crate::proxy::exchange::{Passed, PassedBody};
 use crate::proxy::heads::{ResponseHead, with_body};
 use crate::proxy::http1::{Part, Strange};
 use crate::proxy::hub::Hub;
@@ -60,6 +61,13 @@ impl Exchanges {
                 }
                 Some(Part::Response(head)) if head.status == 101 => {
                     let treatment = self.awaited.front().map(|it| it.treatment.clone());
+                    if let Some(mut awaited) = self.awaited.pop_front() {
+                        let response = Passed {
+                            head: head.raw.clone(),
+                            body: PassedBody::default(),
+                        };
+                        self.tell_exchange(hub, &mut awaited, response, hub.now, &[]);
+                    }
                     if keeps {
                         push(ways, &treatment.unwrap_or_default(), head.raw);
                     }
@@ -75,6 +83,8 @@ impl Exchanges {
                         kept: keeps.then(|| head.raw.clone()),
                         head: *head,
                         body: Copy::default(),
+                        since: hub.now,
+                        begun: None,
                     });
                 }
                 Some(Part::Body(part)) => {
@@ -137,10 +147,17 @@ impl Exchanges {
 
     /// A response is whole.
     fn answered(&mut self, hub: &Hub, ways: &mut Ways<'_>) -> io::Result<()> {
-        let Some(Incoming { head, body, kept }) = self.response.take() else {
+        let Some(Incoming {
+            head,
+            body,
+            kept,
+            since,
+            ..
+        }) = self.response.take()
+        else {
             return Ok(());
         };
-        let Some(awaited) = self.awaited.pop_front() else {
+        let Some(mut awaited) = self.awaited.pop_front() else {
             return match kept {
                 Some(kept) => ways.client.send(&kept),
                 None => Ok(()),
@@ -172,8 +189,19 @@ impl Exchanges {
             hub.tell(self.connection, other);
         }
         let mut messages = messages.unwrap_or_default();
+        let mut altered = None;
         if let Some(kept) = kept.filter(|it| !it.is_empty()) {
-            self.disturb(hub, ways, &awaited, (&head, kept), &mut messages);
+            altered = self.disturb(hub, ways, &awaited, (&head, kept), &mut messages);
+        }
+        if awaited.begun.is_some() {
+            let response = altered.unwrap_or_else(|| Passed {
+                head: head.raw.clone(),
+                body: match body.is_too_long {
+                    true => PassedBody::LeftOut(too_long(hub)),
+                    false => PassedBody::Whole(body.bytes),
+                },
+            });
+            self.tell_exchange(hub, &mut awaited, response, since, &messages.messages);
         }
         let head = traffic::ResponseHead {
             status: head.status,
@@ -184,7 +212,8 @@ impl Exchanges {
         Ok(())
     }
 
-    /// Passes a response on as the faults want it; `messages` are then what the client gets.
+    /// Passes a response on as the faults want it; `messages` are then what the client gets, and
+    /// so is what this returns, if it is another one.
     fn disturb(
         &mut self,
         hub: &Hub,
@@ -192,7 +221,7 @@ impl Exchanges {
         awaited: &Awaited,
         (head, kept): (&ResponseHead, Vec<u8>),
         messages: &mut Body,
-    ) {
+    ) -> Option<Passed> {
         let treatment = &awaited.treatment;
         let mut disturbance = hub.disturbance();
         let (treated, is_changed) =
@@ -202,14 +231,18 @@ impl Exchanges {
         let text = treatment.passage.encode(&treated);
         let is_bayeux = awaited.kind != Kind::Other && !messages.messages.is_empty();
         if !is_bayeux || !is_changed && text == sound {
-            return push(ways, treatment, kept);
+            push(ways, treatment, kept);
+            return None;
         }
         messages.messages = treated.iter().map(|it| Message::clone(it)).collect();
         let text = match &awaited.kind {
             Kind::CallbackPolling(callback) => callback.call(&text),
             Kind::LongPolling | Kind::Other => text,
         };
-        push(ways, treatment, with_body(&head.raw, &[], text.as_bytes()));
+        let response = with_body(&head.raw, &[], text.as_bytes());
+        let altered = awaited.begun.as_ref().map(|_| Passed::of(&response));
+        push(ways, treatment, response);
+        altered
     }
 
     /// Tells of the messages of a response, the server's or the proxy's own.

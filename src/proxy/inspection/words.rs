@@ -23,7 +23,11 @@ pub(super) fn happened(event: &Event) -> Option<String> {
         What::Unreachable { reason } => format!("the server cannot be reached: {reason}"),
         What::Dropped { reason } => format!("closed: {reason}"),
         What::AcceptFailed { reason } => return Some(format!("cannot accept: {reason}")),
-        What::Connected { .. } | What::Seen(_) | What::Ended { .. } => return None,
+        What::Connected { .. }
+        | What::Seen(_)
+        | What::Exchanged(_)
+        | What::Framed { .. }
+        | What::Ended { .. } => return None,
     };
     Some(format!("connection {}: {text}", event.connection))
 }

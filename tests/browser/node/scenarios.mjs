@@ -1,8 +1,12 @@
 // What has to hold in a browser: one function a scenario, each with a server of its own.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Panel } from "./archives.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -272,4 +276,52 @@ export async function axeFindsNothingWrong({ browser, server }) {
       await context.close();
     }
   }
+}
+
+// A chat page and the program talk through a proxy, which records it.
+export async function anArchiveOpensInTheNetworkPanel({ context, server }) {
+  const folder = await mkdtemp(join(tmpdir(), "bayeux-archive-"));
+  const [passed, own] = [join(folder, "passed.har"), join(folder, "own.har")];
+  const proxy = await server.recorded(passed);
+  try {
+    const page = await context.newPage();
+    await page.goto(new URL("/", proxy.url).href);
+    await page.getByLabel("Name").fill("Ann");
+    await connected(page);
+    await server.through(proxy.url, "publish", "/demo", "from=Eve", "text=over HTTP", "-t", "long-polling");
+    await said(page, "over HTTP").waitFor();
+    await server.through(proxy.url, "publish", "/demo", "from=Eve", "text=in a frame", "-t", "websocket");
+    await said(page, "in a frame").waitFor();
+    await say(page, "from the page");
+    await said(page, "from the page").waitFor();
+  } finally {
+    await proxy.stop();
+  }
+  const panel = await Panel.import(context, passed);
+  const requests = await panel.requests();
+  const { entries } = JSON.parse(await readFile(passed, "utf8")).log;
+  entries.sort((a, b) => Date.parse(a.startedDateTime) - Date.parse(b.startedDateTime));
+  // The proxy was stopped while the page's connect waited.
+  const status = (it) => (it.response.status === 0 ? "Finished" : `${it.response.status}`);
+  assert.deepEqual(requests.map((it) => it[1]), entries.map(status));
+  assert.ok(requests.some((it) => it[1] === "Finished"));
+  const upgraded = requests.findIndex((it) => it[2] === "websocket");
+  await panel.open(upgraded, "Messages");
+  const messages = await panel.messages();
+  assert.deepEqual(messages, entries[upgraded]._webSocketMessages.map((it) => [it.type, it.data]));
+  const has = (direction, text) => messages.some((it) => it[0] === direction && it[1].includes(text));
+  assert.ok(has("send", "/meta/handshake") && has("send", "in a frame") && has("receive", "successful"));
+  const published = entries.findIndex((it) => it.request.postData?.text.includes("over HTTP"));
+  await panel.open(published, "Payload");
+  await panel.shows("over HTTP");
+  await panel.open(published, "Response");
+  await panel.shows("successful");
+  // And what the program says of itself.
+  await server.bayeux("publish", "/demo", "1", "-t", "websocket", "--record", own);
+  const second = await Panel.import(context, own);
+  assert.deepEqual(await second.requests(), [["cometd", "101", "websocket"]]);
+  await second.open(0, "Messages");
+  const sent = (await second.messages()).filter((it) => it[0] === "send").map((it) => JSON.parse(it[1])[0].channel);
+  assert.deepEqual(sent, ["/meta/handshake", "/demo", "/meta/disconnect"]);
+  await rm(folder, { recursive: true });
 }

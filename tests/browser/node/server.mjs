@@ -42,9 +42,29 @@ export class Server {
     this.#process = next.#process;
   }
 
+  // A proxy before this server that records what passes; what it returns ends it.
+  async recorded(file) {
+    const words = ["proxy", this.url.href, "--listen", "127.0.0.1:0", "--record", file, "-q"];
+    const process = spawn(PROGRAM, words, { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(process, "exit");
+    const lines = createInterface({ input: process.stdout });
+    const failed = ended.then(() => Promise.reject(new Error("bayeux proxy ended at once")));
+    const [url] = await Promise.race([once(lines, "line"), failed]);
+    failed.catch(() => {});
+    const stop = async () => {
+      process.kill("SIGTERM");
+      await ended;
+    };
+    return { url, stop };
+  }
+
   // The program as a client of this server.
   async bayeux(command, ...rest) {
-    const { stdout } = await run(PROGRAM, [command, this.url.href, ...rest], { timeout: 20_000 });
+    return this.through(this.url.href, command, ...rest);
+  }
+
+  async through(url, command, ...rest) {
+    const { stdout } = await run(PROGRAM, [command, url, ...rest], { timeout: 20_000 });
     return stdout;
   }
 
