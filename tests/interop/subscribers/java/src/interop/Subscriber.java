@@ -24,6 +24,8 @@ public final class Subscriber {
     public static void main(String[] args) throws Exception {
         String url = args[0], channel = args[2];
         HttpClient http = new HttpClient();
+        // A JVM that starts on a busy machine needs more than the 5 s that are the default.
+        http.setConnectTimeout(20000);
         http.start();
         ScheduledExecutorService scheduler = Executors.newScheduledThreadPool(2);
         Map<String, Object> options = new HashMap<>();
