@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -299,9 +298,8 @@ def serving(*options):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    ports = subprocess.run([ROOT / "tests/interop/free-ports", "1"], stdout=subprocess.PIPE, text=True, check=True)
+    return int(ports.stdout)
 
 
 def expect(run, status, verdict):
