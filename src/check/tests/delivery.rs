@@ -1,5 +1,7 @@
 //! What makes the checks of `pub`, `evt`, `svc`, `ext` and `perf` fail.
 
+use std::time::Duration;
+
 use super::tampering::{outcome_of_requests, outcome_of_responses};
 use super::*;
 
@@ -132,6 +134,16 @@ fn an_acknowledged_batch_that_comes_again_is_told() {
     );
 }
 
+/// What CometD would add where its clock is that of the client.
+fn steady(asked: &str, body: String) -> String {
+    let Some((_, rest)) = asked.split_once("\"tc\":") else {
+        return body;
+    };
+    let tc = rest.split([',', '}']).next().unwrap();
+    let sync = format!("\"ext\":{{\"timesync\":{{\"tc\":{tc},\"ts\":{tc},\"p\":0,\"a\":0}}}},");
+    body.replacen("\"channel\":", &format!("{sync}\"channel\":"), 1)
+}
+
 #[test]
 fn a_clock_that_jumps_is_told() {
     // The embedded server knows no timesync: what CometD would add.
@@ -150,15 +162,16 @@ fn a_clock_that_jumps_is_told() {
     };
     let seen = outcome_of_responses(clock, "ext.timesync");
     assert!(seen.starts_with("note: the server's clock is "), "{seen}");
-    let steady = |asked: &str, body: String| {
-        let Some((_, rest)) = asked.split_once("\"tc\":") else {
-            return body;
-        };
-        let tc = rest.split([',', '}']).next().unwrap();
-        let sync = format!("\"ext\":{{\"timesync\":{{\"tc\":{tc},\"ts\":{tc},\"p\":0,\"a\":0}}}},");
-        body.replacen("\"channel\":", &format!("{sync}\"channel\":"), 1)
-    };
     let seen = outcome_of_responses(steady, "ext.timesync");
+    assert!(seen.starts_with("pass: the server's clock is "), "{seen}");
+    // One reply that is long on its way makes no clock jump.
+    let delayed = |asked: &str, body: String| {
+        if asked.contains("\"id\":\"4\"") {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        steady(asked, body)
+    };
+    let seen = outcome_of_responses(delayed, "ext.timesync");
     assert!(seen.starts_with("pass: the server's clock is "), "{seen}");
 }
 
@@ -166,7 +179,7 @@ fn a_clock_that_jumps_is_told() {
 fn what_takes_more_than_a_second_is_noted() {
     let seen = outcome_of_fault("publish:delay=1100ms:first=1", "perf.rtt");
     assert!(
-        seen.starts_with("note: an acknowledgement took 11"),
+        seen.starts_with("note: an acknowledgement took 1"),
         "{seen}"
     );
     let seen = outcome_of_fault("connect:delay=1100ms:after=2:first=1", "perf.fanout");
