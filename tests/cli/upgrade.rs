@@ -125,7 +125,7 @@ fn an_upgrade_that_is_no_http() {
     ----- stderr -----
     error: ws://127.0.0.1:[port]/cometd does not speak Bayeux
     cause: the response is not HTTP: SSH-2.0-OpenSSH_9.2
-    hint: is this the endpoint's path? -vv shows the response's headers
+    hint: another program listens at this port: is it the right one?
     ");
 }
 
