@@ -120,7 +120,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand call" -l max-body -d 'The largest response to read' -r
@@ -217,7 +217,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand handshake" -l max-body -d 'The largest response to read' -r
@@ -253,7 +253,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand hs" -l max-body -d 'The largest response to read' -r
@@ -290,7 +290,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l listen -d 'The a
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l inspector -d 'Show sessions, channels and traffic in a page at this address, which switches faults too; port 0 takes a free one' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l fault -d 'What goes wrong on purpose on the way, WHERE:WHAT[:KEY=VALUE], as for bayeux serve, e.g. connect:drop:every=5 or any:delay=200ms:p=0.1; may be repeated. What only the server itself can do is refused: expire=DUR, forget=N, hold, cookie, and what is of Salesforce' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l seed -d 'What the chances of faults (p=0.1) are drawn from, as a run that is to be repeated told it' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l connect-timeout -d 'How long a TCP connection to the server may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l max-body -d 'The longest body or frame to look at; a longer one passes all the same' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand proxy" -l cacert -d 'Trust the certificates in this PEM file too: an authority\'s, or the server\'s own' -r -F
@@ -328,7 +328,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand publish" -l max-body -d 'The largest response to read' -r
@@ -369,7 +369,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand pub" -l max-body -d 'The largest response to read' -r
@@ -435,7 +435,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l publish-on-subsc
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l tls-cert -d 'Speak TLS, with the certificate in this PEM file and those after it that lead to its authority' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l tls-key -d 'The private key of --tls-cert, a PEM file [default: the file of --tls-cert]' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l tls-self-signed -d 'Speak TLS, with a certificate that is made now for 30 days; its fingerprint is told. The certificate of its authority, for the --cacert of clients, is written to FILE' -r -F
-complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand serve" -s o -l output -d 'How messages look [default: pretty on a terminal, json in a pipe]' -r -f -a "pretty\t'For people: an arrow line and indented JSON in colour'
 compact\t'One line for each message'
 json\t'One JSON record for each message, as in recordings'
@@ -472,7 +472,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand subscribe" -l max-body -d 'The largest response to read' -r
@@ -516,7 +516,7 @@ websocket\t''
 callback-polling\t''"
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -s x -l proxy -d 'Go through an HTTP proxy, `HOST:PORT` or `http://USER:PASS@HOST:PORT`, or none. Without this option the variables https_proxy, http_proxy, all_proxy and no_proxy count, for other hosts than this machine' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l retry -d 'Keep trying the first handshake for this long while the server cannot be reached, as far as --timeout allows' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, what was on the wire, as the network panel of a browser opens it (only for clients). A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
+complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l record -d 'Record every message both ways, one JSON line each; where FILE ends in .har, and only for clients and proxies, what was on the wire, as an HTTP archive for browsers. A disk that is full ends the recording and nothing else; the exit status is 1 then' -r -F
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l connect-timeout -d 'How long a TCP connection may take' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l network-timeout -d 'How late a response may be, beyond the time that the server said it holds a connect' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand sub" -l max-body -d 'The largest response to read' -r
