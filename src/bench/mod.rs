@@ -62,8 +62,8 @@ pub use packed::Packed;
 pub use payload::{Payload, RunId, SMALLEST, Stamp, TooSmall};
 pub use plan::{Plan, PlanError, Rate, Stop};
 pub use run::{
-    ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Run, Sessions, Shortfall,
-    Slowest, Traffic,
+    ClientUse, Config, ErrorCount, Interval, Latencies, LostBy, Messages, Request, Run, Sessions,
+    Shortfall, Slowest, Traffic,
 };
 pub use settings::{
     BenchError, Capacity, Engine, Heard, Interrupt, Limit, Progress, Settings, Stage, Witness,

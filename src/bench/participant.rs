@@ -14,6 +14,7 @@ use super::kinds;
 use super::plan::Plan;
 use super::publisher::Publisher;
 use super::recorder::Recorder;
+use super::run::Request;
 use super::settings::Settings;
 use super::subscriber::Subscriber;
 
@@ -22,6 +23,8 @@ use super::subscriber::Subscriber;
 pub(super) struct Participant {
     pub(super) role: Role,
     life: Life,
+    /// Whether it has a session, as far as it knows.
+    has_session: bool,
     /// When what is under way was begun: the handshake, the subscribe, or the first connect.
     since: Instant,
     /// When its last subscription was confirmed, until its first connect is answered.
@@ -70,6 +73,7 @@ impl Participant {
         Self {
             role,
             life: Life::Opening,
+            has_session: false,
             since: now,
             confirmed: None,
         }
@@ -78,6 +82,7 @@ impl Participant {
     /// It has left, and the handshake of its next session is asked for now.
     pub(super) fn returns(&mut self, now: Instant) {
         self.since = now;
+        self.has_session = false;
         self.life = Life::Returning;
         if let Role::Client(subscriber) = &mut self.role {
             subscriber.returns();
@@ -160,7 +165,7 @@ impl Participant {
             Event::Rejected { publish, reply } => {
                 let text = kinds::of_reply(&reply);
                 let kind = format!("publish rejected: {text}");
-                recorder.error(now, &kind, &kinds::in_full(&reply));
+                recorder.error(now, Request::Publish, &kind, &kinds::in_full(&reply));
                 if let Role::Publisher(publisher) = &mut self.role {
                     publisher.rejected(publish, board, recorder);
                 }
@@ -168,7 +173,7 @@ impl Participant {
             Event::Unacknowledged { publish, failure } => {
                 let kind = kinds::of_failure(&failure);
                 let kind = format!("publish without acknowledgement: {kind}");
-                recorder.error(now, &kind, &failure);
+                recorder.error(now, Request::Publish, &kind, &failure);
                 if let Role::Publisher(publisher) = &mut self.role {
                     publisher.unacknowledged(publish, board, recorder);
                 }
@@ -177,6 +182,7 @@ impl Participant {
                 recorder.sessions.handshakes += 1;
                 recorder.latency.handshake.record(now - self.since);
                 self.since = now;
+                self.has_session = true;
             }
             Event::Subscribed { pattern } => {
                 recorder.latency.subscribe.record(now - self.since);
@@ -193,7 +199,8 @@ impl Participant {
                     Refusal::Failure(failure) => (kinds::of_failure(failure), failure.to_string()),
                 };
                 let sample = format!("{pattern}: {sample}");
-                recorder.error(now, &format!("subscribe refused: {text}"), &sample);
+                let kind = format!("subscribe refused: {text}");
+                recorder.error(now, Request::Subscribe, &kind, &sample);
             }
             Event::Connected => {
                 let since = self.confirmed.take().unwrap_or(self.since);
@@ -207,12 +214,15 @@ impl Participant {
                 if self.life == Life::Opening {
                     board.hindered(&failure);
                 }
-                recorder.error(now, &kinds::of_failure(&failure), &failure);
+                let kind = kinds::of_failure(&failure);
+                recorder.error(now, self.request(), &kind, &failure);
             }
             Event::SessionLost { reason, .. } => {
                 let (text, sample) = kinds::of_loss(&reason);
-                recorder.error(now, &format!("session lost: {text}"), &sample);
+                let kind = format!("session lost: {text}");
+                recorder.error(now, Request::Connect, &kind, &sample);
                 self.since = now;
+                self.has_session = false;
                 if let Role::Client(subscriber) = &mut self.role {
                     subscriber.loses_session();
                 }
@@ -233,7 +243,7 @@ impl Participant {
                 if board.is_news(name) {
                     let kind = format!("extension unknown to the server: {name}");
                     let sample = format!("no ext.{name} in the reply to the handshake");
-                    recorder.error(now, &kind, &sample);
+                    recorder.error(now, Request::Handshake, &kind, &sample);
                 }
             }
             Event::Ended(end) => self.ended(now, &end, board, recorder),
@@ -262,10 +272,18 @@ impl Participant {
         board.ended(end);
         recorder.sessions.ended += u64::from(was_up);
         let (text, sample) = kinds::of_end(end);
-        recorder.error(now, &text, &sample);
+        recorder.error(now, self.request(), &text, &sample);
         match &mut self.role {
             Role::Client(subscriber) => subscriber.loses_session(),
             Role::Publisher(publisher) => publisher.give_up(board, recorder),
+        }
+    }
+
+    /// What it asks for, or is held by, apart from what it publishes and subscribes to.
+    fn request(&self) -> Request {
+        match self.has_session {
+            true => Request::Connect,
+            false => Request::Handshake,
         }
     }
 
@@ -277,6 +295,7 @@ impl Participant {
                 if self.life == Life::Up && publisher.is_waiting() {
                     recorder.error(
                         now,
+                        Request::Publish,
                         "publish without acknowledgement: still waiting at the end",
                         &"no reply until the end of the run",
                     );

@@ -7,7 +7,7 @@ use crate::protocol::{Kind, Message, meta};
 
 use super::distribution::Distribution;
 use super::run::{
-    ClientUse, ErrorCount, Interval, Latencies, Messages, Run, Sessions, Slowest, Traffic,
+    ClientUse, ErrorCount, Interval, Latencies, Messages, Request, Run, Sessions, Slowest, Traffic,
 };
 
 /// More kinds of errors are no report: a server that gives every refusal words of its own.
@@ -32,7 +32,7 @@ pub(super) struct Recorder {
     pub(super) latency: Latencies,
     pub(super) lag: Distribution,
     /// And when the first one of each kind happened.
-    errors: HashMap<String, (ErrorCount, Instant)>,
+    errors: HashMap<(Request, String), (ErrorCount, Instant)>,
     n_errors: u64,
     interval: Interval<Distribution>,
     /// Which second the interval is.
@@ -74,25 +74,34 @@ impl Recorder {
     }
 
     /// Counts something that went wrong.
-    pub(super) fn error(&mut self, now: Instant, kind: &str, sample: &dyn std::fmt::Display) {
+    pub(super) fn error(
+        &mut self,
+        now: Instant,
+        request: Request,
+        kind: &str,
+        sample: &dyn std::fmt::Display,
+    ) {
         self.n_errors += 1;
         // What happens before is in no second of the measured time.
         if self.measured_from.is_some_and(|it| now >= it) {
             self.interval.errors += 1;
         }
-        let is_one_more = self.errors.len() >= MOST_KINDS && !self.errors.contains_key(kind);
-        let kind = if is_one_more { OTHERS } else { kind };
-        if let Some((known, _)) = self.errors.get_mut(kind) {
+        let mut key = (request, kind.to_owned());
+        if self.errors.len() >= MOST_KINDS && !self.errors.contains_key(&key) {
+            key = (request, OTHERS.to_owned());
+        }
+        if let Some((known, _)) = self.errors.get_mut(&key) {
             known.count += 1;
             return;
         }
         let first = ErrorCount {
-            kind: kind.to_owned(),
+            kind: key.1.clone(),
+            request: Some(request),
             count: 1,
             first: sample.to_string(),
             first_at_s: 0.0,
         };
-        self.errors.insert(kind.to_owned(), (first, now));
+        self.errors.insert(key, (first, now));
     }
 
     /// Errors so far.
@@ -217,10 +226,15 @@ mod tests {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let mut recorder = Recorder::new(now);
-        recorder.error(now, "refused", &"while it opened");
+        recorder.error(now, Request::Connect, "refused", &"while it opened");
         recorder.measure(now + second, None);
-        recorder.error(now, "refused", &"in the warm-up");
-        recorder.error(now + second, "refused", &"in the first second");
+        recorder.error(now, Request::Connect, "refused", &"in the warm-up");
+        recorder.error(
+            now + second,
+            Request::Connect,
+            "refused",
+            &"in the first second",
+        );
         assert_eq!(recorder.last_interval().1.errors, 1);
         assert_eq!(recorder.n_errors(), 3);
     }
@@ -230,7 +244,7 @@ mod tests {
         let now = Instant::now();
         let mut recorder = Recorder::new(now);
         for nth in 0..10_000 {
-            recorder.error(now, &format!("refused: {nth}"), &nth);
+            recorder.error(now, Request::Connect, &format!("refused: {nth}"), &nth);
         }
         let errors = recorder.into_run().errors;
         assert_eq!(errors.len(), MOST_KINDS + 1);

@@ -229,12 +229,31 @@ pub struct Interval<D = Packed> {
 pub struct ErrorCount {
     /// What went wrong: the same words for the same kind.
     pub kind: String,
+    /// In which request; nothing in files of versions that did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
     /// How often.
     pub count: u64,
     /// The first one in full.
     pub first: String,
     /// When it happened, in seconds from the start of the measured time; negative before it.
     pub first_at_s: f64,
+}
+
+/// What a session asks of the server, or waits for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// A new session.
+    Handshake,
+    /// To be kept, and told what comes.
+    Connect,
+    /// To be told of a channel.
+    Subscribe,
+    /// To have a message delivered.
+    Publish,
+    /// A message of a channel that it is subscribed to.
+    Deliver,
 }
 
 /// What the run cost the machine that it ran on.

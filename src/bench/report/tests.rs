@@ -91,6 +91,7 @@ fn measured() -> (Run, Vec<Outcome>) {
     });
     run.errors.push(ErrorCount {
         kind: "connection reset".to_owned(),
+        request: None,
         count: 3,
         first: "<b>\u{1b}[31m & \"reset\"".to_owned(),
         first_at_s: 2.5,

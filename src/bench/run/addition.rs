@@ -94,7 +94,8 @@ impl Run {
     }
 
     fn add_error(&mut self, error: &ErrorCount) {
-        match self.errors.iter_mut().find(|it| it.kind == error.kind) {
+        let is_same = |it: &&mut ErrorCount| (it.request, &it.kind) == (error.request, &error.kind);
+        match self.errors.iter_mut().find(is_same) {
             Some(own) => {
                 add!(own, error, count);
                 if error.first_at_s < own.first_at_s {

@@ -151,6 +151,7 @@ mod tests {
         run.messages.published = 1000;
         run.errors.push(ErrorCount {
             kind: "handshake refused".to_owned(),
+            request: None,
             count: 3,
             first: "403::too many".to_owned(),
             first_at_s: -0.1,
@@ -191,6 +192,7 @@ mod tests {
             it.messages.rejected = 1;
             it.errors.push(ErrorCount {
                 kind: "publish rejected: 403 create_denied".to_owned(),
+                request: None,
                 count: 1,
                 first: "403::create_denied".to_owned(),
                 first_at_s: 1.0,

@@ -36,6 +36,7 @@ fn record(run: &mut Run, second: usize, micros: u64) {
         Some(error) => error.count += 1,
         None => run.errors.push(ErrorCount {
             kind: format!("of {second}"),
+            request: None,
             count: 1,
             first: "the same".to_owned(),
             first_at_s,
