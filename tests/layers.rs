@@ -163,6 +163,7 @@ fn what_decides_does_no_input_or_output_and_reads_no_clock() {
         "check/verdict",
         "bench/plan",
         "bench/pacer",
+        "bench/tempo",
         "bench/payload",
         "bench/reception",
         "bench/run",

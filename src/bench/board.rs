@@ -1,13 +1,14 @@
 //! What the threads of a run share: its clock, what has been published, and how far it is.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::payload::RunId;
-use super::plan::Plan;
+use super::plan::{Plan, Rate};
 use super::progress::Counters;
+use super::tempo::Tempo;
 use crate::protocol::{Channel, ChannelPattern, ConnectionType};
 use crate::session::{End, Failure};
 
@@ -15,6 +16,12 @@ use crate::session::{End, Failure};
 #[derive(Debug)]
 pub(super) struct Board {
     pub(super) plan: Plan,
+    pub(super) control: Control,
+    /// How many clients are wanted now.
+    n_clients: AtomicUsize,
+    /// How fast is published, one after the other.
+    tempos: Mutex<Vec<Tempo>>,
+    n_tempos: AtomicUsize,
     pub(super) channels: Vec<Channel>,
     pub(super) patterns: Vec<ChannelPattern>,
     pub(super) run: RunId,
@@ -44,6 +51,15 @@ pub(super) struct Board {
     pub(super) progress: Counters,
 }
 
+/// In whose hands a run is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Control {
+    /// The plan's: it says who is there, and for how long.
+    Plan,
+    /// Somebody's who changes it while it goes on. Sessions that end come back.
+    Steering,
+}
+
 /// What the sessions have to do.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Order {
@@ -69,13 +85,19 @@ pub(super) struct Unpublished {
 impl Board {
     pub(super) fn new(
         plan: Plan,
+        control: Control,
         connection_type: ConnectionType,
         run: RunId,
         begun: Instant,
     ) -> Self {
         let n_streams = plan.n_publishers * plan.n_channels;
         let n_channels = plan.n_channels;
+        let tempo = Tempo::first(plan.rate, plan.batch);
         Self {
+            control,
+            n_clients: AtomicUsize::new(plan.n_clients),
+            tempos: Mutex::new(vec![tempo]),
+            n_tempos: AtomicUsize::new(1),
             most_at_once: plan.most_at_once(connection_type),
             channels: plan.channels(),
             patterns: plan.patterns(),
@@ -101,6 +123,43 @@ impl Board {
         // Called once.
         let _ = self.started.set(at);
         self.give(Order::Publish);
+    }
+
+    /// From now on so many clients are wanted.
+    pub(super) fn want(&self, n_clients: usize) {
+        self.n_clients.store(n_clients, Ordering::Relaxed);
+    }
+
+    /// How many sessions are wanted now.
+    pub(super) fn n_wanted(&self) -> usize {
+        self.plan.n_publishers + self.n_clients.load(Ordering::Relaxed)
+    }
+
+    /// From now on the publishers are so fast.
+    pub(super) fn change_rate(&self, now: Instant, rate: Rate) {
+        let mut tempos = lock(&self.tempos);
+        if let Some(last) = tempos.last() {
+            let tempo = last.then(self.clock(now), rate, self.plan.batch);
+            tempos.push(tempo);
+        }
+        self.n_tempos.store(tempos.len(), Ordering::Release);
+    }
+
+    /// How many tempos there have been.
+    pub(super) fn n_tempos(&self) -> usize {
+        self.n_tempos.load(Ordering::Acquire)
+    }
+
+    /// Calls back with each tempo that followed these.
+    pub(super) fn tempos_after(&self, n_known: usize, call: impl FnMut(Tempo)) -> usize {
+        let tempos = lock(&self.tempos);
+        tempos.iter().skip(n_known).copied().for_each(call);
+        tempos.len()
+    }
+
+    /// Whether clients may leave before the run is over.
+    pub(super) fn may_leave(&self) -> bool {
+        self.plan.churn > 0.0 || self.control == Control::Steering
     }
 
     /// Ends publishing before its time.

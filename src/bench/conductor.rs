@@ -2,28 +2,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::board::{Board, Order};
-use super::crew::Crew;
-use super::engine;
-use super::intervals::Intervals;
-use super::payload::RunId;
+use super::board::{Board, Control};
+use super::ongoing::Ongoing;
+use super::plan::Stop;
 use super::results::Measured;
 use super::run::Run;
-use super::settings::{BenchError, Engine, Interrupt, Progress, Settings, Stage};
-use super::system::{Usage, capacity};
-use super::threads;
+use super::settings::{BenchError, Interrupt, Progress, Settings, Stage};
+use super::system::Usage;
 use crate::session::End;
 
 /// How often the observer is called, and the end looked for.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 /// A run by count ends when nothing has been published or delivered for so long.
 const LONGEST_STANDSTILL: Duration = Duration::from_secs(30);
 /// How long an interrupted run waits for what is on its way.
-const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
 
 /// Carries out a plan. `observe` is called several times a second, on this thread.
 ///
@@ -38,78 +34,46 @@ pub fn run(
     observe: &mut dyn FnMut(&Progress),
 ) -> Result<Run, BenchError> {
     settings.plan.check()?;
-    let n_wanted = settings.plan.n_sessions();
-    let capacity = capacity(settings);
-    if n_wanted > capacity.n_sessions {
-        return Err(BenchError::NoRoom { n_wanted, capacity });
-    }
-    let mut settings = settings.clone();
-    settings.sources = settings.sources();
-    let settings = Arc::new(settings);
-    let run_id = RunId::new(settings.seed ^ u64::from(std::process::id()));
-    let board = Board::new(
-        settings.plan.clone(),
-        settings.connection_type,
-        run_id,
-        Instant::now(),
-    );
-    let board = Arc::new(board);
-    let (sender, intervals) = channel();
-    let n_threads = match settings.engine {
-        Engine::Loop { n_threads } => n_threads.clamp(1, n_wanted),
-        Engine::Threads => n_wanted,
-    };
-    let crew = match settings.engine {
-        Engine::Loop { .. } => engine::start(&settings, &board, n_threads, &sender)?,
-        Engine::Threads => threads::start(&settings, &board, &sender)?,
-    };
-    drop(sender);
+    let mut ongoing = Ongoing::begin(settings, Control::Plan)?;
     let conductor = Conductor {
-        settings: &settings,
-        board: &board,
-        crew: &crew,
+        ongoing: &mut ongoing,
         interrupt,
         observe,
         called: None,
-        intervals: Intervals::new(intervals),
     };
     let outcome = conductor.conduct();
-    board.give(Order::Leave);
-    crew.wake();
-    let outcome = outcome.map(|(measured, intervals)| {
-        let intervals = intervals.finish(measured.seconds);
-        (measured, intervals)
-    });
-    let recorders = crew.join();
-    let (measured, intervals) = outcome?;
-    Ok(measured.into_run(&settings, n_threads, recorders, intervals))
+    ongoing.end();
+    ongoing.crew.join();
+    let measured = outcome?;
+    // A measured time lasts a little longer than was asked for.
+    let n_seconds = measured.seconds.as_secs_f64().round() as u64;
+    let run = ongoing.intervals.take(0, n_seconds);
+    Ok(measured.into_run(&ongoing.settings, ongoing.n_threads, run))
 }
 
 struct Conductor<'a> {
-    settings: &'a Settings,
-    board: &'a Board,
-    crew: &'a Crew,
+    ongoing: &'a mut Ongoing,
     interrupt: &'a Interrupt,
     observe: &'a mut dyn FnMut(&Progress),
     called: Option<Instant>,
-    intervals: Intervals,
 }
 
 impl Conductor<'_> {
-    fn conduct(mut self) -> Result<(Measured, Intervals), BenchError> {
+    fn conduct(mut self) -> Result<Measured, BenchError> {
         let up = self.open();
-        let n_up = self.board.progress.n_up.load(Ordering::Relaxed);
+        let board = Arc::clone(&self.ongoing.board);
+        let n_up = board.progress.n_up.load(Ordering::Relaxed);
         if n_up == 0 {
-            let first = self.board.first_end().unwrap_or(End::Disconnected);
+            let first = board.first_end().unwrap_or(End::Disconnected);
             return Err(BenchError::NoSession {
                 first: Box::new(first),
-                last: self.board.last_hindrance().map(Box::new),
+                last: board.last_hindrance().map(Box::new),
             });
         }
         let started = Instant::now();
-        self.board.start(started);
-        self.crew.wake();
-        let plan = &self.board.plan;
+        board.start(started);
+        self.ongoing.crew.wake();
+        let plan = &board.plan;
         let interrupt = self.interrupt;
         self.wait(Stage::Warmup, Some(plan.warmup), started, |_| {
             interrupt.is_interrupted()
@@ -119,14 +83,15 @@ impl Conductor<'_> {
         let mut standstill = Standstill::new(from);
         self.wait(Stage::Measuring, end, from, |board| {
             // With a schedule the time is what was asked for; without one the messages are.
-            let is_all = end.is_none() && (board.is_published() || standstill.is_over(board));
+            let is_counted = end.is_none() && plan.stop != Stop::Interrupt;
+            let is_all = is_counted && (board.is_published() || standstill.is_over(board));
             is_all || interrupt.is_interrupted()
         });
         let (until, usage) = (Instant::now(), Usage::now());
         let is_interrupted = interrupt.is_interrupted();
         let drain = match is_interrupted {
             true => {
-                self.board.stop(until);
+                board.stop(until);
                 plan.drain.min(LONGEST_FAREWELL)
             }
             false => plan.drain,
@@ -144,20 +109,22 @@ impl Conductor<'_> {
             is_interrupted: interrupt.is_interrupted(),
             started: time,
         };
-        Ok((measured, self.intervals))
+        Ok(measured)
     }
 
     /// Waits until every session is up or has given up, for a bounded time.
     fn open(&mut self) -> Duration {
-        let plan = &self.board.plan;
+        let board = Arc::clone(&self.ongoing.board);
+        let plan = &board.plan;
         let n_wanted = plan.n_sessions();
         let ramp = Duration::try_from_secs_f64(n_wanted as f64 / plan.ramp);
-        let transport = &self.settings.transport;
+        let transport = &self.ongoing.settings.transport;
+        let (connect, network) = (transport.connect_timeout, transport.network_timeout);
         let patience = ramp
             .unwrap_or(Duration::MAX)
-            .saturating_add(transport.connect_timeout)
-            .saturating_add(transport.network_timeout);
-        let (begun, interrupt) = (self.board.begun, self.interrupt);
+            .saturating_add(connect)
+            .saturating_add(network);
+        let (begun, interrupt) = (board.begun, self.interrupt);
         self.wait(Stage::Opening, Some(patience), begun, |board| {
             let progress = &board.progress;
             let n_up = progress.n_up.load(Ordering::Relaxed);
@@ -177,40 +144,24 @@ impl Conductor<'_> {
         since: Instant,
         mut is_over: impl FnMut(&Board) -> bool,
     ) {
-        while !is_over(self.board) && !self.crew.has_fallen() {
+        while !is_over(&self.ongoing.board) && !self.ongoing.crew.has_fallen() {
             let now = Instant::now();
             let elapsed = now.saturating_duration_since(since);
             let left = total.map_or(BETWEEN_LOOKS, |it| it.saturating_sub(elapsed));
             if left.is_zero() {
                 break;
             }
-            self.intervals.take();
+            self.ongoing.intervals.receive();
             if self.called.is_none_or(|it| now >= it + BETWEEN_CALLS) {
                 self.called = Some(now);
-                let progress = self.progress(stage, elapsed, total);
+                let progress = self.ongoing.progress(stage, elapsed, total);
                 (self.observe)(&progress);
             }
             std::thread::sleep(left.min(BETWEEN_LOOKS));
         }
         let elapsed = since.elapsed();
-        let progress = self.progress(stage, elapsed, total);
+        let progress = self.ongoing.progress(stage, elapsed, total);
         (self.observe)(&progress);
-    }
-
-    fn progress(&self, stage: Stage, elapsed: Duration, total: Option<Duration>) -> Progress {
-        let counters = &self.board.progress;
-        Progress {
-            stage,
-            elapsed,
-            total,
-            n_up: counters.n_up.load(Ordering::Relaxed),
-            n_wanted: self.board.plan.n_sessions(),
-            n_published: counters.n_published.load(Ordering::Relaxed),
-            n_delivered: counters.n_delivered.load(Ordering::Relaxed),
-            n_expected: counters.n_expected.load(Ordering::Relaxed),
-            n_errors: counters.n_errors.load(Ordering::Relaxed),
-            p99: self.intervals.delivery().percentile(99.0),
-        }
     }
 }
 

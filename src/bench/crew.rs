@@ -3,12 +3,10 @@
 use std::panic::resume_unwind;
 use std::thread::JoinHandle;
 
-use super::recorder::Recorder;
-
 /// The threads of a run.
 #[derive(Default)]
 pub(super) struct Crew {
-    pub(super) handles: Vec<JoinHandle<Recorder>>,
+    pub(super) handles: Vec<JoinHandle<()>>,
     /// Each wakes one thread that waits for its connections.
     pub(super) wakers: Vec<Box<dyn Fn()>>,
 }
@@ -19,14 +17,13 @@ impl Crew {
         self.wakers.iter().for_each(|wake| wake());
     }
 
-    /// Waits until all are done, and returns what they measured. A panic goes on here: figures
-    /// without those of a thread would be wrong.
-    pub(super) fn join(self) -> Vec<Recorder> {
+    /// Waits until all are done. A panic goes on here: figures without those of a thread would be
+    /// wrong.
+    pub(super) fn join(self) {
         let joined: Vec<_> = self.handles.into_iter().map(JoinHandle::join).collect();
-        let recorders = joined.into_iter();
-        recorders
-            .map(|it| it.unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
+        for outcome in joined {
+            outcome.unwrap_or_else(|panic| resume_unwind(panic));
+        }
     }
 
     /// Whether a thread has ended, although none was told to.
@@ -39,18 +36,16 @@ impl Crew {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread;
-    use std::time::Instant;
 
     use super::*;
 
     #[test]
     fn a_run_without_one_of_its_threads_has_no_results() {
         let mut crew = Crew::default();
-        let measured = || Recorder::new(Instant::now());
         crew.handles
             .push(thread::spawn(|| resume_unwind(Box::new("a bug"))));
-        crew.handles.push(thread::spawn(measured));
-        let joined = catch_unwind(AssertUnwindSafe(|| crew.join().len()));
+        crew.handles.push(thread::spawn(|| {}));
+        let joined = catch_unwind(AssertUnwindSafe(|| crew.join()));
         assert_eq!(joined.unwrap_err().downcast_ref(), Some(&"a bug"));
     }
 }

@@ -1,19 +1,24 @@
 //! Loading a server, and measuring what becomes of the load.
 //!
 //! [`run`] carries out the [`Plan`] in its [`Settings`] and returns what it measured as a [`Run`].
+//! [`steered`] does so while somebody else says how many clients there are and how fast is published.
 //!
 //! ```text
 //! conductor     opens, warms up, measures, drains
+//! steersman     the same for a run that somebody else steers while it goes on
+//!   steering    what is wanted of it
+//!   ongoing     a run's threads and what they hand over, for either of them
 //!   engine      poll loops, each on a thread, with thousands of sessions
 //!   board       what the threads share: orders, clock, what has been published
 //!   progress    how far they are
-//!   intervals   the seconds that they hand over
+//!   intervals   what they hand over, second by second
 //!   results     puts together what all of them measured
 //! participant   one session's part: what its events mean, whatever drives it
 //!   subscriber  a client: what becomes of each delivery to it
 //!   publisher   a publisher: what becomes of each message that it sends
 //!   plan        who is there, who publishes what, when it ends              (pure)
 //!   pacer       when a publisher's turns come                               (pure)
+//!   tempo       how fast, until that changes                                (pure)
 //!   payload     the stamp in every message                                  (pure)
 //!   reception   what a client got of a publisher, by sequence numbers       (pure)
 //! recorder      what one thread measures
@@ -34,6 +39,7 @@ mod expectation;
 mod intervals;
 mod kinds;
 mod metric;
+mod ongoing;
 mod pacer;
 mod packed;
 mod participant;
@@ -48,8 +54,11 @@ pub mod report;
 mod results;
 mod run;
 mod settings;
+mod steering;
+mod steersman;
 mod subscriber;
 mod system;
+mod tempo;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -68,4 +77,6 @@ pub use run::{
 pub use settings::{
     BenchError, Capacity, Engine, Heard, Interrupt, Limit, Progress, Settings, Stage, Witness,
 };
+pub use steering::{Portion, Steering};
+pub use steersman::steered;
 pub use system::capacity;

@@ -1,33 +1,28 @@
 //! When a publisher's turns come: an absolute schedule that waits for nobody, or one turn after
 //! the other.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::plan::{Plan, Rate, Stop};
+use super::plan::{Plan, Stop};
+use super::tempo::{Pace, Tempo};
 
 /// The turns of one publisher. All times are on the run's clock, which starts with the first
 /// message.
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
-    rule: Rule,
+    /// On a schedule this turn of all publishers together is this one's next, and then each
+    /// `n_publishers`th.
+    next: u64,
+    n_publishers: u64,
+    tempo: Tempo,
+    /// What the tempo becomes, once the turns before are taken.
+    later: VecDeque<Tempo>,
+    end: Option<Duration>,
     warmup: Duration,
     batch: u64,
     /// Messages of this publisher that are yet to come after the warm-up, where they are counted.
     n_left: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Rule {
-    /// Turn `next` of all publishers together is this one's, and then each `n_publishers`th.
-    Schedule {
-        next: u64,
-        n_publishers: u64,
-        /// Between two turns of all publishers.
-        period: f64,
-        end: Option<Duration>,
-    },
-    /// A turn whenever the publisher is ready.
-    Ready { end: Option<Duration> },
 }
 
 /// What is due.
@@ -76,42 +71,37 @@ impl Pacer {
     pub(super) fn new(plan: &Plan, publisher: usize) -> Self {
         let (publisher, n_publishers) = (publisher as u64, plan.n_publishers as u64);
         let batch = plan.batch as u64;
-        let end = match plan.stop {
-            Stop::After(duration) => Some(plan.warmup + duration),
-            Stop::Count(_) => None,
-        };
-        match plan.rate {
-            Rate::Fixed(rate) => {
-                let period = plan.batch as f64 / rate;
-                let mut pacer = Self {
-                    rule: Rule::Schedule {
-                        next: publisher,
-                        n_publishers,
-                        period,
-                        end,
-                    },
-                    warmup: plan.warmup,
-                    batch,
-                    n_left: u64::MAX,
-                };
-                if let Stop::Count(count) = plan.stop {
-                    // The first turn after the warm-up is somebody's, and so on from there.
-                    let first = first_turn(plan.warmup, period);
-                    let place = (publisher + n_publishers - first % n_publishers) % n_publishers;
-                    pacer.n_left = share(count, batch, place, n_publishers);
-                }
-                pacer
+        let tempo = Tempo::first(plan.rate, plan.batch);
+        let n_left = match (plan.stop, tempo.pace) {
+            (Stop::After(_) | Stop::Interrupt, _) | (_, Pace::Rest) => u64::MAX,
+            (Stop::Count(count), Pace::Every(period)) => {
+                // The first turn after the warm-up is somebody's, and so on from there.
+                let first = first_turn(plan.warmup, &tempo, period);
+                let place = (publisher + n_publishers - first % n_publishers) % n_publishers;
+                share(count, batch, place, n_publishers)
             }
-            Rate::Max => Self {
-                rule: Rule::Ready { end },
-                warmup: plan.warmup,
-                batch,
-                n_left: match plan.stop {
-                    Stop::After(_) => u64::MAX,
-                    Stop::Count(count) => share(count, batch, publisher, n_publishers),
-                },
+            (Stop::Count(count), Pace::Ready) => share(count, batch, publisher, n_publishers),
+        };
+        Self {
+            next: publisher,
+            n_publishers,
+            tempo,
+            later: VecDeque::new(),
+            end: match plan.stop {
+                Stop::After(duration) => Some(plan.warmup + duration),
+                Stop::Count(_) | Stop::Interrupt => None,
             },
+            warmup: plan.warmup,
+            batch,
+            n_left,
         }
+    }
+
+    /// Takes a change of the tempo whose time has come. Turns that were due before and are not
+    /// taken remain.
+    pub(super) fn change(&mut self, tempo: Tempo) {
+        self.later.push_back(tempo);
+        self.advance();
     }
 
     /// What is due next.
@@ -119,37 +109,28 @@ impl Pacer {
         if self.n_left == 0 {
             return Due::Never;
         }
-        match self.rule {
-            Rule::Schedule {
-                next, period, end, ..
-            } => {
-                let at = time_of(next, period);
-                match end.is_some_and(|end| at >= end) {
-                    true => Due::Never,
-                    false => Due::At(at),
-                }
-            }
-            Rule::Ready { .. } => Due::WhenReady,
+        match self.tempo.pace {
+            Pace::Every(_) => match self.tempo.time_of(self.next) {
+                Some(at) if !self.is_after_end(at) => Due::At(at),
+                Some(_) | None => Due::Never,
+            },
+            Pace::Ready => Due::WhenReady,
+            Pace::Rest => Due::Never,
         }
     }
 
     /// Takes the turn that is due; nothing if its time has not come, or there is none.
     pub(super) fn take(&mut self, now: Duration) -> Option<Turn> {
-        let (due, warmup) = (self.due(), self.warmup);
-        let intended = match (due, &mut self.rule) {
-            (
-                Due::At(at),
-                Rule::Schedule {
-                    next, n_publishers, ..
-                },
-            ) if at <= now => {
-                *next += *n_publishers;
+        let intended = match self.due() {
+            Due::At(at) if at <= now => {
+                self.next += self.n_publishers;
+                self.advance();
                 at
             }
-            (Due::WhenReady, Rule::Ready { end }) if end.is_none_or(|end| now < end) => now,
-            (_, _) => return None,
+            Due::WhenReady if !self.is_after_end(now) => now,
+            Due::At(_) | Due::WhenReady | Due::Never => return None,
         };
-        let phase = Phase::at(intended, warmup);
+        let phase = Phase::at(intended, self.warmup);
         let n_messages = match phase {
             Phase::Warmup => self.batch,
             Phase::Measured => self.batch.min(self.n_left),
@@ -167,43 +148,55 @@ impl Pacer {
     /// Messages that count, were due by now and are not taken. Without a schedule nothing is ever
     /// late but what was counted.
     pub(super) fn n_unsent(&self, now: Duration) -> u64 {
-        match (&self.rule, self.n_left) {
-            (Rule::Ready { .. }, u64::MAX) => 0,
-            (Rule::Ready { .. }, n_left) => n_left,
-            (
-                Rule::Schedule {
-                    next,
-                    n_publishers,
-                    period,
-                    end,
-                },
-                n_left,
-            ) => {
-                let time = |nth: u64| time_of(next + nth * n_publishers, *period);
-                let most = (u64::MAX - next) / n_publishers;
-                let is_there = |at: Duration| at <= now && end.is_none_or(|end| at < end);
-                let n_due = n_turns(most, |it| is_there(time(it)));
-                let n_warmup = n_turns(most, |it| time(it) < self.warmup);
-                let n_measured = n_due.saturating_sub(n_warmup);
-                n_measured.saturating_mul(self.batch).min(n_left)
-            }
+        if self.tempo.pace == Pace::Ready {
+            return match self.n_left {
+                u64::MAX => 0,
+                n_left => n_left,
+            };
         }
+        let time = |nth: u64| self.time_of(self.next + nth * self.n_publishers);
+        let most = (u64::MAX - self.next) / self.n_publishers;
+        let is_there = |at: Duration| at <= now && !self.is_after_end(at);
+        let n_due = n_turns(most, |it| time(it).is_some_and(is_there));
+        let n_warmup = n_turns(most, |it| time(it).is_some_and(|at| at < self.warmup));
+        let n_measured = n_due.saturating_sub(n_warmup);
+        n_measured.saturating_mul(self.batch).min(self.n_left)
     }
 
     /// Whether there will be no turn any more.
     pub(super) fn is_over(&self, now: Duration) -> bool {
-        match (self.due(), &self.rule) {
-            (Due::Never, _) => true,
-            (Due::WhenReady, Rule::Ready { end: Some(end) }) => now >= *end,
-            (_, _) => false,
+        match self.due() {
+            Due::Never => self.tempo.pace != Pace::Rest,
+            Due::WhenReady => self.is_after_end(now),
+            Due::At(_) => false,
         }
     }
-}
 
-fn time_of(turn: u64, period: f64) -> Duration {
-    // A century, beyond which no sum overflows; nobody waits for it.
-    const LONGEST: f64 = 3.2e9;
-    Duration::from_secs_f64((turn as f64 * period).min(LONGEST))
+    fn is_after_end(&self, at: Duration) -> bool {
+        self.end.is_some_and(|end| at >= end)
+    }
+
+    /// Goes on to the tempo of the next turn.
+    fn advance(&mut self) {
+        while let Some(following) = self.later.front()
+            && !self.tempo.has(self.next, following)
+            && let Some(following) = self.later.pop_front()
+        {
+            self.tempo = following;
+        }
+    }
+
+    /// When a turn comes, of this one's next or a later one.
+    fn time_of(&self, turn: u64) -> Option<Duration> {
+        let mut tempo = &self.tempo;
+        for following in &self.later {
+            if tempo.has(turn, following) {
+                break;
+            }
+            tempo = following;
+        }
+        tempo.time_of(turn)
+    }
 }
 
 /// How many turns there are before something is over for ever. A search and no walk: a publisher
@@ -221,11 +214,11 @@ fn n_turns(most: u64, is_before: impl Fn(u64) -> bool) -> u64 {
 }
 
 /// The first turn that is not within the warm-up.
-fn first_turn(warmup: Duration, period: f64) -> u64 {
+fn first_turn(warmup: Duration, tempo: &Tempo, period: f64) -> u64 {
     let mut turn = (warmup.as_secs_f64() / period) as u64;
     // Rounding may be off by one, either way.
     turn = turn.saturating_sub(1);
-    while time_of(turn, period) < warmup {
+    while tempo.time_of(turn).is_some_and(|it| it < warmup) {
         turn += 1;
     }
     turn
@@ -243,6 +236,7 @@ fn share(count: u64, batch: u64, place: u64, n_publishers: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::plan::Rate;
     use super::super::plan::tests::plan;
     use super::*;
 

@@ -23,6 +23,8 @@ use super::subscriber::Subscriber;
 pub(super) struct Participant {
     pub(super) role: Role,
     life: Life,
+    /// Whether it has ever been up.
+    was_up: bool,
     /// Whether it has a session, as far as it knows.
     has_session: bool,
     /// When what is under way was begun: the handshake, the subscribe, or the first connect.
@@ -38,10 +40,14 @@ pub(super) enum Who {
     Publisher(usize),
 }
 
-/// Everybody of a plan. Publishers come first: the run begins when they are up.
-pub(super) fn everybody(plan: &Plan) -> impl Iterator<Item = Who> + use<> {
-    let publishers = (0..plan.n_publishers).map(Who::Publisher);
-    publishers.chain((0..plan.n_clients).map(Who::Client))
+impl Who {
+    /// Everybody has a number. Publishers come first: the run begins when they are up.
+    pub(super) fn nth(number: usize, plan: &Plan) -> Self {
+        match number.checked_sub(plan.n_publishers) {
+            None => Self::Publisher(number),
+            Some(client) => Self::Client(client),
+        }
+    }
 }
 
 /// What a session is there for.
@@ -67,23 +73,36 @@ impl Participant {
         let role = match who {
             Who::Client(number) => Role::Client(Subscriber::new(number)),
             Who::Publisher(number) => {
-                Role::Publisher(Box::new(Publisher::new(number, &board.plan)))
+                let mut publisher = Publisher::new(number, &board.plan);
+                publisher.follow(board);
+                Role::Publisher(Box::new(publisher))
             }
         };
         Self {
             role,
             life: Life::Opening,
+            was_up: false,
             has_session: false,
             since: now,
             confirmed: None,
         }
     }
 
-    /// It has left, and the handshake of its next session is asked for now.
+    /// It is a client that leaves: what is on its way to it is nobody's loss.
+    pub(super) fn leave(&mut self, board: &Board, recorder: &mut Recorder) {
+        if let Role::Client(subscriber) = &mut self.role {
+            subscriber.leave(board, recorder);
+        }
+    }
+
+    /// It has left or ended, and the handshake of its next session is asked for now.
     pub(super) fn returns(&mut self, now: Instant) {
         self.since = now;
         self.has_session = false;
-        self.life = Life::Returning;
+        self.life = match self.was_up {
+            true => Life::Returning,
+            false => Life::Opening,
+        };
         if let Role::Client(subscriber) = &mut self.role {
             subscriber.returns();
         }
@@ -113,8 +132,8 @@ impl Participant {
     /// The settings of its session.
     pub(super) fn session_settings(&self, settings: &Settings, board: &Board) -> SessionSettings {
         let number = match &self.role {
-            Role::Client(subscriber) => subscriber.number,
-            Role::Publisher(publisher) => board.plan.n_clients + publisher.number,
+            Role::Client(subscriber) => board.plan.n_publishers + subscriber.number,
+            Role::Publisher(publisher) => publisher.number,
         };
         SessionSettings {
             connection_type: settings.connection_type,
@@ -209,6 +228,8 @@ impl Participant {
                     Life::Opening | Life::Returning => self.life = Life::Up,
                     Life::Up | Life::Ended => {}
                 }
+                recorder.sessions.up += u64::from(!self.was_up);
+                self.was_up = true;
             }
             Event::Reconnecting { failure, .. } => {
                 if self.life == Life::Opening {
@@ -301,6 +322,7 @@ impl Participant {
                     );
                 }
                 publisher.give_up(board, recorder);
+                publisher.follow(board);
                 // Of what was due after an interrupt nobody speaks.
                 let clock = board.clock(board.stopped_or(now));
                 recorder.messages.unsent += publisher.n_unsent(clock);
@@ -313,11 +335,17 @@ impl Participant {
 mod tests {
     use std::time::Duration;
 
+    use super::super::board::Control;
     use super::super::payload::{Payload, RunId, SMALLEST, Stamp};
     use super::super::plan::tests::plan;
     use super::*;
     use crate::protocol::{ConnectionType, Message};
     use crate::session::Permanence;
+
+    fn board(now: Instant) -> Board {
+        let connection_type = ConnectionType::LongPolling;
+        Board::new(plan(), Control::Plan, connection_type, RunId::new(1), now)
+    }
 
     fn unreachable() -> Event {
         Event::Ended(End::Unreachable(crate::session::Failure {
@@ -332,7 +360,7 @@ mod tests {
     #[test]
     fn a_client_that_does_not_come_back_has_ended() {
         let now = Instant::now();
-        let board = Board::new(plan(), ConnectionType::LongPolling, RunId::new(1), now);
+        let board = board(now);
         let mut recorder = Recorder::new(now);
         let mut client = Participant::new(Who::Client(0), &board, now);
         client.handle(now, Event::Connected, &board, &mut recorder);
@@ -349,7 +377,7 @@ mod tests {
     #[test]
     fn what_the_session_knows_to_have_come_before_is_a_duplicate() {
         let now = Instant::now();
-        let board = Board::new(plan(), ConnectionType::LongPolling, RunId::new(1), now);
+        let board = board(now);
         let mut recorder = Recorder::new(now);
         let mut client = Participant::new(Who::Client(0), &board, now);
         let mut comes_again = |run, intended| {

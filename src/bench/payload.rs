@@ -94,6 +94,13 @@ impl Payload {
 }
 
 impl RunId {
+    /// Of one run alone, also among those of other machines.
+    pub(super) fn random() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+
+        Self::new(RandomState::new().hash_one("run"))
+    }
+
     /// Of any number.
     pub fn new(seed: u64) -> Self {
         Self((seed % u64::from(RUNS)) as u32)

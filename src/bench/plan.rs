@@ -55,6 +55,8 @@ pub enum Stop {
     After(Duration),
     /// After this many messages, those of the warm-up not counted.
     Count(u64),
+    /// Not before the run is interrupted.
+    Interrupt,
 }
 
 /// A plan that cannot be carried out.
@@ -109,7 +111,7 @@ pub enum PlanError {
 }
 
 /// More sessions than a machine has ports, and few enough for 32 bits of any product below.
-const MOST_SESSIONS: usize = 1_000_000;
+pub(super) const MOST_SESSIONS: usize = 1_000_000;
 /// Sequences of messages that are counted, one for each publisher on each channel.
 const MOST_SEQUENCES: usize = 10_000_000;
 /// Handshakes a second, or clients that leave.
@@ -124,7 +126,7 @@ const LARGEST_REQUEST: usize = 256 * 1024;
 /// About how many bytes a message has beside its data: channel, id and client id.
 const ENVELOPE: usize = 150;
 /// More messages a second than any server takes.
-const FASTEST: f64 = 10_000_000.0;
+pub(super) const FASTEST: f64 = 10_000_000.0;
 
 impl Plan {
     /// Whether the plan can be carried out.
@@ -132,21 +134,30 @@ impl Plan {
     /// # Errors
     /// When it cannot.
     pub fn check(&self) -> Result<(), PlanError> {
-        let positive = |is_positive, what| match is_positive {
-            true => Ok(()),
-            false => Err(PlanError::NotPositive { what }),
-        };
-        let at_most = |n, most, what| match n <= most {
-            true => Ok(()),
-            false => Err(PlanError::TooMany { what, most }),
-        };
+        self.check_apart_from_load()?;
+        if self.n_sessions() == 0 {
+            return Err(PlanError::Nobody);
+        }
+        if let Rate::Fixed(rate) = self.rate {
+            positive(rate > 0.0, "the rate")?;
+        }
+        if self.n_clients > 0 && self.n_channels > self.n_clients.saturating_mul(self.n_per_client)
+        {
+            return Err(PlanError::EmptyChannels {
+                n_channels: self.n_channels,
+                n_clients: self.n_clients,
+                n_per_client: self.n_per_client,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether it can be carried out if clients come and rates rise while it goes on.
+    pub(super) fn check_apart_from_load(&self) -> Result<(), PlanError> {
         at_most(self.n_clients, MOST_SESSIONS, "the number of clients")?;
         at_most(self.n_publishers, MOST_SESSIONS, "the number of publishers")?;
         at_most(self.n_channels, MOST_SESSIONS, "the number of channels")?;
         at_most(self.batch, 10_000, "the batch")?;
-        if self.n_sessions() == 0 {
-            return Err(PlanError::Nobody);
-        }
         positive(self.n_channels > 0, "the number of channels")?;
         positive(self.n_per_client > 0, "the number of channels a client")?;
         positive(self.batch > 0, "the batch")?;
@@ -169,10 +180,7 @@ impl Plan {
         at_most(seconds(self.warmup), LONGEST, "the warm-up in seconds")?;
         at_most(seconds(self.drain), LONGEST, "the drain in seconds")?;
         match self.rate {
-            Rate::Fixed(rate) => {
-                positive(rate > 0.0, "the rate")?;
-                at_most(rate.ceil() as usize, FASTEST as usize, "the rate")?;
-            }
+            Rate::Fixed(rate) => at_most(rate.ceil() as usize, FASTEST as usize, "the rate")?,
             Rate::Max => {}
         }
         match self.stop {
@@ -181,18 +189,12 @@ impl Plan {
                 at_most(seconds(duration), LONGEST, "the duration in seconds")?;
             }
             Stop::Count(count) => positive(count > 0, "the count")?,
+            Stop::Interrupt => {}
         }
         if self.n_per_client > self.n_channels {
             return Err(PlanError::TooFewChannels {
                 n_per_client: self.n_per_client,
                 n_channels: self.n_channels,
-            });
-        }
-        if self.n_clients > 0 && self.n_channels > self.n_clients * self.n_per_client {
-            return Err(PlanError::EmptyChannels {
-                n_channels: self.n_channels,
-                n_clients: self.n_clients,
-                n_per_client: self.n_per_client,
             });
         }
         Ok(())
@@ -220,7 +222,7 @@ impl Plan {
             (Stop::Count(count), Rate::Fixed(rate)) => {
                 Some(Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX))
             }
-            (Stop::Count(_), Rate::Max) => None,
+            (Stop::Count(_), Rate::Max) | (Stop::Interrupt, _) => None,
         }
     }
 
@@ -278,6 +280,20 @@ impl Plan {
         };
         let n_memberships = (self.n_clients * self.n_per_client) as f64;
         Some(rate * n_memberships / self.n_channels as f64)
+    }
+}
+
+fn positive(is_positive: bool, what: &'static str) -> Result<(), PlanError> {
+    match is_positive {
+        true => Ok(()),
+        false => Err(PlanError::NotPositive { what }),
+    }
+}
+
+fn at_most(n: usize, most: usize, what: &'static str) -> Result<(), PlanError> {
+    match n <= most {
+        true => Ok(()),
+        false => Err(PlanError::TooMany { what, most }),
     }
 }
 

@@ -17,6 +17,8 @@ use super::recorder::Recorder;
 pub(super) struct Publisher {
     pub(super) number: usize,
     pacer: Pacer,
+    /// Tempos that the pacer knows.
+    n_tempos: usize,
     /// Messages so far, the warm-up's included.
     n_messages: u64,
     outstanding: VecDeque<(PublishId, Outstanding)>,
@@ -39,9 +41,16 @@ impl Publisher {
         Self {
             number,
             pacer: Pacer::new(plan, number),
+            n_tempos: 1,
             n_messages: 0,
             outstanding: VecDeque::new(),
         }
+    }
+
+    /// Takes the changes of the rate that it does not know.
+    pub(super) fn follow(&mut self, board: &Board) {
+        let change = |tempo| self.pacer.change(tempo);
+        self.n_tempos = board.tempos_after(self.n_tempos, change);
     }
 
     /// Publishes what is due; whether anything was. A publisher that had to wait sends what has
@@ -149,7 +158,7 @@ impl Publisher {
             board.rejected(self.number, channel, sequence);
             // Clients that left meanwhile no longer expect it, and nobody knows how many did:
             // rather wait for too much at the end than for too little.
-            if board.plan.churn == 0.0 {
+            if !board.may_leave() {
                 board.unexpect(n_expecting as u64);
             }
         }

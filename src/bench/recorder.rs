@@ -1,4 +1,4 @@
-//! What one thread of a run measures, and hands over at the end.
+//! What one thread of a run measures, and hands over second by second.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,8 +14,15 @@ use super::run::{
 const MOST_KINDS: usize = 100;
 const OTHERS: &str = "other errors";
 
-/// A second that is over, as one thread measured it, and its number.
-pub(super) type Second = (u64, Interval<Distribution>);
+/// What one thread measured since it last handed something over.
+#[derive(Debug)]
+pub(super) struct Share {
+    /// The second that the interval is.
+    pub(super) second: u64,
+    pub(super) interval: Interval<Distribution>,
+    /// All but the latencies of the deliveries, which the interval has.
+    pub(super) measured: Run,
+}
 
 /// What one thread measures.
 #[derive(Debug)]
@@ -34,6 +41,9 @@ pub(super) struct Recorder {
     /// And when the first one of each kind happened.
     errors: HashMap<(Request, String), (ErrorCount, Instant)>,
     n_errors: u64,
+    /// Of what was handed over.
+    n_published: u64,
+    n_delivered: u64,
     interval: Interval<Distribution>,
     /// Which second the interval is.
     second: u64,
@@ -62,6 +72,8 @@ impl Recorder {
             lag: Distribution::default(),
             errors: HashMap::new(),
             n_errors: 0,
+            n_published: 0,
+            n_delivered: 0,
             interval: Interval::default(),
             second: 0,
         }
@@ -90,18 +102,27 @@ impl Recorder {
         if self.errors.len() >= MOST_KINDS && !self.errors.contains_key(&key) {
             key = (request, OTHERS.to_owned());
         }
-        if let Some((known, _)) = self.errors.get_mut(&key) {
-            known.count += 1;
-            return;
-        }
-        let first = ErrorCount {
+        let unknown = ErrorCount {
             kind: key.1.clone(),
             request: Some(request),
-            count: 1,
-            first: sample.to_string(),
-            first_at_s: 0.0,
+            ..ErrorCount::default()
         };
-        self.errors.insert(key, (first, now));
+        let (error, at) = self.errors.entry(key).or_insert((unknown, now));
+        if error.count == 0 {
+            error.first = sample.to_string();
+            *at = now;
+        }
+        error.count += 1;
+    }
+
+    /// Messages published so far.
+    pub(super) fn n_published(&self) -> u64 {
+        self.n_published + self.messages.published
+    }
+
+    /// Deliveries so far.
+    pub(super) fn n_delivered(&self) -> u64 {
+        self.n_delivered + self.messages.delivered
     }
 
     /// Errors so far.
@@ -160,52 +181,61 @@ impl Recorder {
         }
     }
 
-    /// The interval that is over, if one is, with its number; call it before recording.
-    pub(super) fn take_interval(&mut self, now: Instant) -> Option<Second> {
-        let from = self.measured_from?;
-        let second = now.saturating_duration_since(from).as_secs();
-        (second > self.second).then(|| {
-            let taken = self.last_interval();
-            self.second = second;
-            taken
-        })
+    /// Whether a second is over that is to be handed over before anything more is recorded.
+    pub(super) fn is_second_over(&self, now: Instant) -> bool {
+        self.second_at(now).is_some_and(|it| it > self.second)
     }
 
-    /// The interval that has begun, with its number.
-    pub(super) fn last_interval(&mut self) -> Second {
+    /// Hands over what was measured, and begins again with nothing.
+    pub(super) fn hand_over(&mut self, now: Instant) -> Share {
+        let zero = self.measured_from.unwrap_or(self.begun);
+        // The kinds remain known, so that there are never too many.
+        let counted = self.errors.values_mut().filter(|(it, _)| it.count > 0);
+        let errors = counted.map(|(error, at)| {
+            let unknown = ErrorCount {
+                kind: error.kind.clone(),
+                request: error.request,
+                ..ErrorCount::default()
+            };
+            ErrorCount {
+                first_at_s: seconds_from(zero, *at),
+                ..std::mem::replace(error, unknown)
+            }
+        });
+        let mut errors: Vec<_> = errors.collect();
+        errors.sort_by(|one, other| one.first_at_s.total_cmp(&other.first_at_s));
+        (self.n_published, self.n_delivered) = (self.n_published(), self.n_delivered());
+        let measured = Run {
+            sessions: std::mem::take(&mut self.sessions),
+            messages: std::mem::take(&mut self.messages),
+            traffic: std::mem::take(&mut self.traffic),
+            latency: std::mem::take(&mut self.latency),
+            errors,
+            client: ClientUse {
+                lag: std::mem::take(&mut self.lag),
+                ..ClientUse::default()
+            },
+            ..Run::default()
+        };
+        let second = self.second;
         let mut interval = std::mem::take(&mut self.interval);
-        interval.start_s = self.second as f64;
-        self.latency.delivery.add(&interval.delivery);
-        (self.second, interval)
+        interval.start_s = second as f64;
+        self.second = self.second_at(now).unwrap_or(second);
+        Share {
+            second,
+            interval,
+            measured,
+        }
+    }
+
+    fn second_at(&self, now: Instant) -> Option<u64> {
+        let from = self.measured_from?;
+        Some(now.saturating_duration_since(from).as_secs())
     }
 
     /// Whether the measured time is over.
     fn is_late(&self, now: Instant) -> bool {
         self.measured_until.is_some_and(|it| now >= it)
-    }
-
-    /// What was measured.
-    pub(super) fn into_run(mut self) -> Run {
-        self.latency.delivery.add(&self.interval.delivery);
-        let zero = self.measured_from.unwrap_or(self.begun);
-        let errors = self.errors.into_values().map(|(error, at)| ErrorCount {
-            first_at_s: seconds_from(zero, at),
-            ..error
-        });
-        let mut errors: Vec<_> = errors.collect();
-        errors.sort_by(|one, other| one.first_at_s.total_cmp(&other.first_at_s));
-        Run {
-            sessions: self.sessions,
-            messages: self.messages,
-            traffic: self.traffic,
-            latency: self.latency,
-            errors,
-            client: ClientUse {
-                lag: self.lag,
-                ..ClientUse::default()
-            },
-            ..Run::default()
-        }
     }
 }
 
@@ -235,7 +265,7 @@ mod tests {
             "refused",
             &"in the first second",
         );
-        assert_eq!(recorder.last_interval().1.errors, 1);
+        assert_eq!(recorder.hand_over(now + second).interval.errors, 1);
         assert_eq!(recorder.n_errors(), 3);
     }
 
@@ -243,10 +273,15 @@ mod tests {
     fn a_server_that_never_says_the_same_twice_does_not_fill_the_report() {
         let now = Instant::now();
         let mut recorder = Recorder::new(now);
+        let mut run = Run::default();
         for nth in 0..10_000 {
+            if nth == 5_000 {
+                run.add(&recorder.hand_over(now).measured);
+            }
             recorder.error(now, Request::Connect, &format!("refused: {nth}"), &nth);
         }
-        let errors = recorder.into_run().errors;
+        run.add(&recorder.hand_over(now).measured);
+        let errors = run.errors;
         assert_eq!(errors.len(), MOST_KINDS + 1);
         assert_eq!(errors.iter().map(|it| it.count).sum::<u64>(), 10_000);
         let others = errors.iter().find(|it| it.kind == OTHERS).unwrap();

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::plan::{Rate, Stop};
-use super::recorder::Recorder;
-use super::run::{ClientUse, Config, Interval, Run, Shortfall};
+use super::run::{ClientUse, Config, Run, Shortfall};
 use super::settings::{Engine, Settings};
 use super::system::{Usage, descriptor_limit, n_cores};
 use crate::protocol::member;
@@ -23,23 +22,12 @@ pub(super) struct Measured {
 
 impl Measured {
     /// With what the threads measured, the results.
-    pub(super) fn into_run(
-        self,
-        settings: &Settings,
-        n_threads: usize,
-        recorders: Vec<Recorder>,
-        intervals: Vec<Interval>,
-    ) -> Run {
-        let mut run = Run::default();
-        for recorder in recorders {
-            run.add(&recorder.into_run());
-        }
+    pub(super) fn into_run(self, settings: &Settings, n_threads: usize, mut run: Run) -> Run {
         run.started = Some(self.started);
         run.config = config(settings, n_threads);
         run.sessions.wanted = settings.plan.n_sessions() as u64;
         run.sessions.up = self.n_up as u64;
         run.sessions.up_ms = self.up.as_secs_f64() * 1000.0;
-        run.intervals = intervals;
         let messages = &mut run.messages;
         messages.intended = messages.published + messages.unsent;
         run.client = ClientUse {
@@ -62,7 +50,7 @@ impl Measured {
 /// A rate is reached if this much of it is.
 const NEARLY: f64 = 0.99;
 /// Why the rate was not reached, if it was not.
-fn shortfall(run: &Run, n_threads: usize) -> Option<Shortfall> {
+pub(super) fn shortfall(run: &Run, n_threads: usize) -> Option<Shortfall> {
     let messages = &run.messages;
     let seconds = run.client.seconds;
     run.config.rate?;
@@ -85,7 +73,7 @@ fn shortfall(run: &Run, n_threads: usize) -> Option<Shortfall> {
     })
 }
 
-fn config(settings: &Settings, n_threads: usize) -> Config {
+pub(super) fn config(settings: &Settings, n_threads: usize) -> Config {
     let plan = &settings.plan;
     let seconds = |it: Duration| it.as_secs_f64();
     Config {
@@ -113,10 +101,10 @@ fn config(settings: &Settings, n_threads: usize) -> Config {
         warmup_s: seconds(plan.warmup),
         duration_s: match plan.stop {
             Stop::After(duration) => Some(seconds(duration)),
-            Stop::Count(_) => None,
+            Stop::Count(_) | Stop::Interrupt => None,
         },
         count: match plan.stop {
-            Stop::After(_) => None,
+            Stop::After(_) | Stop::Interrupt => None,
             Stop::Count(count) => Some(count),
         },
         drain_s: seconds(plan.drain),

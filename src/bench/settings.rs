@@ -210,6 +210,9 @@ pub enum BenchError {
         /// What was in the way of one that came up when the run gave up.
         last: Option<Box<crate::session::Failure>>,
     },
+    /// Only the poll loops let clients come and go as somebody else wants it.
+    #[error("a thread for each session cannot be steered from elsewhere")]
+    NotSteerable,
     /// The system refused what a run needs.
     #[error("{what}")]
     System {

@@ -120,7 +120,7 @@ impl Subscriber {
 
     /// Its subscription to a channel is confirmed, again perhaps.
     pub(super) fn subscribed(&mut self, channel: usize, board: &Board) {
-        if self.joined.contains(&channel) {
+        if self.has_left || self.joined.contains(&channel) {
             return;
         }
         self.joined.push(channel);

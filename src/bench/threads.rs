@@ -24,10 +24,9 @@ use std::time::Instant;
 
 use super::board::Board;
 use super::crew::Crew;
-use super::participant::{Participant, everybody};
+use super::participant::{Participant, Who};
 use super::progress::Told;
-use super::recorder::Recorder;
-use super::recorder::Second;
+use super::recorder::{Recorder, Share};
 use super::settings::{BenchError, Settings};
 use supervisor::Supervisor;
 
@@ -35,17 +34,15 @@ use supervisor::Supervisor;
 pub(super) fn start(
     settings: &Arc<Settings>,
     board: &Arc<Board>,
-    intervals: &Sender<Second>,
+    shares: &Sender<Share>,
 ) -> Result<Crew, BenchError> {
     // One for nothing: settings that cannot be used are told before anything begins.
-    if let Some(who) = everybody(&board.plan).next() {
-        let participant = Participant::new(who, board, Instant::now());
-        occupant::client(settings, board, &participant)?;
-    }
+    let first = Participant::new(Who::nth(0, &board.plan), board, Instant::now());
+    occupant::client(settings, board, &first)?;
     let ledger = Ledger {
         recorder: Recorder::new(board.begun),
         told: Told::default(),
-        intervals: Some(intervals.clone()),
+        shares: Some(shares.clone()),
     };
     let common = Arc::new(Common {
         settings: Arc::clone(settings),
@@ -79,7 +76,7 @@ struct Ledger {
     recorder: Recorder,
     told: Told,
     /// Until the run is over: the conductor waits for the end of it.
-    intervals: Option<Sender<Second>>,
+    shares: Option<Sender<Share>>,
 }
 
 impl Common {
@@ -91,18 +88,18 @@ impl Common {
             let time = self.board.plan.measured_time();
             ledger.recorder.measure(from, time);
         }
-        if let Some(interval) = ledger.recorder.take_interval(now) {
-            ledger.hand_over(interval);
+        if ledger.recorder.is_second_over(now) {
+            ledger.hand_over(now);
         }
         ledger
     }
 }
 
 impl Ledger {
-    fn hand_over(&self, interval: Second) {
-        if let Some(intervals) = &self.intervals {
+    fn hand_over(&mut self, now: Instant) {
+        if let Some(shares) = &self.shares {
             // The conductor listens until all senders are gone.
-            let _ = intervals.send(interval);
+            let _ = shares.send(self.recorder.hand_over(now));
         }
     }
 }

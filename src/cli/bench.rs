@@ -215,7 +215,7 @@ impl Bench {
         }
         let count = match settings.plan.stop {
             PlanStop::Count(count) => Some(count),
-            PlanStop::After(_) => None,
+            PlanStop::After(_) | PlanStop::Interrupt => None,
         };
         let began = Instant::now();
         let run = bench::run(&settings, &interrupt, &mut |progress| {

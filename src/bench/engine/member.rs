@@ -18,14 +18,28 @@ pub(super) struct Member {
     pub(super) participant: Participant,
     /// When the thread looks at it at the latest.
     pub(super) timer: Option<Instant>,
-    /// Whether its next turn is on the thread's list.
-    pub(super) is_scheduled: bool,
-    /// Whether the run knows that it is up or never will be.
-    pub(super) is_counted: bool,
+    /// Its next turn that is on the thread's list.
+    pub(super) turn: Option<Instant>,
+    pub(super) standing: Standing,
     /// Whether it is asked to leave.
     pub(super) is_leaving: bool,
+    /// Whether it waits to come back.
+    pub(super) is_resting: bool,
+    /// How often in a row its session ended before it was asked to.
+    pub(super) n_ends: u32,
     /// Who is told what it says and hears.
     witness: Option<Witness>,
+}
+
+/// Where a session stands in the counts of the run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Standing {
+    /// It is not wanted.
+    Away,
+    Opening,
+    Up,
+    /// It has ended, or has not come up.
+    Failed,
 }
 
 impl Member {
@@ -41,9 +55,11 @@ impl Member {
             link: Link::new(settings.connection_type),
             participant,
             timer: None,
-            is_scheduled: false,
-            is_counted: false,
+            turn: None,
+            standing: Standing::Away,
             is_leaving: false,
+            is_resting: false,
+            n_ends: 0,
             witness: settings.witness.clone().filter(|_| is_witnessed),
         };
         member.session.handshake(now);

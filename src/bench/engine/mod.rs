@@ -9,13 +9,11 @@ mod worker;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::board::Board;
 use super::crew::Crew;
-use super::participant::everybody;
-use super::recorder::Recorder;
-use super::recorder::Second;
+use super::recorder::Share;
 use super::settings::{BenchError, Settings};
 use crate::transport::nonblocking::Target;
 use rendezvous::Rendezvous;
@@ -31,23 +29,19 @@ pub(super) fn start(
     settings: &Arc<Settings>,
     board: &Arc<Board>,
     n_threads: usize,
-    intervals: &Sender<Second>,
+    shares: &Sender<Share>,
 ) -> Result<Crew, BenchError> {
     let target = Arc::new(Target::new(&settings.transport)?);
-    let mut shares = vec![Vec::new(); n_threads];
-    for (n, who) in everybody(&board.plan).enumerate() {
-        shares[n % n_threads].push(who);
-    }
     // All are made before any runs, so that none waits for one that there is not.
     let mut workers = Vec::new();
-    for share in shares {
+    for thread in 0..n_threads {
         let worker = Worker::new(
             Arc::clone(settings),
             Arc::clone(board),
             Arc::clone(&target),
-            share,
+            thread,
             n_threads,
-            intervals.clone(),
+            shares.clone(),
         );
         workers.push(worker.map_err(|source| BenchError::System {
             what: "cannot start a poll loop",
@@ -64,7 +58,7 @@ pub(super) fn start(
             .spawn(move || match opened.recv() {
                 Ok(()) => worker.run(rendezvous),
                 // Not all of them could be started, and those that were would wait for the others.
-                Err(_) => Recorder::new(Instant::now()),
+                Err(_) => {}
             });
         let handle = handle.map_err(|source| BenchError::System {
             what: "cannot start a thread",

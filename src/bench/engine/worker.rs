@@ -3,10 +3,9 @@
 mod turnover;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -14,10 +13,9 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::super::board::{Board, Order};
 use super::super::pacer::Due;
-use super::super::participant::{Participant, Role, Who};
+use super::super::participant::{Participant, Role};
 use super::super::progress::Told;
-use super::super::recorder::Recorder;
-use super::super::recorder::Second;
+use super::super::recorder::{Recorder, Share};
 use super::super::settings::Settings;
 use super::alarm::Alarm;
 use super::link::{Context, Counts, Input, SLOTS};
@@ -41,17 +39,26 @@ pub(super) struct Worker {
     poll: Poll,
     alarm: Alarm,
     shared: Shared,
-    /// Those that are to be opened, last one first.
-    todo: Vec<Who>,
-    members: Vec<Member>,
+    /// Which of the threads this is, and of how many.
+    thread: usize,
     n_threads: usize,
+    members: Vec<Member>,
+    /// How many places among the members are wanted to be taken.
+    n_wanted: usize,
+    /// How many of them are left to those who have them: the others were asked to leave.
+    n_kept: usize,
+    /// Places of those that are to be opened.
+    absent: BTreeSet<usize>,
+    /// And of those that are not yet.
+    rests: BinaryHeap<Reverse<(Instant, usize)>>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     turns: BinaryHeap<Reverse<(Instant, usize)>>,
     inputs: VecDeque<Input>,
     unfinished: Vec<usize>,
     counts: Counts,
     recorder: Recorder,
-    intervals: Sender<Second>,
+    /// Until the accounting is done.
+    shares: Option<Sender<Share>>,
     n_opening: usize,
     n_leaving: usize,
     counted_at: Instant,
@@ -61,6 +68,8 @@ pub(super) struct Worker {
     churn_place: usize,
     /// What the board knows of this thread's counts.
     told: Told,
+    /// Tempos that the publishers know.
+    n_tempos: usize,
     is_publishing: bool,
 }
 
@@ -77,31 +86,34 @@ impl Worker {
         settings: Arc<Settings>,
         board: Arc<Board>,
         target: Arc<Target>,
-        mut todo: Vec<Who>,
+        thread: usize,
         n_threads: usize,
-        intervals: Sender<Second>,
+        shares: Sender<Share>,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let alarm = Alarm::new(poll.registry(), ALARM)?;
         let shared = Shared::new(target, poll.registry())?;
-        todo.reverse();
         let begun = board.begun;
-        let worker = Self {
+        let mut worker = Self {
             settings,
             poll,
             alarm,
             shared,
-            members: Vec::with_capacity(todo.len()),
-            todo,
+            thread,
             n_threads,
+            members: Vec::new(),
+            n_wanted: 0,
+            n_kept: 0,
+            absent: BTreeSet::new(),
+            rests: BinaryHeap::new(),
             timers: BinaryHeap::new(),
             turns: BinaryHeap::new(),
             inputs: VecDeque::new(),
             unfinished: Vec::new(),
             counts: Counts::default(),
             recorder: Recorder::new(begun),
-            intervals,
+            shares: Some(shares),
             n_opening: 0,
             n_leaving: 0,
             counted_at: begun,
@@ -109,40 +121,35 @@ impl Worker {
             next_churn: None,
             churn_place: 0,
             told: Told::default(),
+            n_tempos: 1,
             is_publishing: false,
             board,
         };
+        worker.follow();
+        worker.members.reserve(worker.n_wanted);
         Ok((worker, waker))
     }
 
     /// Drives the sessions until the run is over. The loops wait for each other between the
     /// accounting of the publishers and that of the clients, which looks at what all published.
-    pub(super) fn run(mut self, rendezvous: Rendezvous) -> Recorder {
+    pub(super) fn run(mut self, rendezvous: Rendezvous) {
         let mut events = Events::with_capacity(1024);
         while self.board.order() != Order::Leave {
             self.turn(&mut events);
         }
         let now = Instant::now();
         self.tell(now);
-        let last = self.recorder.last_interval();
-        // The conductor listens until all threads are done.
-        let _ = self.intervals.send(last);
         self.close(now, |it| matches!(it, Role::Publisher(_)));
         // What the publishers that were never opened would have sent.
-        for who in std::mem::take(&mut self.todo) {
-            Participant::new(who, &self.board, now).close(now, &self.board, &mut self.recorder);
+        for place in self.members.len()..self.n_wanted {
+            let mut participant = Participant::new(self.who(place), &self.board, now);
+            participant.close(now, &self.board, &mut self.recorder);
         }
         rendezvous.meet();
         self.close(now, |it| matches!(it, Role::Client(_)));
-        let traffic = &mut self.recorder.traffic;
-        traffic.bytes_out = self.shared.traffic.sent;
-        traffic.bytes_in = self.shared.traffic.received;
-        traffic.requests = self.counts.n_requests;
-        traffic.connections = self.counts.n_connections;
-        let scratch = Recorder::new(self.board.begun);
-        let recorder = std::mem::replace(&mut self.recorder, scratch);
+        self.hand_over(now);
+        self.shares = None;
         self.leave(&mut events);
-        recorder
     }
 
     fn close(&mut self, now: Instant, is_it: impl Fn(&Role) -> bool) {
@@ -160,7 +167,13 @@ impl Worker {
         let now = self.wait(events);
         match self.board.order() {
             Order::Open => {}
-            Order::Publish | Order::Listen => self.begin_publishing(now),
+            Order::Publish => {
+                self.begin_publishing(now);
+                self.follow();
+                self.change_tempo(now);
+                self.let_go(now);
+            }
+            Order::Listen => self.begin_publishing(now),
             Order::Leave => return,
         }
         self.publish_due(now);
@@ -196,7 +209,9 @@ impl Worker {
         if let Some(turn) = turn.filter(|it| *it <= woken) {
             self.recorder.lag.record(woken - turn);
         }
-        self.take_interval(woken);
+        if self.recorder.is_second_over(woken) {
+            self.hand_over(woken);
+        }
         // None of these waits for another's memory to come out of the cache, as they would below.
         for event in events.iter() {
             let Token(token) = event.token();
@@ -224,11 +239,20 @@ impl Worker {
         now
     }
 
-    fn take_interval(&mut self, now: Instant) {
-        if let Some(interval) = self.recorder.take_interval(now) {
-            // The conductor listens until all threads are done.
-            let _ = self.intervals.send(interval);
-        }
+    /// Hands over what was measured.
+    fn hand_over(&mut self, now: Instant) {
+        let Some(shares) = &self.shares else {
+            return;
+        };
+        let wire = std::mem::take(&mut self.shared.traffic);
+        let counts = std::mem::take(&mut self.counts);
+        let traffic = &mut self.recorder.traffic;
+        traffic.bytes_out += wire.sent;
+        traffic.bytes_in += wire.received;
+        traffic.requests += counts.n_requests;
+        traffic.connections += counts.n_connections;
+        // The conductor listens until all threads are done.
+        let _ = shares.send(self.recorder.hand_over(now));
     }
 
     fn fire_timers(&mut self, now: Instant) {
@@ -315,38 +339,12 @@ impl Worker {
         let member = &mut self.members[at];
         if let (true, Some(started)) = (self.is_publishing, self.board.started())
             && let Role::Publisher(publisher) = &member.participant.role
-            && !member.is_scheduled
+            && member.turn.is_none()
             && let Due::At(due) = publisher.due()
             && started + due > now
         {
-            member.is_scheduled = true;
+            member.turn = Some(started + due);
             self.turns.push(Reverse((started + due, at)));
-        }
-    }
-
-    /// Sees whether a session has come up, has ended, or has left.
-    fn settle(&mut self, now: Instant, at: usize) {
-        let member = &mut self.members[at];
-        let progress = &self.board.progress;
-        if !member.is_counted && member.participant.is_settled() {
-            member.is_counted = true;
-            self.n_opening -= 1;
-            let count = match member.participant.is_up() {
-                true => &progress.n_up,
-                false => &progress.n_failed,
-            };
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        if member.session.is_ended() && member.is_leaving {
-            member.is_leaving = false;
-            self.n_leaving -= 1;
-            if self.board.order() == Order::Publish {
-                member.open_again(&self.settings, &self.board, now);
-                self.recorder.sessions.churned += 1;
-                return self.drive(now, at);
-            }
-            let (member, mut context) = self.parts(at);
-            member.link.close(&mut context);
         }
     }
 
@@ -358,7 +356,7 @@ impl Worker {
         }
         // A session that rests does not say when it is free again.
         let is_late = self.is_publishing
-            && !member.is_scheduled
+            && member.turn.is_none()
             && matches!(&member.participant.role, Role::Publisher(it) if it.is_kept_waiting());
         let deadlines = [
             member.session.poll_timeout(),
@@ -388,14 +386,34 @@ impl Worker {
         }
     }
 
+    /// Lets the publishers know how fast they are to be now.
+    fn change_tempo(&mut self, now: Instant) {
+        let n_tempos = self.board.n_tempos();
+        if n_tempos == self.n_tempos {
+            return;
+        }
+        self.n_tempos = n_tempos;
+        for at in 0..self.members.len() {
+            let member = &mut self.members[at];
+            if let Role::Publisher(publisher) = &mut member.participant.role {
+                publisher.follow(&self.board);
+                member.turn = None;
+                self.drive(now, at);
+            }
+        }
+    }
+
     fn publish_due(&mut self, now: Instant) {
         while let Some(&Reverse((at, place))) = self.turns.peek() {
             if at > now {
                 break;
             }
             self.turns.pop();
-            self.members[place].is_scheduled = false;
-            self.drive(now, place);
+            let member = &mut self.members[place];
+            if member.turn == Some(at) {
+                member.turn = None;
+                self.drive(now, place);
+            }
         }
     }
 

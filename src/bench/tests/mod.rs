@@ -3,6 +3,7 @@
 
 mod faults;
 mod scripted;
+mod steered;
 mod threads;
 mod truth;
 mod web_socket;
@@ -94,7 +95,7 @@ fn observed_with(
     let publishing = match (plan.stop, plan.rate) {
         (Stop::After(duration), _) => duration,
         (Stop::Count(count), Rate::Fixed(rate)) => Duration::from_secs_f64(count as f64 / rate),
-        (Stop::Count(_), Rate::Max) => Duration::from_secs(10),
+        (Stop::Count(_), Rate::Max) | (Stop::Interrupt, _) => Duration::from_secs(10),
     };
     // Leaving takes some seconds where nobody answers, and so may a busy machine.
     let limit = opening + plan.warmup + publishing + plan.drain + Duration::from_secs(20);
@@ -103,6 +104,12 @@ fn observed_with(
     let took = began.elapsed();
     assert!(took < limit, "{took:?} and not {limit:?}: {result:?}");
     let run = result?;
+    adds_up(&run);
+    Ok(run)
+}
+
+/// Whatever happened, the figures of a run fit each other.
+fn adds_up(run: &Run) {
     let messages = &run.messages;
     assert_eq!(
         messages.expected,
@@ -129,7 +136,6 @@ fn observed_with(
     for error in &run.errors {
         assert!(error.count > 0 && !error.first.is_empty(), "{error:?}");
     }
-    Ok(run)
 }
 
 /// How often something of this kind went wrong.

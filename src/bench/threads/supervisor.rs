@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::super::board::Order;
 use super::super::engine::MOST_OPENING;
-use super::super::participant::{Participant, Role, Who, everybody};
-use super::super::recorder::Recorder;
+use super::super::participant::{Participant, Role, Who};
 use super::seat::{Seat, Wish};
 use super::{Common, occupant};
 use crate::session::{End, Event, Failure, Permanence, Stage};
@@ -41,8 +40,9 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(common: Arc<Common>) -> Self {
-        let mut todo: Vec<_> = everybody(&common.board.plan).collect();
-        todo.reverse();
+        let plan = &common.board.plan;
+        let numbers = (0..plan.n_sessions()).rev();
+        let todo: Vec<_> = numbers.map(|it| Who::nth(it, plan)).collect();
         Self {
             seats: Vec::with_capacity(todo.len()),
             handles: Vec::with_capacity(todo.len()),
@@ -56,7 +56,7 @@ impl Supervisor {
     }
 
     /// Sees the sessions through the run.
-    pub(super) fn run(mut self) -> Recorder {
+    pub(super) fn run(mut self) {
         loop {
             let now = Instant::now();
             match self.common.board.order() {
@@ -74,9 +74,8 @@ impl Supervisor {
             });
             thread::park_timeout(left.min(BETWEEN_COUNTS));
         }
-        let recorder = self.close();
+        self.close();
         self.leave();
-        recorder
     }
 
     fn begin_publishing(&mut self, now: Instant) {
@@ -185,7 +184,7 @@ impl Supervisor {
 
     /// The accounting, without any session's help: the publishers' before the clients', which
     /// count what was published. What comes later is nobody's any more.
-    fn close(&mut self) -> Recorder {
+    fn close(&mut self) {
         let (now, board) = (Instant::now(), &self.common.board);
         let is_publisher = |it: &Participant| matches!(it.role, Role::Publisher(_));
         let not_opened = self.todo.drain(..).map(|it| Seat::new(it, board, now));
@@ -200,10 +199,8 @@ impl Supervisor {
             }
         }
         let mut ledger = self.common.ledger(now);
-        let last = ledger.recorder.last_interval();
-        ledger.hand_over(last);
-        ledger.intervals = None;
-        std::mem::replace(&mut ledger.recorder, Recorder::new(board.begun))
+        ledger.hand_over(now);
+        ledger.shares = None;
     }
 
     /// Lets all sessions disconnect, some at a time, within a bounded time. A thread that has not

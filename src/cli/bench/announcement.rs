@@ -118,6 +118,7 @@ fn load(plan: &Plan) -> String {
                 text.push_str(&format!(" after a warm-up of {warmup}"));
             }
         }
+        (PlanStop::Interrupt, _) => text.push_str(", until it is interrupted"),
     }
     if plan.churn > 0.0 {
         let churn = frequency(plan.churn);
