@@ -4,6 +4,7 @@
 //! protocol <- session <- transport <- client <- bench
 //! protocol <- redaction <- recording <- server
 //! protocol <- filter, traffic
+//! bench <- locust
 //! protocol, session, traffic, transport <- check
 //! tls, wire <- server, transport
 //! server, transport, traffic, redaction <- proxy
@@ -17,6 +18,8 @@ pub mod check;
 pub mod client;
 #[cfg(feature = "jq")]
 pub mod filter;
+#[cfg(feature = "locust")]
+pub mod locust;
 pub mod protocol;
 pub mod proxy;
 pub mod recording;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules that it may use.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     (
         "bench",
         &[
@@ -33,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ),
     ("client", &["protocol", "session", "transport"]),
     ("filter", &["protocol"]),
+    ("locust", &["bench"]),
     ("protocol", &[]),
     (
         "proxy",

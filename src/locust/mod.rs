@@ -1,0 +1,14 @@
+//! A worker of a Locust master: a load test that a master on another machine starts, steers and
+//! stops, and that hands its figures over.
+//!
+//! ```text
+//! zmtp      the connection: ZeroMQ's protocol, the side of a DEALER
+//! ```
+//!
+//! Nothing here carries out a load test: whoever drives the worker gives the run's portions to it
+//! and does what its events say. Locust documents neither messages nor statistics; they are what
+//! its versions 2.32.0 and 2.47.0 say and take (`locust/runners.py`, `locust/stats.py`).
+
+mod zmtp;
+
+pub use zmtp::{Link, LinkError, Sender};
