@@ -171,6 +171,9 @@ fn what_decides_does_no_input_or_output_and_reads_no_clock() {
         "bench/metric",
         "bench/expectation",
         "bench/report",
+        "locust/message",
+        "locust/stats",
+        "locust/worker",
     ];
     assert_free_of(&decides, &forbidden);
 }
