@@ -1,6 +1,9 @@
 //! What a worker and a master of Locust say to each other: `[type, data, node id]` in MessagePack.
 
 mod options;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

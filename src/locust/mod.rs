@@ -20,4 +20,4 @@ mod zmtp;
 pub use message::{Exception, FromMaster, MessageError, Options, Spawn, State, ToMaster};
 pub use stats::{Report, UserCounts};
 pub use worker::{Event, Users, Worker};
-pub use zmtp::{Link, LinkError, Sender};
+pub use zmtp::{Link, LinkError, Sender, Up};

@@ -1,7 +1,11 @@
 //! What a run measured, as a master adds it up: an entry for each kind of request, with every
 //! time to three digits, and what failed.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -74,9 +78,11 @@ pub(super) struct Figures {
     kinds: BTreeSet<(Request, String)>,
 }
 
-/// The times of an entry that a report has at the most: a master sorts and adds all of them in one
-/// Python process, for each worker.
-const MOST_TIMES: usize = 4000;
+/// More different times than this are much for a master, which adds and sorts all of them in one
+/// Python process, for each worker: about 4 ms of each 3 s.
+const MANY_TIMES: usize = 4000;
+/// Then a time has so many significant bits, which is within 0.2 %: 512 times for each doubling.
+const ENOUGH_BITS: u32 = 10;
 /// The kinds of errors that a run tells of each by its name.
 const MOST_KINDS: usize = 100;
 
@@ -244,16 +250,18 @@ impl Entry {
         if n_failures > 0 {
             *self.num_fail_per_sec.entry(second).or_default() += n_failures;
         }
-        let millis = |it: std::time::Duration| it.as_secs_f64() * 1000.0;
-        if let (Some(min), Some(mean), Some(max)) = (times.min(), times.mean(), times.max()) {
-            self.total_response_time += millis(mean) * n_times as f64;
+        let millis = |it: Duration| it.as_nanos() as f64 / 1e6;
+        if let (Some(min), Some(max)) = (times.min(), times.max()) {
             self.min_response_time = least(self.min_response_time, Some(millis(min)));
             self.max_response_time = self.max_response_time.max(millis(max));
         }
         let histogram = times.histogram();
         for time in histogram.iter_recorded() {
-            let micros = Micros(histogram.highest_equivalent(time.value_iterated_to()));
-            *self.response_times.entry(micros).or_default() += time.count_at_value();
+            let (value, count) = (time.value_iterated_to(), time.count_at_value());
+            let micros = Micros(histogram.highest_equivalent(value));
+            *self.response_times.entry(micros).or_default() += count;
+            let middle = histogram.median_equivalent(value) as f64;
+            self.total_response_time += middle * count as f64 / 1000.0;
         }
     }
 
@@ -275,17 +283,15 @@ impl Entry {
         merge(&mut self.num_fail_per_sec, &other.num_fail_per_sec);
     }
 
-    /// Tells fewer times apart where there are too many, each for the longest of those it stands for.
+    /// Tells fewer times apart where there are many, each for the longest of those it stands for.
     fn coarsen(&mut self) {
-        let mut n_bits = 10;
-        while self.response_times.len() > MOST_TIMES {
-            let times = std::mem::take(&mut self.response_times);
-            for (Micros(time), count) in times {
-                let n_cleared = (u64::BITS - time.leading_zeros()).saturating_sub(n_bits);
-                let micros = Micros(time | ((1 << n_cleared) - 1));
-                *self.response_times.entry(micros).or_default() += count;
-            }
-            n_bits -= 1;
+        if self.response_times.len() <= MANY_TIMES {
+            return;
+        }
+        for (Micros(time), count) in std::mem::take(&mut self.response_times) {
+            let n_cleared = (u64::BITS - time.leading_zeros()).saturating_sub(ENOUGH_BITS);
+            let micros = Micros(time | ((1 << n_cleared) - 1));
+            *self.response_times.entry(micros).or_default() += count;
         }
     }
 }

@@ -4,6 +4,8 @@
 //! What comes in is read by [`Incoming`], which has no socket: a greeting, a READY command, then
 //! messages. We say 3.0, so a newer libzmq speaks 3.0 too, which has no heartbeats of its own.
 
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -139,14 +141,14 @@ impl Link {
         };
         link.stream.set_nodelay(true).map_err(LinkError::Connect)?;
         let late = || LinkError::Silent { after: patience };
-        write(&link.stream, &greeting(), deadline)?;
+        write(&link.stream, &greeting(), deadline, Up::NotYet)?;
         // The greeting says what the other side is; only then is it told who is there.
         for (awaited, answer) in [(Item::Greeting, Some(ready(identity))), (Item::Ready, None)] {
             if link.item(Some(deadline))?.ok_or_else(late)? != awaited {
                 return Err(LinkError::BadFrame("a message before the READY command"));
             }
             if let Some(answer) = answer {
-                write(&link.stream, &answer, deadline)?;
+                write(&link.stream, &answer, deadline, Up::NotYet)?;
             }
         }
         Ok(link)
@@ -239,10 +241,16 @@ fn send(stream: &TcpStream, message: &[u8]) -> Result<(), LinkError> {
         stream,
         &frame(FLAG_NONE, message),
         Instant::now() + PATIENCE,
+        Up::Ready,
     )
 }
 
-fn write(mut stream: &TcpStream, mut bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
+fn write(
+    mut stream: &TcpStream,
+    mut bytes: &[u8],
+    deadline: Instant,
+    up: Up,
+) -> Result<(), LinkError> {
     while !bytes.is_empty() {
         let left = left(deadline).ok_or(LinkError::Silent { after: PATIENCE })?;
         stream
@@ -251,7 +259,7 @@ fn write(mut stream: &TcpStream, mut bytes: &[u8], deadline: Instant) -> Result<
         match stream.write(bytes) {
             Ok(n_bytes) => bytes = &bytes[n_bytes..],
             Err(error) if is_timeout(&error) => {}
-            Err(error) => return Err(lost(error, Up::Ready)),
+            Err(error) => return Err(lost(error, up)),
         }
     }
     Ok(())
