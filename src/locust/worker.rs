@@ -149,7 +149,7 @@ const READY_AGAIN: Duration = Duration::from_secs(5);
 const NOT_TAKEN_IN: Duration = Duration::from_secs(30);
 const MASTER_GONE: Duration = Duration::from_secs(60);
 /// A master that quits waits half a second for the last figures.
-const LAST_WORDS: Duration = Duration::from_millis(350);
+const LAST_WORDS: Duration = Duration::from_millis(400);
 
 impl Worker {
     /// A worker that is not connected. Its name, a machine's for instance, is what people see of it

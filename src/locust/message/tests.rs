@@ -240,3 +240,21 @@ fn a_worker_says_these_words() {
         assert_eq!(read(&message), expected);
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_is_a_message_or_an_error(
+        kind in 0..3,
+        bytes in proptest::collection::vec(0_u8.., 0..200),
+    ) {
+        let begun: &[u8] = match kind {
+            0 => b"",
+            1 => b"\x93\xa5spawn",
+            _ => b"\x93\xa5spawn\x83\xa9timestamp\x01\xb2user_classes_count\x80\xaeparsed_options",
+        };
+        if let Err(error) = FromMaster::decode(&[begun, &bytes].concat()) {
+            let told = error.to_string();
+            assert!(told.starts_with("not a message of a Locust master: "), "{told}");
+        }
+    }
+}

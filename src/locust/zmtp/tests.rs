@@ -285,3 +285,22 @@ fn who_waits_until_a_deadline_gets_nothing_by_then() {
         assert!(link.receive(Some(deadline)).unwrap().is_none());
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_is_the_same_in_pieces(
+        is_greeted: bool,
+        frames in proptest::collection::vec((0_u8..8, proptest::collection::vec(0_u8.., 0..40)), 0..8),
+        garbage in proptest::collection::vec(0_u8.., 0..40),
+        size in 1_usize..50,
+    ) {
+        let mut bytes = if is_greeted { master() } else { Vec::new() };
+        for (flags, body) in frames {
+            bytes.extend(frame(flags & !FLAG_LONG, &body));
+        }
+        bytes.extend(garbage);
+        // Of a server of something else, an error tells as much as has come.
+        let read = |size| items(&bytes, size).map_err(|it| std::mem::discriminant(&it));
+        assert_eq!(read(size), read(bytes.len().max(1)));
+    }
+}
