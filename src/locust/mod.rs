@@ -12,6 +12,9 @@
 //! and does what its events say. Locust documents neither messages nor statistics; they are what
 //! its versions 2.32.0 and 2.47.0 say and take (`locust/runners.py`, `locust/stats.py`).
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 mod stats;
 mod worker;
