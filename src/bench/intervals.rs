@@ -66,7 +66,15 @@ impl Intervals {
             }
             let nth = second.saturating_sub(from) as usize;
             seconds.extend((seconds.len()..=nth).map(nothing));
-            seconds[nth].add(&interval);
+            match seconds[nth].is_empty() {
+                true => {
+                    seconds[nth] = Interval {
+                        start_s: nth as f64,
+                        ..interval
+                    };
+                }
+                false => seconds[nth].add(&interval),
+            }
         }
         measured.intervals = seconds;
         let offset = from as f64;

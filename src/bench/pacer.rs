@@ -375,6 +375,76 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// However late turns are taken, and in however many parts changes are told: each is there
+        /// once, when the sum of what the rates bring has come to it.
+        #[test]
+        fn changes_of_the_rate_neither_lose_a_turn_nor_double_one(
+            n_publishers in 1..5_usize,
+            changes in prop::collection::vec((0..2000_u32, prop_oneof![Just(0.0), 0.5..3000.0_f64]), 0..8),
+            n_at_once in 1..40_usize,
+        ) {
+            let rate = Rate::Fixed(100.0);
+            let stop = Stop::Interrupt;
+            let plan = Plan { n_publishers, rate, stop, warmup: Duration::ZERO, ..plan() };
+            let mut pacers: Vec<_> = (0..n_publishers).map(|it| Pacer::new(&plan, it)).collect();
+            let mut tempo = Tempo::first(plan.rate, plan.batch);
+            let (mut now, mut n_due, mut rate) = (Duration::ZERO, 0.0, 100.0);
+            let mut taken = Vec::new();
+            for (millis, next) in changes.into_iter().chain([(500, 0.0)]) {
+                now += millis * MS;
+                n_due += f64::from(millis) / 1000.0 * rate;
+                rate = next;
+                tempo = tempo.then(now, Rate::Fixed(rate), plan.batch);
+                for pacer in &mut pacers {
+                    pacer.change(tempo);
+                    let turns = std::iter::from_fn(|| pacer.take(now)).take(n_at_once);
+                    taken.extend(turns.map(|it| it.intended));
+                }
+            }
+            let n_unsent: u64 = pacers.iter().map(|it| it.n_unsent(now)).sum();
+            let before = taken.len();
+            for pacer in &mut pacers {
+                taken.extend(std::iter::from_fn(|| pacer.take(now)).map(|it| it.intended));
+                prop_assert!(pacer.due() == Due::Never && !pacer.is_over(now));
+            }
+            prop_assert_eq!((taken.len() - before) as u64, n_unsent);
+            // The first one is due at once, where there is a rate.
+            let difference = taken.len() as f64 - n_due;
+            prop_assert!((-1e-3..1.001).contains(&difference), "{} and {n_due}", taken.len());
+            prop_assert!(taken.iter().all(|it| *it <= now));
+        }
+    }
+
+    #[test]
+    fn a_schedule_goes_on_where_it_was_when_the_rate_changes() {
+        let plan = Plan {
+            rate: Rate::Fixed(10.0),
+            stop: Stop::Interrupt,
+            warmup: Duration::ZERO,
+            ..plan()
+        };
+        let mut pacer = Pacer::new(&plan, 0);
+        assert_eq!(pacer.take(Duration::ZERO).unwrap().intended, Duration::ZERO);
+        // Halfway to the next turn; from there the other half takes a tenth of the time.
+        let faster = Tempo::first(plan.rate, 1).then(150 * MS, Rate::Fixed(100.0), 1);
+        pacer.change(faster);
+        assert_eq!(pacer.take(150 * MS).unwrap().intended, 100 * MS);
+        assert_eq!(pacer.due(), Due::At(155 * MS));
+        let resting = faster.then(152 * MS, Rate::Fixed(0.0), 1);
+        pacer.change(resting);
+        assert_eq!((pacer.due(), pacer.n_unsent(9000 * MS)), (Due::Never, 0));
+        let slower = resting.then(1000 * MS, Rate::Fixed(1.0), 1);
+        pacer.change(slower);
+        assert_eq!(pacer.due(), Due::At(1300 * MS));
+        let ready = slower.then(1400 * MS, Rate::Max, 1);
+        pacer.change(ready);
+        assert_eq!(pacer.take(1500 * MS).unwrap().intended, 1300 * MS);
+        assert_eq!(pacer.due(), Due::WhenReady);
+        pacer.change(ready.then(1600 * MS, Rate::Fixed(1.0), 1));
+        assert_eq!(pacer.due(), Due::At(2500 * MS));
+    }
+
     #[test]
     fn without_a_schedule_a_turn_comes_when_the_publisher_is_ready() {
         let plan = Plan {

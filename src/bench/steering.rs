@@ -62,8 +62,8 @@ impl Wanted {
         Self {
             n_clients: n_clients.min(MOST_SESSIONS),
             rate: match rate {
-                // What is no number becomes 0.
-                Rate::Fixed(rate) => Rate::Fixed(rate.max(0.0).min(FASTEST)),
+                Rate::Fixed(rate) if rate.is_nan() => Rate::Fixed(0.0),
+                Rate::Fixed(rate) => Rate::Fixed(rate.clamp(0.0, FASTEST)),
                 Rate::Max => Rate::Max,
             },
         }

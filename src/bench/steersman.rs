@@ -101,9 +101,9 @@ impl Steersman<'_> {
         let begun = self.ongoing.board.begun;
         self.ongoing.board.start(begun);
         while !interrupt.is_interrupted() && !self.ongoing.crew.has_fallen() {
+            self.ongoing.intervals.receive();
             let now = Instant::now();
             self.steer(now);
-            self.ongoing.intervals.receive();
             let elapsed = now.saturating_duration_since(begun);
             let n_seconds = elapsed.saturating_sub(GRACE).as_secs();
             if n_seconds > self.ledger.n_seconds {

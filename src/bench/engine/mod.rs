@@ -55,10 +55,11 @@ pub(super) fn start(
         gates.push(gate);
         let handle = thread::Builder::new()
             .name("bayeux-bench".to_owned())
-            .spawn(move || match opened.recv() {
-                Ok(()) => worker.run(rendezvous),
-                // Not all of them could be started, and those that were would wait for the others.
-                Err(_) => {}
+            .spawn(move || {
+                // If not all of them could be started, those that were would wait for the others.
+                if opened.recv().is_ok() {
+                    worker.run(rendezvous);
+                }
             });
         let handle = handle.map_err(|source| BenchError::System {
             what: "cannot start a thread",

@@ -8,7 +8,7 @@ use crate::session::End;
 
 const BUSY: &str =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nbusy";
-const PAGE: &str =
+pub(super) const PAGE: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>";
 
 /// Two of these are too many for one request that catches up.
@@ -40,7 +40,7 @@ fn hindered(timeout: Duration, request: fn(&Counts, &str) -> Reaction) -> String
     no_session(observed(&settings, &mut |_| {}))
 }
 
-fn within(timeout: Duration, mut settings: Settings) -> Settings {
+pub(super) fn within(timeout: Duration, mut settings: Settings) -> Settings {
     settings.transport.connect_timeout = timeout;
     settings.transport.network_timeout = timeout;
     settings

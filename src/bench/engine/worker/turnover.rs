@@ -23,7 +23,7 @@ use super::Worker;
 const MOST_LEAVING: usize = 128;
 /// How long a session that has ended rests before it comes back: longer each time.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
-const LONGEST_REST: Duration = Duration::from_secs(30);
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Sees how many sessions are wanted: those of this thread are the first so many.
