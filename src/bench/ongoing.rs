@@ -21,6 +21,8 @@ pub(super) struct Ongoing {
     pub(super) board: Arc<Board>,
     pub(super) crew: Crew,
     pub(super) n_threads: usize,
+    /// Sessions that fit on this machine.
+    pub(super) n_fitting: usize,
     pub(super) intervals: Intervals,
 }
 
@@ -61,6 +63,7 @@ impl Ongoing {
             board,
             crew,
             n_threads,
+            n_fitting: capacity.n_sessions,
             intervals: Intervals::new(shares),
         })
     }

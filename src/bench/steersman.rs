@@ -9,7 +9,7 @@ use super::conductor::{BETWEEN_LOOKS, LONGEST_FAREWELL};
 use super::ongoing::Ongoing;
 use super::plan::{Plan, Rate, Stop};
 use super::results;
-use super::run::{ClientUse, Run, Sessions};
+use super::run::{ClientUse, ErrorCount, Request, Run, Sessions};
 use super::settings::{BenchError, Engine, Interrupt, Settings, Stage};
 use super::steering::{Portion, Steering, Wanted};
 use super::system::{Usage, descriptor_limit, n_cores};
@@ -61,6 +61,8 @@ pub fn steered(
             most: wanted,
             n_wanted: 0,
             usage: Usage::now(),
+            n_unfit: 0,
+            n_unfit_told: 0,
             most_up: 0,
             up: Duration::ZERO,
         },
@@ -91,6 +93,10 @@ struct Ledger {
     /// The most sessions that were wanted, as far as is told.
     n_wanted: usize,
     usage: Usage,
+    /// The most clients that were wanted and do not fit on this machine, and how many of them are
+    /// told.
+    n_unfit: usize,
+    n_unfit_told: usize,
     /// The most sessions that were up, and how long after the beginning.
     most_up: usize,
     up: Duration,
@@ -114,6 +120,7 @@ impl Steersman<'_> {
         }
         let until = Instant::now();
         self.ongoing.board.stop(until);
+        self.ongoing.crew.wake();
         self.drain(until);
         self.ongoing.end();
         let elapsed = (until - begun).as_secs_f64();
@@ -131,7 +138,11 @@ impl Steersman<'_> {
     /// Lets the threads know what is wanted now.
     fn steer(&mut self, now: Instant) {
         let board = &self.ongoing.board;
-        let wanted = self.steering.wanted();
+        let mut wanted = self.steering.wanted();
+        let n_fitting = self.ongoing.n_fitting;
+        let room = n_fitting.saturating_sub(board.plan.n_publishers);
+        self.ledger.n_unfit = (self.ledger.n_unfit).max(wanted.n_clients.saturating_sub(room));
+        wanted.n_clients = wanted.n_clients.min(room);
         let most = &mut self.ledger.most;
         most.n_clients = most.n_clients.max(wanted.n_clients);
         most.rate = match (most.rate, wanted.rate) {
@@ -195,6 +206,20 @@ impl Steersman<'_> {
         measured.config = results::config(&self.ongoing.settings, self.ongoing.n_threads);
         measured.config.clients = self.n_clients as u64;
         measured.config.rate = self.rate.map_or(Some(0.0), fixed);
+        let n_unfit = ledger.n_unfit - std::mem::replace(&mut ledger.n_unfit_told, ledger.n_unfit);
+        if n_unfit > 0 {
+            let n_fitting = self.ongoing.n_fitting;
+            measured.errors.push(ErrorCount {
+                kind: "no room for more sessions on this machine".to_owned(),
+                request: Some(Request::Handshake),
+                count: n_unfit as u64,
+                first: format!(
+                    "{n_fitting} sessions fit, {} more are wanted",
+                    ledger.n_unfit
+                ),
+                first_at_s: 0.0,
+            });
+        }
         let n_wanted = self.ongoing.board.plan.n_publishers + ledger.most.n_clients;
         measured.sessions = Sessions {
             wanted: (n_wanted - ledger.n_wanted) as u64,

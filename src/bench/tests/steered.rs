@@ -252,6 +252,30 @@ fn a_run_that_is_interrupted_while_it_opens_ends_at_once() {
 }
 
 #[test]
+fn clients_that_do_not_fit_are_told() {
+    let server = server();
+    let plan = Plan {
+        ramp: 20.0,
+        ..short()
+    };
+    let settings = settings(&server, plan);
+    let n_fitting = capacity(&settings).n_sessions;
+    let n_wanted = n_fitting as u64 + 10;
+    let steering = Steering::new(2, Rate::Fixed(100.0));
+    let (run, _) = steered(&settings, &steering, |_, nth| {
+        match nth {
+            0 => steering.steer(n_fitting + 5, Rate::Fixed(100.0)),
+            1 => steering.steer(n_fitting + 9, Rate::Fixed(100.0)),
+            _ => {}
+        }
+        nth < 3
+    });
+    assert_eq!(n_errors(&run, "no room for more sessions"), 10);
+    assert_eq!(run.sessions.wanted, n_wanted - 10);
+    assert!(run.sessions.up < 200, "{:?}", run.sessions);
+}
+
+#[test]
 fn only_the_loops_can_be_steered() {
     let server = server();
     let settings = Settings {
