@@ -3,6 +3,7 @@
 mod announcement;
 mod engine_args;
 mod load_args;
+mod locust_args;
 mod outcome;
 mod results;
 mod witness;
@@ -21,6 +22,7 @@ use bayeux::transport::{Endpoint, Settings as TransportSettings};
 use self::announcement::{Consent, announce, check_room};
 use self::engine_args::EngineArgs;
 use self::load_args::LoadArgs;
+use self::locust_args::LocustArgs;
 use self::outcome::{carried_out, failed, interrupted};
 use self::results::ResultArgs;
 use self::witness::Witness;
@@ -45,7 +47,8 @@ Examples:
   bayeux bench :8080/cometd -r 10 -n 20 --record traffic.ndjson
   bayeux bench ws://localhost:8080/cometd -r max -n 1k --batch 10
   bayeux bench :8080/cometd -r 1k --max p99=500ms --min delivery_rate=1k --report run.html
-  bayeux bench https://example.com/cometd --token-cmd 'cat token.txt' --yes"
+  bayeux bench https://example.com/cometd --token-cmd 'cat token.txt' --yes
+  bayeux bench --print-locustfile > bayeux_locust.py"
     };
 }
 
@@ -98,6 +101,9 @@ pub(crate) struct Bench {
 
     #[command(flatten)]
     engine: EngineArgs,
+
+    #[command(flatten)]
+    locust: LocustArgs,
 
     #[command(flatten)]
     results: ResultArgs,
@@ -153,6 +159,9 @@ enum Transport {
 
 impl Bench {
     pub(crate) fn run(mut self, output: &OutputArgs, printer: &mut Printer) -> Result<(), Stop> {
+        if self.locust.prints_file() {
+            return self.locust.print_file(printer);
+        }
         let mut operands = Operands::new(std::mem::take(&mut self.operands));
         let endpoint = self.connection.server.endpoint(&operands)?;
         let target = operands.channel_or("/bench")?;

@@ -9,6 +9,7 @@
 mod authority;
 mod bad_input;
 mod bench;
+mod bench_locust;
 mod bench_usage;
 mod call;
 mod check;
