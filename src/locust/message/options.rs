@@ -73,7 +73,7 @@ impl<'de> Visitor<'de> for OptionsVisitor {
 }
 
 /// The names, as Locust's command line makes them of `--per-client`.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "host",
     "channel",
     "rate",
@@ -83,6 +83,8 @@ const KNOWN: [&str; 9] = [
     "channels",
     "per_client",
     "num_users",
+    // The page of Locust 2.32.0 says it so, behind a `num_users` of its command line.
+    "users",
 ];
 
 impl Options {

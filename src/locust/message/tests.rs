@@ -258,3 +258,17 @@ proptest::proptest! {
         }
     }
 }
+
+/// Seen with Locust 2.32.0: its page leaves the number of its command line, and adds its own.
+#[test]
+fn the_number_of_users_of_an_older_page_wins() {
+    let spawn = json!({
+        "timestamp": 1.5,
+        "user_classes_count": {"A": 4},
+        "parsed_options": {"num_users": null, "users": 8},
+    });
+    let FromMaster::Spawn(spawn) = decoded(json!(["spawn", spawn, "w"])).unwrap() else {
+        panic!("no spawn");
+    };
+    assert_eq!(spawn.options.num_users, Some(8));
+}
