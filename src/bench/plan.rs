@@ -153,7 +153,10 @@ impl Plan {
     }
 
     /// Whether it can be carried out if clients come and rates rise while it goes on.
-    pub(super) fn check_apart_from_load(&self) -> Result<(), PlanError> {
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_apart_from_load(&self) -> Result<(), PlanError> {
         at_most(self.n_clients, MOST_SESSIONS, "the number of clients")?;
         at_most(self.n_publishers, MOST_SESSIONS, "the number of publishers")?;
         at_most(self.n_channels, MOST_SESSIONS, "the number of channels")?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::protocol::{ConnectionType, Message};
@@ -141,17 +142,33 @@ pub struct Progress {
 
 /// Ends a run from another thread: what was measured until then is its result.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<std::sync::atomic::AtomicBool>);
+pub struct Interrupt(Arc<Urgency>);
+
+#[derive(Debug, Default)]
+struct Urgency {
+    is_interrupted: AtomicBool,
+    is_hurried: AtomicBool,
+}
 
 impl Interrupt {
     /// Ends the run.
     pub fn interrupt(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.0.is_interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Does not wait any longer for what is on its way in a run that is steered.
+    pub fn hurry(&self) {
+        self.0.is_hurried.store(true, Ordering::Relaxed);
     }
 
     /// Whether the run is to end.
     pub fn is_interrupted(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
+        self.0.is_interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is to be waited for any longer.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.0.is_hurried.load(Ordering::Relaxed)
     }
 }
 

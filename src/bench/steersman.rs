@@ -121,7 +121,7 @@ impl Steersman<'_> {
         let until = Instant::now();
         self.ongoing.board.stop(until);
         self.ongoing.crew.wake();
-        self.drain(until);
+        self.drain(until, interrupt);
         self.ongoing.end();
         let elapsed = (until - begun).as_secs_f64();
         let seconds = (elapsed - self.ledger.n_seconds as f64).max(0.0);
@@ -185,14 +185,15 @@ impl Steersman<'_> {
     }
 
     /// Waits for what is on its way, for a bounded time.
-    fn drain(&mut self, until: Instant) {
+    fn drain(&mut self, until: Instant, interrupt: &Interrupt) {
         let board = &self.ongoing.board;
         let patience = board.plan.drain.min(LONGEST_FAREWELL);
         let is_all = || {
             let n_published = board.progress.n_published.load(Ordering::Relaxed);
             n_published == 0 || (board.is_published() && board.is_delivered())
         };
-        while !is_all() && until.elapsed() < patience && !self.ongoing.crew.has_fallen() {
+        let is_over = || until.elapsed() >= patience || interrupt.is_hurried();
+        while !is_all() && !is_over() && !self.ongoing.crew.has_fallen() {
             std::thread::sleep(BETWEEN_LOOKS);
         }
     }

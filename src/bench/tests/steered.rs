@@ -1,7 +1,7 @@
 //! Runs that somebody else steers: sessions come and go, rates change, and every count is exact.
 
 use super::faults::{PAGE, within};
-use super::scripted::{Handshake, Reaction, Script, Scripted};
+use super::scripted::{Handshake, Published, Reaction, Script, Scripted};
 use super::*;
 
 /// A steered run, and its portions. `steer` gets each of them, and says whether to go on.
@@ -285,4 +285,38 @@ fn only_the_loops_can_be_steered() {
     let steering = Steering::new(1, Rate::Max);
     let refused = super::steered(&settings, &steering, &Interrupt::default(), &mut |_| {});
     assert!(matches!(refused, Err(BenchError::NotSteerable)));
+}
+
+#[test]
+fn a_run_that_is_hurried_does_not_wait_for_what_is_on_its_way() {
+    let server = Scripted::new(Script {
+        publish: |_| Published::Lose,
+        ..Script::default()
+    });
+    let plan = Plan {
+        drain: Duration::from_secs(60),
+        ..short()
+    };
+    let settings = settings_for(&server.url(), plan);
+    let interrupt = Interrupt::default();
+    let steering = Steering::new(2, Rate::Fixed(100.0));
+    let mut interrupted = None;
+    let mut waited = Duration::MAX;
+    let run = super::steered(
+        &settings,
+        &steering,
+        &interrupt,
+        &mut |portion| match interrupted {
+            None if portion.progress.n_published > 0 => {
+                interrupted = Some(Instant::now());
+                interrupt.interrupt();
+                interrupt.hurry();
+            }
+            None => {}
+            Some(at) => waited = at.elapsed(),
+        },
+    );
+    assert!(run.unwrap().messages.lost > 0, "they are on their way");
+    // What is not hurried takes a second.
+    assert!(waited < Duration::from_millis(900), "{waited:?}");
 }
