@@ -11,6 +11,10 @@
 #[path = "cli/authority.rs"]
 mod authority;
 
+#[allow(dead_code, reason = "the tests of workers need more of it")]
+#[path = "cli/locust_master.rs"]
+mod locust_master;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -25,6 +29,7 @@ use bayeux::protocol::{Channel, ChannelPattern, Json, meta};
 use bayeux::server::{Event, Flavor, Observer, Server, Settings};
 
 use authority::{Dates, self_signed};
+use locust_master::Master;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bayeux");
@@ -37,6 +42,7 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/check.md",
     "docs/ci.md",
+    "docs/distributed.md",
     "docs/examples.md",
     "docs/faults.md",
     "docs/proxy.md",
@@ -57,6 +63,9 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
     ("proxy.example:3128", "{address}"),
     ("--listen 127.0.0.1:8080", "--listen 127.0.0.1:0"),
     ("--listen 127.0.0.1:8081", "--listen 127.0.0.1:0"),
+    // A master of the test.
+    ("master.example:5557", "{master}"),
+    ("--locust master.example", "--locust {master}"),
     // Conditions behind a channel are Salesforce's; CometD refuses the name.
     ("'/topic/Accounts?Industry=Energy'", "/topic/Accounts"),
     // Nobody wants to wait.
@@ -93,6 +102,10 @@ const OTHER_LINES: &[&str] = &[
     "cargo run --release -- demo",
     "cargo test",
     "export BAYEUX_URL=:8080/cometd",
+    // Real masters take workers in tests/interop/locust.
+    "pip install locust",
+    "locust -f bayeux_locust.py --master --enable-rebalancing",
+    "locust -f bayeux_locust.py --master --headless --expect-workers 2 -u 1000 -r 100 -t 5m    -H http://server:8080/cometd --channel /rooms --rate 500 --json",
 ];
 
 #[test]
@@ -329,6 +342,8 @@ impl ListedOption {
 struct Stage {
     server: Arc<Server>,
     faye: Server,
+    /// Where a Locust master waits for workers.
+    master: String,
     folder: PathBuf,
 }
 
@@ -385,7 +400,15 @@ impl Stage {
             }
         });
         let faye = self::server(Settings::of(Flavor::Faye));
+        let master = Master::new();
+        let address = master.address().to_string();
+        thread::spawn(move || {
+            loop {
+                master.give_a_short_run();
+            }
+        });
         Self {
+            master: address,
             server,
             faye,
             folder,
@@ -401,6 +424,7 @@ impl Stage {
             .replace("{url}", &self.server.url())
             .replace("{websocket}", &self.server.url().replacen("http", "ws", 1))
             .replace("{faye}", &self.faye.url())
+            .replace("{master}", &self.master)
             .replace("{address}", &self.server.address().to_string());
         let listens = ["serve", "proxy"].contains(&example.command.as_str());
         if listens && !line.contains("--listen") {
@@ -498,6 +522,10 @@ fn server(settings: Settings) -> Server {
 fn shortened(line: &str) -> String {
     let is_said = |options: &[&str]| words(line).any(|it| options.contains(&it));
     let mut options = String::new();
+    // The master says when it ends.
+    if is_said(&["--locust", "--print-locustfile"]) {
+        return options;
+    }
     if !is_said(&["-d", "--duration", "-n", "--count"]) {
         options.push_str(" --duration 200ms");
     }

@@ -3,6 +3,7 @@
 mod announcement;
 mod engine_args;
 mod load_args;
+mod locust;
 mod locust_args;
 mod outcome;
 mod results;
@@ -48,7 +49,8 @@ Examples:
   bayeux bench ws://localhost:8080/cometd -r max -n 1k --batch 10
   bayeux bench :8080/cometd -r 1k --max p99=500ms --min delivery_rate=1k --report run.html
   bayeux bench https://example.com/cometd --token-cmd 'cat token.txt' --yes
-  bayeux bench --print-locustfile > bayeux_locust.py"
+  bayeux bench --print-locustfile > bayeux_locust.py
+  bayeux bench :8080/cometd --locust master.example"
     };
 }
 
@@ -79,6 +81,9 @@ Exit status:
 /// Every run is expected to send all messages, to have them acknowledged and to lose no delivery,
 /// as if --max unsent=0 --max unacknowledged=0 --max lost=0 were given; other limits for these
 /// take their place. Ctrl-C ends a run with the report of what was measured.
+///
+/// With --locust the load is a master's, which judges it as well: exit status 0 says that the master
+/// has quit, 7 that --max or --min was not met.
 #[derive(clap::Args, Debug)]
 #[command(
     override_usage = "bayeux bench [OPTIONS] [URL] [CHANNEL]",
@@ -163,6 +168,9 @@ impl Bench {
             return self.locust.print_file(printer);
         }
         let mut operands = Operands::new(std::mem::take(&mut self.operands));
+        if let Some(master) = self.locust.master() {
+            return locust::work(&self, master, operands, printer);
+        }
         let endpoint = self.connection.server.endpoint(&operands)?;
         let target = operands.channel_or("/bench")?;
         operands.end()?;
@@ -260,6 +268,15 @@ impl BenchConnectionArgs {
 
     /// Whom to talk to, and how.
     fn transport(&self, endpoint: &Endpoint, engine: Engine) -> Result<TransportSettings, Stop> {
+        let mut settings = self.way(endpoint, engine)?;
+        let credentials = self.server.credentials(None)?;
+        settings.headers = credentials.headers;
+        settings.authorization = credentials.authorization;
+        Ok(settings)
+    }
+
+    /// The same without credentials.
+    fn way(&self, endpoint: &Endpoint, engine: Engine) -> Result<TransportSettings, Stop> {
         let mut settings = ClientSettings::new(endpoint.clone()).transport;
         settings.proxy = self.proxy.proxy(endpoint)?;
         match (&settings.proxy, engine) {
@@ -272,9 +289,6 @@ impl BenchConnectionArgs {
         }
         self.network.limit(&mut settings);
         self.network.trust(&mut settings, endpoint)?;
-        let credentials = self.server.credentials(None)?;
-        settings.headers = credentials.headers;
-        settings.authorization = credentials.authorization;
         Ok(settings)
     }
 }

@@ -68,6 +68,11 @@ impl ExtensionArgs {
 }
 
 impl EssentialExtensionArgs {
+    /// Whether something is sent that may be a secret.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.given.ext.is_empty()
+    }
+
     /// Reads what is given once, for any number of sessions.
     pub(crate) fn maker(&self) -> Result<Maker, Stop> {
         let given = match self.given.ext.is_empty() {

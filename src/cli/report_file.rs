@@ -111,6 +111,24 @@ impl<F: Copy> ReportFile<F> {
     }
 }
 
+impl<F: Copy> ReportFile<F> {
+    /// The file of one of many reports, counted from 1: `run.json`, `run-2.json`.
+    pub(crate) fn numbered(&self, number: u64) -> Self {
+        let mut file = self.clone();
+        if number > 1 {
+            let stem = file.path.file_stem().unwrap_or_default();
+            let mut name = stem.to_owned();
+            name.push(format!("-{number}"));
+            if let Some(ending) = file.path.extension() {
+                name.push(".");
+                name.push(ending);
+            }
+            file.path.set_file_name(name);
+        }
+        file
+    }
+}
+
 /// Files that can be written. What is not written leaves nothing behind.
 #[derive(Debug)]
 pub(crate) struct Pending<F = Format>(Vec<Beside<F>>);
@@ -266,6 +284,14 @@ mod tests {
         }
         assert_eq!(names(&folder), ["folder.csv"]);
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_second_of_many_has_its_number_before_the_ending() {
+        let file: ReportFile = "results/run.1.json".parse().unwrap();
+        let name = |number| file.numbered(number).path.display().to_string();
+        assert_eq!(name(1), "results/run.1.json");
+        assert_eq!(name(12), "results/run.1-12.json");
     }
 
     /// A report that took the place of /dev/full or of a pipe would do so for everybody.

@@ -37,6 +37,15 @@ impl ServerArgs {
         }
     }
 
+    /// The same where there is one.
+    pub(crate) fn endpoint_if_named(&self, operands: &Operands) -> Result<Option<Endpoint>, Stop> {
+        let is_named = operands.has_url()
+            || url_of_environment().is_some()
+            || self.profile.url().is_some()
+            || self.credentials.org().is_some();
+        is_named.then(|| self.endpoint(operands)).transpose()
+    }
+
     /// The headers and the credentials. A command that fetches a token gets no more time.
     pub(crate) fn credentials(&self, timeout: Option<Duration>) -> Result<Credentials, Stop> {
         self.credentials.credentials(timeout)

@@ -25,6 +25,7 @@ mod handshake;
 mod hostile;
 mod limits;
 mod local;
+mod locust_master;
 mod mistyped;
 mod pages;
 mod peer;

@@ -73,6 +73,20 @@ impl EngineArgs {
         }
     }
 
+    /// The engine for a load of which somebody else says how large it is, and changes it.
+    pub(crate) fn steered_engine(&self) -> Result<Engine, Stop> {
+        if self.engine == EngineName::Threads {
+            return Err(Stop::usage("--engine threads is of no use with --locust")
+                .hint("the loop engine is the one whose sessions come and go"));
+        }
+        let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let n_threads = match self.threads {
+            Some(n_threads) => usize::try_from(n_threads.min(MOST_THREADS)).unwrap_or(1),
+            None => n_cores,
+        };
+        Ok(Engine::Loop { n_threads })
+    }
+
     /// The local addresses to connect from, which this machine has.
     pub(crate) fn sources(&self) -> Result<Vec<IpAddr>, Stop> {
         for address in &self.source {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bayeux::bench::{Payload, Plan, PlanError, Rate, Stop as PlanStop, TooSmall};
+use bayeux::locust::Options;
 use bayeux::protocol::{Channel, Json, JsonError};
 
 use crate::cli::exit::Stop;
 use crate::cli::file::read_file;
 use crate::cli::values;
 
-#[derive(clap::Args, Debug)]
+#[derive(Clone, clap::Args, Debug)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArgs {
     /// Sessions that subscribe.
@@ -77,27 +78,61 @@ const LARGEST: u64 = 16 << 20;
 impl LoadArgs {
     /// What these options ask for, if it can be carried out.
     pub(crate) fn plan(&self, channel: Channel) -> Result<Plan, Stop> {
-        let plan = Plan {
+        let stop = match self.count {
+            Some(count) => PlanStop::Count(count),
+            None => PlanStop::After(self.duration),
+        };
+        let plan = self.unchecked(channel, stop, self.warmup)?;
+        plan.check().map_err(|it| impossible(&it))?;
+        check_channel(&plan)?;
+        Ok(plan)
+    }
+
+    /// The same for a run that somebody else steers and ends: all of it is measured.
+    pub(super) fn steered_plan(&self, channel: Channel) -> Result<Plan, Stop> {
+        let plan = self.unchecked(channel, PlanStop::Interrupt, Duration::ZERO)?;
+        plan.check_apart_from_load().map_err(|it| impossible(&it))?;
+        check_channel(&plan)?;
+        Ok(plan)
+    }
+
+    fn unchecked(&self, channel: Channel, stop: PlanStop, warmup: Duration) -> Result<Plan, Stop> {
+        Ok(Plan {
             channel,
             n_clients: self.clients,
             n_publishers: self.publishers,
             n_channels: self.channels,
             n_per_client: self.per_client,
             rate: self.rate,
-            stop: match self.count {
-                Some(count) => PlanStop::Count(count),
-                None => PlanStop::After(self.duration),
-            },
-            warmup: self.warmup,
+            stop,
+            warmup,
             drain: self.drain,
             payload: self.payload()?,
             batch: self.batch,
             ramp: self.ramp,
             churn: self.churn,
-        };
-        plan.check().map_err(|it| impossible(&it))?;
-        check_channel(&plan)?;
-        Ok(plan)
+        })
+    }
+
+    /// The same load as somebody else wants it: what is not said there stays.
+    pub(super) fn ordered(&self, n_clients: usize, options: &Options) -> Self {
+        let mut load = self.clone();
+        load.clients = n_clients;
+        load.rate = options.rate.unwrap_or(load.rate);
+        load.publishers = options.publishers.unwrap_or(load.publishers);
+        load.batch = options.batch.unwrap_or(load.batch);
+        load.channels = options.channels.unwrap_or(load.channels);
+        load.per_client = options.per_client.unwrap_or(load.per_client);
+        if let Some(size) = options.size {
+            load.size = size as u64;
+            load.payload = None;
+        }
+        load
+    }
+
+    /// How fast messages are published.
+    pub(super) fn rate(&self) -> Rate {
+        self.rate
     }
 
     fn payload(&self) -> Result<Payload, Stop> {

@@ -11,7 +11,7 @@ sends to its workers passes in clear.
 
 import sys
 
-from locust import User, events
+from locust import User, events, task
 from locust.runners import MasterRunner
 
 OPTIONS = {
@@ -27,6 +27,10 @@ OPTIONS = {
 
 class BayeuxClient(User):
     """Stands for one client. Those that there are live in the workers."""
+
+    @task
+    def live_elsewhere(self):
+        """Runs nowhere: Locust warns of a user without a task."""
 
 
 # Locust wants the parameter to have this name.

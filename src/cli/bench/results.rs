@@ -50,6 +50,18 @@ impl ResultArgs {
     }
 }
 
+impl ResultArgs {
+    /// Opens the files of one of many runs, which are counted from 1. Only what the command line
+    /// expects is expected: who has started the runs judges the rest.
+    pub(super) fn open_one_of_many(&self, number: u64) -> Result<Results, Stop> {
+        let files: Vec<_> = self.files.iter().map(|it| it.numbered(number)).collect();
+        Ok(Results {
+            expectations: self.expectations.expectations(),
+            pending: Pending::open(&files)?,
+        })
+    }
+}
+
 impl Results {
     /// Holds a run against what was expected, writes the files and prints the report. The
     /// expectations that are not met are an error.
