@@ -48,6 +48,7 @@ mod tls_args;
 mod token;
 mod token_command;
 mod unconnected;
+mod untold;
 mod values;
 
 use std::time::SystemTime;

@@ -6,7 +6,6 @@ mod told;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use bayeux::recording::Side;
 use bayeux::server::Fault;
 use bayeux::transport::{Endpoint, TransportError};
 
-use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, record_rest, tell};
+use self::reporter::{MOST_UNTOLD, MOST_UNTOLD_BYTES, Reporter, Told, record_rest, tell};
 use super::descriptors;
 use super::exit::{Exit, Stop, root};
 use super::faults::{faults, new_seed};
@@ -25,6 +24,7 @@ use super::output_args::OutputArgs;
 use super::record_args::RecordArgs;
 use super::signals::{Ends, Signals};
 use super::tls_args::TlsArgs;
+use super::untold::Untold;
 use super::values;
 use crate::output::Printer;
 
@@ -95,11 +95,12 @@ impl Proxy {
         let operands = Operands::new(self.upstream.clone().into_iter().collect());
         let upstream = operands.endpoint(None)?;
         let (sender, receiver) = sync_channel(MOST_UNTOLD);
-        let untold = Arc::new(Untold::default());
+        let untold = Arc::new(Untold::of(MOST_UNTOLD_BYTES));
         let (stopper, stopping) = (sender.clone(), Arc::clone(&untold));
-        // Whoever waits here for a terminal that is stopped would not hear of a second signal.
+        // Whoever waits here for a terminal that is stopped would not hear of a second signal. Where there is no
+        // room, nobody needs to be woken.
         let stop = move || {
-            stopping.is_stopping.store(true, Ordering::Release);
+            stopping.stop();
             drop(stopper.try_send(Told::Stop));
         };
         Signals::listen(stop, Ends::OpenEnded)
@@ -147,6 +148,8 @@ impl Proxy {
         }
         tell(&receiver, &untold, printer)?;
         relay.stop();
+        // What passed is told a little later.
+        tell(&receiver, &untold, printer)?;
         record_rest(&receiver, printer);
         printer.note("stopped");
         Ok(())

@@ -7,7 +7,6 @@ mod script_args;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use bayeux::transport::Secret;
 
 use self::habit_args::HabitArgs;
 use self::limit_args::LimitArgs;
-use self::reporter::{MOST_UNTOLD, Reporter, Told, Untold, tell};
+use self::reporter::{MOST_UNTOLD, MOST_UNTOLD_BYTES, Reporter, Told, tell};
 use self::script_args::ScriptArgs;
 use super::descriptors;
 use super::exit::{Exit, Stop, root};
@@ -27,6 +26,7 @@ use super::identity_args::IdentityArgs;
 use super::output_args::OutputArgs;
 use super::record_args::RecordArgs;
 use super::signals::{Ends, Signals};
+use super::untold::Untold;
 use super::values;
 use crate::output::Printer;
 
@@ -127,11 +127,12 @@ impl Serve {
         if self.exit_with_stdin {
             end_with_stdin(sender.clone())?;
         }
-        let untold = Arc::new(Untold::default());
+        let untold = Arc::new(Untold::of(MOST_UNTOLD_BYTES));
         let (stopper, stopping) = (sender.clone(), Arc::clone(&untold));
-        // Whoever waits here for a terminal that is stopped would not hear of a second signal.
+        // Whoever waits here for a terminal that is stopped would not hear of a second signal. Where there is no
+        // room, nobody needs to be woken.
         let stop = move || {
-            stopping.is_stopping.store(true, Ordering::Release);
+            stopping.stop();
             drop(stopper.try_send(Told::Stop));
         };
         Signals::listen(stop, Ends::OpenEnded)

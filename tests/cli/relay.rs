@@ -66,11 +66,12 @@ fn the_first_line_is_the_url_and_the_traffic_is_told() {
 #[test]
 fn records_are_those_of_a_client() {
     let server = server();
-    let (proxy, url) = proxy(&server.url(), &["-o", "json"]);
+    let (mut proxy, url) = proxy(&server.url(), &["-o", "json"]);
     assert_eq!(
         bayeux(["hs", &url, "-t", "websocket"]).run().code(),
         Some(0)
     );
+    proxy.told("session 1 ended");
     proxy.signal(Signal::TERM);
     shown!(proxy.end(), @r#"
     exit: 0

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -12,6 +11,7 @@ use bayeux::recording::{State, StateRecord};
 use bayeux::traffic::{Noticed, Seen, Watch};
 
 use super::super::exit::Stop;
+use super::super::untold::Untold;
 use super::{passed, told};
 use crate::output::Printer;
 
@@ -32,21 +32,13 @@ pub(super) enum Told {
 /// What happens while the terminal is stopped; the proxy never waits for it.
 pub(super) const MOST_UNTOLD: usize = 16 * 1024;
 
-/// The bytes of the same. One thing more is always taken.
-const MOST_UNTOLD_BYTES: usize = 64 * 1024 * 1024;
-
-/// What the two threads know of what is still to be told.
-#[derive(Default)]
-pub(super) struct Untold {
-    n_bytes: AtomicUsize,
-    pub(super) is_stopping: AtomicBool,
-}
+/// The bytes of the same.
+pub(super) const MOST_UNTOLD_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) struct Reporter {
     sender: SyncSender<Told>,
     /// It has to see everything, whether it is told or not. Only the proxy's thread asks it.
     seen: Mutex<SoFar>,
-    n_untold: AtomicU64,
     untold: Arc<Untold>,
     detail: Detail,
 }
@@ -67,23 +59,14 @@ impl Reporter {
         Arc::new(Self {
             sender,
             seen: Mutex::default(),
-            n_untold: AtomicU64::new(0),
             untold: Arc::clone(untold),
             detail,
         })
     }
 
     fn send(&self, told: Told) {
-        let n_untold = self.n_untold.swap(0, Ordering::Relaxed);
-        let is_sent = n_untold == 0 || self.sender.try_send(Told::Untold(n_untold)).is_ok();
         let n_bytes = told.n_bytes();
-        // Before the other thread can take it off again.
-        let n_before = self.untold.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
-        let is_room = n_before == 0 || n_before + n_bytes <= MOST_UNTOLD_BYTES;
-        if !is_sent || !is_room || self.sender.try_send(told).is_err() {
-            self.untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
-            self.n_untold.fetch_add(n_untold + 1, Ordering::Relaxed);
-        }
+        self.untold.send(&self.sender, told, n_bytes, Told::Untold);
     }
 }
 
@@ -149,16 +132,13 @@ impl Told {
     }
 }
 
-/// Shows what comes, until the proxy is to stop.
+/// Shows what comes until the proxy is to stop; what there still is, if it is.
 pub(super) fn tell(
     receiver: &Receiver<Told>,
     untold: &Untold,
     printer: &mut Printer,
 ) -> Result<(), Stop> {
-    for told in receiver {
-        if untold.is_stopping.load(Ordering::Acquire) {
-            return Ok(());
-        }
+    while let Some(told) = untold.next(receiver) {
         let n_bytes = told.n_bytes();
         match told {
             Told::Noticed(time, peer, noticed) => told::noticed(printer, time, peer, &noticed)?,
@@ -171,12 +151,12 @@ pub(super) fn tell(
             Told::Untold(n) => printer.note(&format!("{n} things happened that were not shown")),
             Told::Stop => return Ok(()),
         }
-        untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+        untold.is_told(n_bytes);
     }
     Ok(())
 }
 
-/// Records what passed until the proxy had stopped, exchanges included that have no response.
+/// Records what there was no time to show.
 pub(super) fn record_rest(receiver: &Receiver<Told>, printer: &mut Printer) {
     for told in receiver.try_iter() {
         if let Told::Passed(time, peer, what) = told {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::SystemTime;
 
@@ -11,6 +10,7 @@ use bayeux::recording::{Direction, MessageRecord};
 use bayeux::server::{Event, Observer};
 
 use super::super::exit::Stop;
+use super::super::untold::Untold;
 use crate::output::Printer;
 
 /// What the server's thread tells the one that owns the printer.
@@ -32,19 +32,11 @@ pub(super) struct Heard {
 /// What happens while the terminal is stopped; the server never waits for it.
 pub(super) const MOST_UNTOLD: usize = 4096;
 
-/// The bytes of the same. One thing more is always taken.
-const MOST_UNTOLD_BYTES: usize = 16 * 1024 * 1024;
-
-/// What the two threads know of what is still to be told.
-#[derive(Default)]
-pub(super) struct Untold {
-    n_bytes: AtomicUsize,
-    pub(super) is_stopping: AtomicBool,
-}
+/// The bytes of the same.
+pub(super) const MOST_UNTOLD_BYTES: usize = 16 * 1024 * 1024;
 
 pub(super) struct Reporter {
     sender: SyncSender<Told>,
-    n_untold: AtomicU64,
     untold: Arc<Untold>,
 }
 
@@ -52,7 +44,6 @@ impl Reporter {
     pub(super) fn shared(sender: SyncSender<Told>, untold: &Arc<Untold>) -> Arc<dyn Observer> {
         Arc::new(Self {
             sender,
-            n_untold: AtomicU64::new(0),
             untold: Arc::clone(untold),
         })
     }
@@ -96,26 +87,15 @@ impl Observer for Reporter {
                 None => return,
             },
         };
-        let n_untold = self.n_untold.swap(0, Ordering::Relaxed);
-        let is_sent = n_untold == 0 || {
-            let note = Told::Note(format!(
-                "{n_untold} things happened that were not shown or recorded"
-            ));
-            self.sender.try_send(note).is_ok()
-        };
-        // While the server stops nobody listens any more, and then nothing is missed.
         let n_bytes = told.n_bytes();
-        // Before the other thread can take it off again.
-        let n_before = self.untold.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
-        let is_room = n_before == 0 || n_before + n_bytes <= MOST_UNTOLD_BYTES;
-        if !is_sent || !is_room || self.sender.try_send(told).is_err() {
-            self.untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
-            self.n_untold.fetch_add(n_untold + 1, Ordering::Relaxed);
-        }
+        self.untold.send(&self.sender, told, n_bytes, |n| {
+            Told::Note(format!(
+                "{n} things happened that were not shown or recorded"
+            ))
+        });
     }
 }
 
-/// Shows what comes, until the server is to stop.
 impl Told {
     fn n_bytes(&self) -> usize {
         match self {
@@ -126,15 +106,13 @@ impl Told {
     }
 }
 
+/// Shows what comes, until the server is to stop.
 pub(super) fn tell(
     receiver: &Receiver<Told>,
     untold: &Untold,
     printer: &mut Printer,
 ) -> Result<(), Stop> {
-    for told in receiver {
-        if untold.is_stopping.load(Ordering::Acquire) {
-            return Ok(());
-        }
+    while let Some(told) = untold.next(receiver) {
         let n_bytes = told.n_bytes();
         match told {
             Told::Messages(heard) => {
@@ -151,7 +129,7 @@ pub(super) fn tell(
             Told::Note(text) => printer.note(&text),
             Told::Stop => return Ok(()),
         }
-        untold.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+        untold.is_told(n_bytes);
     }
     Ok(())
 }
