@@ -94,7 +94,7 @@ _bayeux() {
             return 0
             ;;
         bayeux__subcmd__bench)
-            opts="-c -r -d -n -s -p -H -u -t -x -k -o -v -q -h --yes --clients --publishers --channels --per-client --rate --duration --count --warmup --drain --size --payload --batch --ramp --churn --engine --threads --source --seed --max --min --report --record --profile --header --user --token --token-cmd --sf --ext --ack --transport --proxy --connect-timeout --network-timeout --max-body --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
+            opts="-c -r -d -n -s -p -H -u -t -x -k -o -v -q -h --yes --clients --publishers --channels --per-client --rate --duration --count --warmup --drain --size --payload --batch --ramp --churn --engine --threads --source --seed --locust --print-locustfile --max --min --report --record --profile --header --user --token --token-cmd --sf --ext --ack --transport --proxy --connect-timeout --network-timeout --max-body --insecure --cacert --cert --key --output --color --verbose --quiet --show-secrets --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -189,6 +189,10 @@ _bayeux() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --locust)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -70,6 +70,7 @@ threads\t'A thread for each session'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l threads -d 'Threads of the loop engine [default: as many as the load needs, at most one a core]' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l source -d 'Connect from this local address, which has ports of its own; several take turns' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l seed -d 'What randomness begins with [default: random; the report shows it]' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l locust -d 'Be a worker of this Locust master, of whose users each is a client: it says how many, which server and what else its page asks for, until it quits. Nothing is encrypted there, and nobody asks for a password: credentials are the worker\'s own [default port: 5557]' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l max -d 'Expect a value of the summary to be at the most this: p99=25ms, lost=0, cpu_percent=80. Exit status 7 if it is not, or if there are too few samples. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l min -d 'Expect a value of the summary to be at the least this: delivery_rate=10k. May be repeated' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l report -d 'Write the results to this file, in the form of its ending: .json, .csv, .html, .hgrm, .hlog, or .xml (JUnit). May be repeated' -r
@@ -98,6 +99,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l color -d 'When t
 always\t'In pipes too'
 never\t'Nowhere'"
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l yes -d 'Begin at once, also where the server is not on this machine; otherwise there are 3 s to think better of it'
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l print-locustfile -d 'Print the file that Locust\'s master needs, `locust -f FILE --master`, and exit'
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l ack -d 'Have the server keep each message until it is known to have arrived (CometD\'s acknowledged messages)'
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s k -l insecure -d 'Accept any certificate of the server: whoever is on the way can read and change everything'
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s v -l verbose -d 'Show the Bayeux traffic both ways; -vv adds HTTP lines, headers, cookies and timings'
