@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -17,9 +16,8 @@ class Failed(Exception):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    ports = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../free-ports")
+    return int(subprocess.run([ports, "1"], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def until(what, condition, seconds=PATIENCE):
