@@ -1,4 +1,4 @@
-// Runs every scenario against a server of its own, or draws the pictures.
+// Runs every scenario against a server of its own, or those whose names begin so, or draws the pictures.
 
 import { chromium } from "playwright-core";
 
@@ -7,6 +7,11 @@ import * as scenarios from "./scenarios.mjs";
 import { Server } from "./server.mjs";
 
 const pictures = process.argv[2] === "--pictures" ? process.argv[3] : null;
+const wanted = process.argv.slice(2);
+const chosen = Object.entries(scenarios).filter(([name]) => {
+  return wanted.length === 0 || wanted.some((it) => name.startsWith(it));
+});
+if (!pictures && chosen.length === 0) throw new Error(`no scenario is named ${wanted.join(" ")}`);
 // Debian's Chromium has no sandbox for root; without /dev/shm in a container it would crash.
 const args = ["--no-sandbox", "--disable-dev-shm-usage"];
 const browser = await chromium.launch({ executablePath: process.env.BROWSER, args });
@@ -15,7 +20,7 @@ try {
   if (pictures) {
     await draw(browser, pictures);
   } else {
-    for (const [name, scenario] of Object.entries(scenarios)) n_failed += await passes(name, scenario) ? 0 : 1;
+    for (const [name, scenario] of chosen) n_failed += await passes(name, scenario) ? 0 : 1;
   }
 } finally {
   await browser.close();

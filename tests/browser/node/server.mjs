@@ -43,8 +43,8 @@ export class Server {
   }
 
   // A proxy before this server that records what passes; what it returns ends it.
-  async recorded(file) {
-    const words = ["proxy", this.url.href, "--listen", "127.0.0.1:0", "--record", file, "-q"];
+  async recorded(file, ...rest) {
+    const words = ["proxy", this.url.href, "--listen", "127.0.0.1:0", "--record", file, "-q", ...rest];
     const process = spawn(PROGRAM, words, { stdio: ["ignore", "pipe", "inherit"] });
     const ended = once(process, "exit");
     const lines = createInterface({ input: process.stdout });
