@@ -8,15 +8,18 @@
 //!     disconnected, a silent master, `reconnect`: users stop, figures are dropped
 //! ```
 
+mod event;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::message::{Exception, FromMaster, Options, Spawn, State, ToMaster};
+use super::message::{Exception, FromMaster, Spawn, State, ToMaster};
 use super::stats::{Figures, UserCounts};
 use crate::bench::Run;
+
+pub use event::{Event, Users};
 
 /// A worker, from its first connection to its end.
 #[derive(Debug)]
@@ -37,59 +40,6 @@ pub struct Worker {
     memory: u64,
     to_send: VecDeque<ToMaster>,
     events: VecDeque<Event>,
-}
-
-/// What a worker asks of whoever drives it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The master has taken the worker in, under this number.
-    Registered {
-        /// From 0.
-        index: u64,
-    },
-    /// A run is to begin.
-    Begin {
-        /// With so many users.
-        users: Users,
-        /// The master's options.
-        options: Options,
-    },
-    /// The run is to have other users, and perhaps another rate.
-    Steer {
-        /// So many.
-        users: Users,
-        /// The master's options, as they are now.
-        options: Options,
-    },
-    /// The run is to end; [`Worker::handle_ended`] is to be told.
-    Stop,
-    /// Everything is said, once [`Worker::poll_transmit`] has nothing more: the connection and
-    /// the program can end. Where the run has not ended by now, its last figures came too late.
-    Quit,
-    /// A new connection is wanted: the master could not read what came over this one.
-    Reconnect,
-    /// The master has not taken the worker in for so long. It keeps being asked; another
-    /// connection may fare better, since it has another id.
-    Silent {
-        /// How long.
-        after: Duration,
-    },
-    /// Nothing has come from the master for so long: the connection is of no use.
-    MasterGone {
-        /// How long.
-        after: Duration,
-    },
-    /// Something that is of no consequence, but explains what is seen.
-    Note(String),
-}
-
-/// How many users: clients, in the words of a load test.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Users {
-    /// Of this worker.
-    pub own: usize,
-    /// Of all workers; its rate is to the whole as `own` is to this.
-    pub total: usize,
 }
 
 /// The wall clock at one moment.
@@ -148,7 +98,9 @@ const STATS_EVERY: Duration = Duration::from_secs(3);
 const READY_AGAIN: Duration = Duration::from_secs(5);
 const NOT_TAKEN_IN: Duration = Duration::from_secs(30);
 const MASTER_GONE: Duration = Duration::from_secs(60);
-/// A master that quits waits half a second for the last figures.
+/// A master that quits waits half a second for the last figures: so long for what is on its way,
+/// and so long for the run to end.
+const HURRY: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_millis(400);
 
 impl Worker {
@@ -216,7 +168,7 @@ impl Worker {
             }
             FromMaster::Spawn(spawn) => self.handle_spawn(now, spawn),
             FromMaster::Stop => self.handle_stop(now),
-            FromMaster::Quit => self.handle_quit(Some(now + LAST_WORDS)),
+            FromMaster::Quit => self.handle_quit(Some(now)),
             FromMaster::Reconnect => {
                 self.drop_link(now);
                 self.events.push_back(Event::Reconnect);
@@ -265,7 +217,7 @@ impl Worker {
     }
 
     /// The worker is to leave: its last figures are told when the run has ended.
-    pub fn leave(&mut self, _now: Instant) {
+    pub fn leave(&mut self) {
         self.handle_quit(None);
     }
 
@@ -293,13 +245,14 @@ impl Worker {
         if let Some(since) = up.unacknowledged_since
             && now >= up.next_ready
         {
+            if now >= since + NOT_TAKEN_IN {
+                let after = NOT_TAKEN_IN;
+                self.drop_link(now);
+                self.events.push_back(Event::Silent { after });
+                return;
+            }
             up.next_ready = now + READY_AGAIN;
             self.to_send.push_back(ToMaster::Ready);
-            if now >= since + NOT_TAKEN_IN {
-                up.unacknowledged_since = Some(now);
-                let after = NOT_TAKEN_IN;
-                self.events.push_back(Event::Silent { after });
-            }
         }
         if now >= up.next_heartbeat {
             up.next_heartbeat = now + HEARTBEAT_EVERY;
@@ -378,6 +331,13 @@ impl Worker {
         up.unacknowledged_since = None;
         for odd in &spawn.options.odd {
             let note = format!("the master's options have something of no use: {odd}");
+            if self.run == Phase::Idle {
+                // Who filled it in looks at the master, and the run goes on without it.
+                self.to_send.push_back(ToMaster::Exception(Exception {
+                    msg: note.clone(),
+                    traceback: "numbers are plain: 1000, 0.5; the rate may be max".to_owned(),
+                }));
+            }
             self.events.push_back(Event::Note(note));
         }
         match self.run {
@@ -416,7 +376,7 @@ impl Worker {
         match self.run {
             Phase::Running => {
                 self.run = Phase::Stopping;
-                self.events.push_back(Event::Stop);
+                self.events.push_back(Event::Stop { hurry: None });
             }
             // It has ended by itself, or is none of this master's.
             Phase::Idle | Phase::Abandoned => self.say_stopped(now),
@@ -424,17 +384,22 @@ impl Worker {
         }
     }
 
-    fn handle_quit(&mut self, until: Option<Instant>) {
+    /// The worker leaves: since this time its master quits, or by itself.
+    fn handle_quit(&mut self, since: Option<Instant>) {
         if self.departure != Departure::None {
             return;
         }
         self.next = None;
-        self.departure = Departure::Awaited { until };
+        self.departure = Departure::Awaited {
+            until: since.map(|it| it + LAST_WORDS),
+        };
+        let hurry = since.map(|it| it + HURRY);
         match self.run {
             Phase::Running => {
                 self.run = Phase::Stopping;
-                self.events.push_back(Event::Stop);
+                self.events.push_back(Event::Stop { hurry });
             }
+            Phase::Stopping if hurry.is_some() => self.events.push_back(Event::Stop { hurry }),
             Phase::Stopping | Phase::Abandoned => {}
             Phase::Idle => self.depart(),
         }
@@ -458,7 +423,7 @@ impl Worker {
         match self.run {
             Phase::Running => {
                 self.run = Phase::Abandoned;
-                self.events.push_back(Event::Stop);
+                self.events.push_back(Event::Stop { hurry: None });
             }
             Phase::Stopping => self.run = Phase::Abandoned,
             Phase::Idle | Phase::Abandoned => {}

@@ -31,10 +31,6 @@ use crate::cli::operands::Operands;
 use crate::cli::signals::{Ends, Signals};
 use crate::output::{Printer, words};
 
-/// How long a run waits for what is on its way when the master quits: that one takes the last
-/// figures for half a second.
-const FAREWELL: Duration = Duration::from_millis(200);
-
 /// What the worker's thread waits for.
 enum Input {
     /// Of the connection to the master.
@@ -181,12 +177,7 @@ impl Enlisted<'_> {
                         self.worker.handle_connected(now);
                     }
                     Happening::Said(bytes) => match FromMaster::decode(&bytes) {
-                        Ok(message) => {
-                            if message == FromMaster::Quit {
-                                self.hurry_at = Some(now + FAREWELL);
-                            }
-                            self.worker.handle_message(now, message);
-                        }
+                        Ok(message) => self.worker.handle_message(now, message),
                         Err(error) => self.faults.tell_once(&error.to_string(), self.printer),
                     },
                     Happening::Down(error) => self.disconnected(&error, now),
@@ -204,7 +195,7 @@ impl Enlisted<'_> {
                 self.printer.load_progress(&portion.progress, None);
             }
             Input::Ended(ended) => self.ended(ended, now),
-            Input::Signal => self.worker.leave(now),
+            Input::Signal => self.worker.leave(),
         }
     }
 
@@ -222,7 +213,8 @@ impl Enlisted<'_> {
                 }
             }
             Event::Steer { users, options } => self.steer(users, &options),
-            Event::Stop => {
+            Event::Stop { hurry } => {
+                self.hurry_at = hurry;
                 if let Some(load) = &self.load {
                     load.interrupt.interrupt();
                 }
@@ -246,7 +238,6 @@ impl Enlisted<'_> {
                     &format!("it takes no worker in, within {after}; perhaps for another one with the same id"),
                     self.printer,
                 );
-                self.worker.handle_disconnected(now);
                 self.line.down(now);
             }
             Event::MasterGone { after } => {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::super::message::Options;
 use super::*;
 
 /// A worker, and what has been said.
@@ -95,7 +96,7 @@ impl Conversation {
             Event::Registered { index } => format!("registered {index}"),
             Event::Begin { users, .. } => format!("begin {} of {}", users.own, users.total),
             Event::Steer { users, .. } => format!("steer {} of {}", users.own, users.total),
-            Event::Stop => "stop".to_owned(),
+            Event::Stop { .. } => "stop".to_owned(),
             Event::Quit => "quit".to_owned(),
             Event::Reconnect => "reconnect".to_owned(),
             Event::Silent { after } => format!("silent {after:?}"),
@@ -149,10 +150,13 @@ fn a_worker_says_that_it_is_ready_until_it_is_taken_in() {
 fn a_worker_that_is_not_taken_in_says_so() {
     let mut it = Conversation::new();
     it.worker.handle_connected(it.now);
+    let id = it.worker.id().to_owned();
     it.passes(29 * SECOND);
     assert_eq!(it.happened(), [""; 0]);
     it.passes_in_company(SECOND);
     assert_eq!(it.happened(), ["silent 30s"]);
+    assert_ne!(it.worker.id(), id, "it may be another's");
+    it.worker.handle_connected(it.now);
     it.passes_in_company(30 * SECOND);
     assert_eq!(it.happened(), ["silent 30s"], "and again");
 }
@@ -239,6 +243,7 @@ fn what_a_master_says_of_options_that_are_of_no_use_is_passed_on() {
         "the master's options have something of no use: rate: fast"
     );
     assert_eq!(happened[1], "begin 0 of 0");
+    assert_eq!(it.said()[0], happened[0], "to who filled it in as well");
 }
 
 #[test]
@@ -298,7 +303,8 @@ fn when_the_master_quits_the_last_figures_come_within_half_a_second() {
     let mut it = Conversation::running(10);
     it.measures(3);
     it.hears(FromMaster::Quit);
-    assert_eq!(it.happened(), ["stop"]);
+    let hurry = Some(it.now + Duration::from_millis(200));
+    assert_eq!(it.worker.poll_event(), Some(Event::Stop { hurry }));
     it.passes(Duration::from_millis(200));
     it.measures(2);
     it.ends();
@@ -321,6 +327,16 @@ fn when_the_master_quits_and_the_run_does_not_end_what_is_known_is_told() {
 }
 
 #[test]
+fn a_run_that_stops_already_has_to_hurry_when_the_master_quits() {
+    let mut it = Conversation::running(10);
+    it.hears(FromMaster::Stop);
+    assert_eq!(it.worker.poll_event(), Some(Event::Stop { hurry: None }));
+    it.hears(FromMaster::Quit);
+    let hurry = Some(it.now + Duration::from_millis(200));
+    assert_eq!(it.worker.poll_event(), Some(Event::Stop { hurry }));
+}
+
+#[test]
 fn a_worker_without_a_run_quits_at_once() {
     let mut it = Conversation::registered();
     it.hears(FromMaster::Quit);
@@ -331,7 +347,7 @@ fn a_worker_without_a_run_quits_at_once() {
 #[test]
 fn a_worker_that_is_to_leave_waits_for_its_last_figures() {
     let mut it = Conversation::running(10);
-    it.worker.leave(it.now);
+    it.worker.leave();
     it.passes_in_company(2 * SECOND);
     it.hears(spawn(2.0, 20));
     assert_eq!(it.happened(), ["stop"], "and takes no users any more");
@@ -344,13 +360,13 @@ fn a_worker_that_is_to_leave_waits_for_its_last_figures() {
 #[test]
 fn a_worker_that_leaves_without_a_connection_waits_for_its_run_all_the_same() {
     let mut it = Conversation::running(10);
-    it.worker.leave(it.now);
+    it.worker.leave();
     it.worker.handle_disconnected(it.now);
     it.ends();
     assert_eq!(it.happened(), ["stop", "quit"]);
     assert_eq!(it.said(), [""; 0]);
     let mut idle = Conversation::new();
-    idle.worker.leave(idle.now);
+    idle.worker.leave();
     assert_eq!(idle.happened(), ["quit"]);
 }
 

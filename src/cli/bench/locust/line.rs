@@ -2,7 +2,7 @@
 //! to wait before the next one.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::mpsc::Sender as Inbox;
+use std::sync::mpsc::{SendError, Sender as Inbox};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,12 +70,11 @@ impl Line {
             .name("bayeux-locust".to_owned())
             .spawn(move || {
                 let called = Link::connect(&master.host, master.port, &identity, PATIENCE);
-                let error = match called {
+                // Nobody listens any more where the program has ended.
+                let _ = match called {
                     Ok(link) => listen(link, &tell),
-                    Err(error) => error,
+                    Err(error) => tell(Happening::Down(error)),
                 };
-                // Nobody listens any more at the end.
-                let _ = tell(Happening::Down(error));
             })?;
         Ok(())
     }
@@ -96,8 +95,7 @@ impl Line {
     }
 
     /// There is no connection any more; another one is tried after a while, longer each time.
-    /// Returns how long that is.
-    pub(super) fn down(&mut self, now: Instant) -> Duration {
+    pub(super) fn down(&mut self, now: Instant) {
         if let State::Up(sender) = &self.state {
             sender.close();
         }
@@ -106,7 +104,6 @@ impl Line {
         let wait = self.next_wait.mul_f64(0.5 + part / 2.0);
         self.state = State::Waiting(now + wait);
         self.next_wait = (self.next_wait * 2).min(LONGEST_WAIT);
-        wait
     }
 
     /// Says something to the master, if there is a connection.
@@ -134,32 +131,20 @@ impl Drop for Line {
     }
 }
 
-/// Passes on what the master says, until the connection ends.
+/// Passes on what the master says until the connection ends, and that it has; less if nobody listens.
 fn listen(
     mut link: Link,
-    tell: &impl Fn(Happening) -> Result<(), std::sync::mpsc::SendError<Input>>,
-) -> LinkError {
-    let sender = match link.sender() {
-        Ok(sender) => sender,
-        Err(error) => return LinkError::Lost(error),
-    };
-    if tell(Happening::Up(sender)).is_err() {
-        return LinkError::Silent {
-            after: Duration::ZERO,
-        };
+    tell: &impl Fn(Happening) -> Result<(), SendError<Input>>,
+) -> Result<(), SendError<Input>> {
+    match link.sender() {
+        Ok(sender) => tell(Happening::Up(sender))?,
+        Err(error) => return tell(Happening::Down(LinkError::Lost(error))),
     }
     loop {
         match link.receive(None) {
-            Ok(Some(message)) => {
-                // The thread that listened has ended, and with it the program.
-                if tell(Happening::Said(message)).is_err() {
-                    return LinkError::Silent {
-                        after: Duration::ZERO,
-                    };
-                }
-            }
+            Ok(Some(message)) => tell(Happening::Said(message))?,
             Ok(None) => {}
-            Err(error) => return error,
+            Err(error) => return tell(Happening::Down(error)),
         }
     }
 }
