@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::archive::entries_of;
 use crate::hostile::{Hostile, accepted, good, page};
 use crate::peer::{publish, server};
 use crate::program::{Outcome, bayeux, empty_folder};
@@ -307,20 +308,13 @@ fn a_client_that_is_driven_twice_hears_the_same_bytes() {
     assert_eq!(first, heard());
 }
 
-/// The entries of an archive, validated against the schema of HAR 1.2.
+/// The entries of the archive that a command makes.
 fn archived(name: &str, words: &[&str], status: i32) -> Vec<Value> {
     let file = empty_folder(name).join("traffic.har");
     let record = ["--record", file.to_str().unwrap()];
     let outcome = bayeux([]).args(words).args(&record).run();
     assert_eq!(outcome.code(), Some(status), "{outcome}");
-    let archive = std::fs::read_to_string(file).unwrap();
-    let archive: Value = serde_json::from_str(&archive).unwrap();
-    let schema = include_str!("../fixtures/har.schema.json");
-    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
-    if let Err(error) = schema.validate(&archive) {
-        panic!("{error} at {}: {archive}", error.instance_path());
-    }
-    archive["log"]["entries"].as_array().unwrap().clone()
+    entries_of(&file)
 }
 
 #[test]
