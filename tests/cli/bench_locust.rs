@@ -60,9 +60,7 @@ fn a_worker_does_what_the_master_says_until_it_quits() {
     let server = server();
     let master = Master::new();
     let running = work(&master, &server.url(), &["--rate", "50"]);
-    let mut worker = master.worker();
-    worker.expect("client_ready");
-    worker.say("ack", b"\x81\xa5index\x04");
+    let mut worker = master.taken_in(4);
     let options = [
         ("channel", "/of/the/master"),
         ("publishers", "2"),
@@ -101,9 +99,7 @@ fn what_cannot_be_is_told_to_the_master_and_the_worker_stays() {
     let server = server();
     let master = Master::new();
     let running = work(&master, &server.url(), &["--token", "s3cret"]);
-    let mut worker = master.worker();
-    worker.expect("client_ready");
-    worker.say("ack", b"\xc0");
+    let mut worker = master.taken_in(0);
     let wrong: [&[(&str, &str)]; 5] = [
         &[("host", "http://somebody.else/cometd")],
         &[("host", "ftp://x")],
@@ -162,9 +158,7 @@ fn whoever_is_no_master_is_told_once_and_called_again() {
         let mut stream = master.accept();
         stream.write_all(banner.as_bytes()).expect("it is taken");
     }
-    let mut worker = master.worker();
-    worker.expect("client_ready");
-    worker.say("ack", b"\xc0");
+    let mut worker = master.taken_in(0);
     running.told("~ worker 0 of");
     worker.say("quit", b"\xc0");
     let outcome = running.end();
@@ -213,9 +207,7 @@ fn a_signal_tells_the_master_the_last_figures_and_prints_the_report() {
     let server = server();
     let master = Master::new();
     let running = work(&master, &server.url(), &["-q", "--rate", "50"]);
-    let mut worker = master.worker();
-    worker.expect("client_ready");
-    worker.say("ack", b"\xc0");
+    let mut worker = master.taken_in(0);
     worker.say("spawn", &spawn(1, 2, &[]));
     worker.expect("stats");
     running.signal(rustix::process::Signal::INT);
@@ -250,9 +242,7 @@ fn each_run_has_a_report_of_its_own() {
     let file = file.to_str().expect("a path");
     let options = ["--report", file, "--min", "delivered=1M", "-q"];
     let running = work(&master, &server.url(), &options);
-    let mut worker = master.worker();
-    worker.expect("client_ready");
-    worker.say("ack", b"\xc0");
+    let mut worker = master.taken_in(0);
     for number in [1, 2] {
         worker.say("spawn", &spawn(number, 1, &[]));
         worker.expect("stats");

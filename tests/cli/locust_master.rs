@@ -50,15 +50,21 @@ impl Master {
         worker
     }
 
-    /// Takes a worker in, gives it users for a moment, and quits.
-    #[allow(dead_code, reason = "not every test program has a use for it")]
-    pub(crate) fn give_a_short_run(&self) {
+    /// The next worker, taken in under this number, below 128.
+    pub(crate) fn taken_in(&self, index: u8) -> Worker {
         let mut worker = self.worker();
         worker.expect("client_ready");
-        worker.say("ack", b"\x81\xa5index\x00");
+        worker.say("ack", &[b"\x81\xa5index".as_slice(), &[index]].concat());
+        worker
+    }
+
+    /// Takes a worker in, gives it users until it reports, and quits.
+    #[allow(dead_code, reason = "not every test program has a use for it")]
+    pub(crate) fn give_a_short_run(&self) {
+        let mut worker = self.taken_in(0);
         worker.say("spawn", &spawn(1, 2, &[]));
         worker.expect("spawning_complete");
-        std::thread::sleep(Duration::from_millis(500));
+        worker.expect("heartbeat");
         worker.say("quit", b"\xc0");
         worker.expect("quit");
     }

@@ -124,13 +124,18 @@ def steering(stage, locust):
     master.await_requests(200)
     master.stop()
     until("two workers that stand by", lambda: master.users() == [0, 0])
+    n_requests = after_the_second_run(master, workers)
+    return f"{n_requests} requests in the second run"
+
+
+def after_the_second_run(master, workers):
+    """Lets the master quit; how many requests it has of what was each worker's second run."""
     until("the second report of each worker", lambda: all(len(it.runs()) == 2 for it in workers))
     master.signal(TERMINATE)
     master.ends(None)
     for worker in workers:
         worker.ends(0)
-    n_requests = compare(json.loads(master.stdout()), [worker.runs()[1] for worker in workers])
-    return f"{n_requests} requests in the second run"
+    return compare(json.loads(master.stdout()), [worker.runs()[1] for worker in workers])
 
 
 def compare_page(master, runs):
@@ -211,12 +216,7 @@ def restart(stage):
     second.await_users([3, 3])
     second.await_requests(100)
     second.stop()
-    until("the second report of each worker", lambda: all(len(it.runs()) == 2 for it in workers))
-    second.signal(TERMINATE)
-    second.ends(None)
-    for worker in workers:
-        worker.ends(0)
-    n_requests = compare(json.loads(second.stdout()), [worker.runs()[1] for worker in workers])
+    n_requests = after_the_second_run(second, workers)
     return f"{n_requests} requests in the new test"
 
 
