@@ -81,6 +81,25 @@ pub(super) fn n_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Lets this thread wait until a processor is free rather than take it from what runs there, often
+/// the server on the same machine. Where one is free it starts as soon as ever; where none is, more
+/// has come by the time that it does, and each wake is worth more.
+///
+/// Linux alone knows this, as SCHED_BATCH. Whoever has chosen another policy keeps it.
+pub(super) fn preempt_nobody() {
+    #[cfg(target_os = "linux")]
+    {
+        use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
+
+        let this = Pid::current_thread();
+        if let Ok(Scheduler::SCHED_NORMAL) = get_scheduler(this) {
+            // A system that refuses this costs processor time, and nothing else.
+            let params = SchedulerParams { priority: 0 };
+            let _ = set_scheduler(this, Scheduler::SCHED_BATCH, params);
+        }
+    }
+}
+
 #[cfg(unix)]
 pub(super) fn descriptor_limit() -> u64 {
     use rustix::process::{Resource, getrlimit};
@@ -134,4 +153,27 @@ fn thread_limit() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok()?;
     let limit: u64 = text.trim().parse().ok()?;
     Some(limit / 2)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// proc_pid_stat(5): the 41st field; the second, in brackets, may have spaces.
+    fn policy() -> String {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux tells");
+        let (_, fields) = stat.rsplit_once(") ").expect("a name");
+        fields.split(' ').nth(38).expect("a policy").to_owned()
+    }
+
+    #[test]
+    fn a_thread_that_preempts_nobody_is_a_batch_thread() {
+        let policies = std::thread::spawn(|| {
+            let before = policy();
+            preempt_nobody();
+            (before, policy())
+        });
+        let policies = policies.join().expect("it does not panic");
+        assert_eq!(policies, ("0".to_owned(), "3".to_owned()));
+    }
 }

@@ -15,6 +15,7 @@ use super::board::Board;
 use super::crew::Crew;
 use super::recorder::Share;
 use super::settings::{BenchError, Settings};
+use super::system::preempt_nobody;
 use crate::transport::nonblocking::Target;
 use rendezvous::Rendezvous;
 use worker::Worker;
@@ -58,6 +59,7 @@ pub(super) fn start(
             .spawn(move || {
                 // If not all of them could be started, those that were would wait for the others.
                 if opened.recv().is_ok() {
+                    preempt_nobody();
                     worker.run(rendezvous);
                 }
             });
