@@ -23,9 +23,9 @@ impl Session {
 
     /// There are no other credentials: the session ends. Answers [`Event::Unauthorised`].
     pub fn unauthorised(&mut self) {
-        if let State::Unauthorised(Unauthorised { reply, refused, .. }) = &self.state {
-            let reply = reply.clone();
-            self.end(match refused {
+        if let State::Unauthorised(unauthorised) = &self.state {
+            let reply = unauthorised.reply.clone();
+            self.end(match unauthorised.refused {
                 Refused::Handshake => End::HandshakeRefused(reply),
                 Refused::Connect => End::AdvisedNone(reply),
             });
@@ -49,11 +49,11 @@ impl Session {
             self.events.push_back(Event::Unauthorised {
                 reply: reply.clone(),
             });
-            self.state = State::Unauthorised(Unauthorised {
+            self.state = State::Unauthorised(Box::new(Unauthorised {
                 reply,
                 refused,
                 handshake_at,
-            });
+            }));
         }
     }
 }

@@ -9,14 +9,12 @@ use super::backoff::Backoff;
 use super::event::{End, Event, LossReason, PublishId};
 use super::guard::{HandshakeGuard, HoldGuard, LoopGuard};
 use super::pending::Pending;
-use super::queue::{Publication, Subscription, SubscriptionState};
+use super::queue::{Events, Publication, Subscription, SubscriptionState};
 use super::state::{Established, InFlight, Late, State};
 use super::{Connects, ExchangeId, Recovery, Settings};
 
-/// Room for events that is kept while there are none.
-const MOST_IDLE_EVENTS: usize = 256;
-/// Most sessions have one subscription, one request under way and one event at a time. A vector that
-/// grows of itself begins with room for four, which are kilobytes for thousands of sessions.
+/// Most sessions have one subscription and one request under way at a time. A vector that grows of
+/// itself begins with room for four, which are kilobytes for thousands of sessions.
 const FEW: usize = 1;
 /// Nobody waits a year for a reply.
 const LONGEST_NETWORK_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
@@ -52,9 +50,9 @@ pub struct Session {
     pub(super) last_alive: Option<Instant>,
     /// Set while a renewed session waits for its subscriptions: since when there was none.
     pub(super) renewing_since: Option<Instant>,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: Events,
     /// Told after all other events.
-    pub(super) ended: Option<End>,
+    pub(super) ended: Option<Box<End>>,
     pub(super) cancels: VecDeque<ExchangeId>,
     next_id: u64,
     next_exchange: u64,
@@ -86,7 +84,7 @@ impl Session {
             started: None,
             last_alive: None,
             renewing_since: None,
-            events: VecDeque::with_capacity(FEW),
+            events: Events::default(),
             ended: None,
             cancels: VecDeque::new(),
             next_id: 0,
@@ -177,11 +175,7 @@ impl Session {
     /// The next event, oldest first. [`Event::Ended`] is the last one.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
-        if event.is_none() && self.events.capacity() > MOST_IDLE_EVENTS {
-            // One large response must not cost its memory for ever.
-            self.events = VecDeque::new();
-        }
-        event.or_else(|| self.ended.take().map(Event::Ended))
+        event.or_else(|| self.ended.take().map(|it| Event::Ended(*it)))
     }
 
     /// An exchange whose response is no longer wanted: it belongs to a lost session, and
@@ -292,7 +286,7 @@ impl Session {
     pub(super) fn end(&mut self, end: End) {
         if !self.is_ended() {
             self.state = State::Ended;
-            self.ended = Some(end);
+            self.ended = Some(Box::new(end));
         }
     }
 

@@ -1,8 +1,33 @@
-//! What waits to be sent: publications and subscriptions.
+//! What waits to be sent, publications and subscriptions, and what waits to be told.
+
+use std::collections::VecDeque;
 
 use crate::protocol::{Channel, ChannelPattern, Json};
 
-use super::PublishId;
+use super::event::{Event, PublishId};
+
+/// Events that are not told yet. Most of the time there are none, and then they have no memory:
+/// among thousands of sessions each would find its own in no cache.
+#[derive(Debug, Default)]
+pub(super) struct Events(VecDeque<Event>);
+
+impl Events {
+    pub(super) fn push_back(&mut self, event: Event) {
+        if self.0.capacity() == 0 {
+            // Most come alone; a queue that grows of itself begins with room for four.
+            self.0.reserve_exact(1);
+        }
+        self.0.push_back(event);
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Event> {
+        let event = self.0.pop_front();
+        if self.0.is_empty() {
+            self.0 = VecDeque::new();
+        }
+        event
+    }
+}
 
 /// A message to publish.
 #[derive(Clone, Debug)]
@@ -35,4 +60,21 @@ pub(super) enum SubscriptionState {
     Refused,
     /// An unsubscribe has to be sent.
     Unwanted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_that_are_told_leave_no_memory() {
+        let mut events = Events::default();
+        assert!(events.pop_front().is_none());
+        events.push_back(Event::Connected);
+        assert_eq!(events.0.capacity(), 1);
+        events.push_back(Event::Connected);
+        assert!(matches!(events.pop_front(), Some(Event::Connected)));
+        assert!(matches!(events.pop_front(), Some(Event::Connected)));
+        assert_eq!(events.0.capacity(), 0);
+    }
 }

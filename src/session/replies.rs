@@ -123,8 +123,9 @@ impl Session {
         // What the server says about a lost session no longer matters to anybody.
         if is_current {
             let extensions = self.settings.extensions.iter_mut();
-            self.events
-                .extend(extensions.filter_map(|it| it.replied(now, &reply)));
+            extensions
+                .filter_map(|it| it.replied(now, &reply))
+                .for_each(|it| self.events.push_back(it));
         }
         if matches!(pending.request, Request::Handshake) {
             self.handshakes.handshake_answered(now);

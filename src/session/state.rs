@@ -14,7 +14,7 @@ pub(super) enum State {
     },
     Handshaking,
     /// No session, and the credentials are refused: others are waited for.
-    Unauthorised(Unauthorised),
+    Unauthorised(Box<Unauthorised>),
     Established(Established),
     /// A disconnect has to be sent, or is under way.
     Disconnecting {
