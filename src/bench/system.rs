@@ -154,26 +154,3 @@ fn thread_limit() -> Option<u64> {
     let limit: u64 = text.trim().parse().ok()?;
     Some(limit / 2)
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    /// proc_pid_stat(5): the 41st field; the second, in brackets, may have spaces.
-    fn policy() -> String {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux tells");
-        let (_, fields) = stat.rsplit_once(") ").expect("a name");
-        fields.split(' ').nth(38).expect("a policy").to_owned()
-    }
-
-    #[test]
-    fn a_thread_that_preempts_nobody_is_a_batch_thread() {
-        let policies = std::thread::spawn(|| {
-            let before = policy();
-            preempt_nobody();
-            (before, policy())
-        });
-        let policies = policies.join().expect("it does not panic");
-        assert_eq!(policies, ("0".to_owned(), "3".to_owned()));
-    }
-}

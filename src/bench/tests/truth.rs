@@ -1,5 +1,8 @@
 //! What a run says is what happened: figures held against a server that does as its script says.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use super::scripted::{Published, Script, Scripted};
 use super::*;
 
@@ -255,4 +258,32 @@ fn clients_that_come_and_go_lose_nothing() {
     );
     assert!(messages.delivered > 0, "{messages:?}");
     assert_eq!((run.sessions.ended, run.errors.len()), (0, 0), "{run:?}");
+}
+
+/// Of this thread, as proc_pid_stat(5) tells: the 41st field, of which the second, in brackets, may have spaces.
+#[cfg(target_os = "linux")]
+fn scheduling_policy() -> String {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.split(' ').nth(38).unwrap().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_loops_take_the_processor_from_nobody() {
+    const SCHED_OTHER: &str = "0";
+    const SCHED_BATCH: &str = "3";
+    let server = server();
+    let policies = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = Arc::clone(&policies);
+    let witness = move |_: Heard<'_>| {
+        seen.lock().unwrap().insert(scheduling_policy());
+    };
+    run(&Settings {
+        witness: Some(Arc::new(witness)),
+        ..settings(&server, short())
+    });
+    let expected = BTreeSet::from([SCHED_BATCH.to_owned()]);
+    assert_eq!(*policies.lock().unwrap(), expected);
+    assert_eq!(scheduling_policy(), SCHED_OTHER, "of who started them");
 }
