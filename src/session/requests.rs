@@ -1,6 +1,5 @@
 //! What the session sends, and when.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::protocol::{ConnectionType, Json, Message, MessageBuilder, VERSION, encoded_len};
@@ -111,10 +110,6 @@ impl Session {
         if requests.is_empty() && self.pending.len() < MOST_UNANSWERED {
             let n_publishes = self.publications.len().min(self.settings.max_batch.max(1));
             requests.extend(self.publications.drain(..n_publishes).map(Request::Publish));
-            if self.publications.is_empty() {
-                // As of events: none have no memory.
-                self.publications = VecDeque::new();
-            }
         }
         (!requests.is_empty()).then(|| self.transmit(now, requests, None))
     }
