@@ -1,4 +1,4 @@
-//! What a worker asks of whoever drives it, and in which words.
+//! What a worker asks of whoever drives it.
 
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,9 @@ pub enum Event {
         /// When it is to wait no longer for what is on its way, if somebody waits for its figures.
         hurry: Option<Instant>,
     },
-    /// Everything is said, once [`Worker::poll_transmit`](super::Worker::poll_transmit) has nothing more: the connection and
-    /// the program can end. Where the run has not ended by now, its last figures came too late.
+    /// Everything is said, once [`Worker::poll_transmit`](super::Worker::poll_transmit) has
+    /// nothing more: the connection and the program can end. Where the run has not ended by now,
+    /// its last figures came too late.
     Quit,
     /// A new connection is wanted: the master could not read what came over this one.
     Reconnect,
