@@ -83,6 +83,7 @@ public final class CometDServer {
         holder.setInitOrder(1);
         context.addServlet(holder, PATH + "/*");
         context.addServlet(new ServletHolder(new Sessions(bayeux)), "/sessions");
+        context.addServlet(new ServletHolder(new Held(bayeux)), "/held");
         context.addServlet(new ServletHolder(new Forget(bayeux)), "/forget");
         server.setHandler(context);
         server.setStopTimeout(0);
@@ -124,6 +125,39 @@ public final class CometDServer {
         @Override
         protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
             answer(response, "{\"sessions\":" + bayeux.getSessions().size() + "}");
+        }
+    }
+
+    /** The sessions whose connect is held. */
+    private static final class Held extends HttpServlet {
+        private static final String HELD = "held";
+        private final transient BayeuxServerImpl bayeux;
+
+        Held(BayeuxServerImpl bayeux) {
+            this.bayeux = bayeux;
+            ServerSession.HeartBeatListener marking = new ServerSession.HeartBeatListener() {
+                @Override
+                public void onSuspended(ServerSession session, ServerMessage message, long timeout) {
+                    session.setAttribute(HELD, true);
+                }
+
+                @Override
+                public void onResumed(ServerSession session, ServerMessage message, boolean timeout) {
+                    session.removeAttribute(HELD);
+                }
+            };
+            bayeux.addListener(new BayeuxServer.SessionListener() {
+                @Override
+                public void sessionAdded(ServerSession session, ServerMessage message) {
+                    session.addListener(marking);
+                }
+            });
+        }
+
+        @Override
+        protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
+            long held = bayeux.getSessions().stream().filter(it -> it.getAttribute(HELD) != null).count();
+            answer(response, "{\"held\":" + held + "}");
         }
     }
 
