@@ -80,8 +80,7 @@ impl Payload {
                 text.push('}');
             }
         }
-        text.parse()
-            .expect("a stamp has no character that JSON escapes")
+        Json::try_from(text).expect("a stamp has no character that JSON escapes")
     }
 
     /// About how many bytes the data of a message has.

@@ -6,7 +6,6 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::reason;
 use super::{Finding, FindingKind, JsonError};
 
 /// The fields that the protocol reads, as places in the raw text.
@@ -53,11 +52,7 @@ impl Reader {
         };
         let mut json = serde_json::Deserializer::from_str(raw);
         let read = json.deserialize_map(object).and_then(|()| json.end());
-        read.map_err(|error| JsonError {
-            reason: reason(&error),
-            line: error.line(),
-            column: error.column(),
-        })?;
+        read.map_err(JsonError::new)?;
         Ok(reader)
     }
 

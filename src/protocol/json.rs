@@ -47,13 +47,28 @@ impl FromStr for Json {
     type Err = JsonError;
 
     fn from_str(text: &str) -> Result<Self, JsonError> {
-        serde_json::from_str(text)
+        serde_json::from_str(text).map(Self).map_err(JsonError::new)
+    }
+}
+
+/// Keeps the text where it is, if it has no blanks around it and no room behind.
+impl TryFrom<String> for Json {
+    type Error = JsonError;
+
+    fn try_from(text: String) -> Result<Self, JsonError> {
+        RawValue::from_string(text)
             .map(Self)
-            .map_err(|error| JsonError {
-                reason: reason(&error),
-                line: error.line(),
-                column: error.column(),
-            })
+            .map_err(JsonError::new)
+    }
+}
+
+impl JsonError {
+    pub(super) fn new(error: serde_json::Error) -> Self {
+        Self {
+            reason: reason(&error),
+            line: error.line(),
+            column: error.column(),
+        }
     }
 }
 
