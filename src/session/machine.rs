@@ -222,9 +222,9 @@ impl Session {
         matches!(self.state, State::Ended)
     }
 
-    pub(super) fn next_id(&mut self) -> String {
+    pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
-        self.next_id.to_string()
+        self.next_id
     }
 
     pub(super) fn next_exchange(&mut self) -> ExchangeId {

@@ -11,7 +11,7 @@ use super::{ExchangeId, Lane};
 /// A message that was sent and not yet answered.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    pub(super) id: String,
+    pub(super) id: u64,
     pub(super) exchange: ExchangeId,
     /// Which of the session's lives it belongs to; a new handshake begins the next one.
     pub(super) epoch: u32,
@@ -84,8 +84,8 @@ impl Request {
 /// Finds what a reply answers: by its id, or without one (Lyrion Media Server) the oldest
 /// request on the same channel.
 pub(super) fn take_answered(pending: &mut Vec<Pending>, reply: &Message) -> Option<Pending> {
-    let at = match reply.id() {
-        Some(id) => pending.iter().position(|it| it.id == id),
+    let at = match reply.id().map(str::parse) {
+        Some(id) => pending.iter().position(|it| Ok(it.id) == id),
         None => pending
             .iter()
             .position(|it| it.request.is_answered_by(reply)),

@@ -243,10 +243,10 @@ impl Session {
         now: Instant,
         request: &Request,
         hold: Option<Duration>,
-    ) -> (String, Message) {
+    ) -> (u64, Message) {
         // Every message has an id: nothing else ties a reply to it on every server.
         let id = self.next_id();
-        let message = Message::builder(request.channel()).id(&id);
+        let message = Message::builder(request.channel()).id(&id.to_string());
         let message = match self.client_id() {
             Some(client_id) => message.client_id(client_id),
             None => message,
