@@ -132,6 +132,8 @@ impl Body {
         };
         let message = Message::parse(lone);
         let is_lone = message.is_ok();
+        // Of its own accord a vector begins with room for four.
+        self.messages.reserve_exact(1);
         self.messages.extend(message);
         is_lone
     }

@@ -80,7 +80,8 @@ impl MessageBuilder {
     pub fn build(mut self) -> Message {
         self.raw
             .push_str(if self.raw.is_empty() { "{}" } else { "}" });
-        Message::new(self.raw.into(), self.reader)
+        // A copy is as long as the text. To cut the rest off where it stands costs the allocator more.
+        Message::new(self.raw.as_str().into(), self.reader)
     }
 
     fn field(mut self, name: &str, write: impl FnOnce(&mut String)) -> Self {

@@ -109,6 +109,7 @@ impl Session {
             .retain(|it| it.state != SubscriptionState::Unwanted);
         if requests.is_empty() && self.pending.len() < MOST_UNANSWERED {
             let n_publishes = self.publications.len().min(self.settings.max_batch.max(1));
+            requests.reserve_exact(n_publishes);
             requests.extend(self.publications.drain(..n_publishes).map(Request::Publish));
         }
         (!requests.is_empty()).then(|| self.transmit(now, requests, None))
@@ -178,7 +179,7 @@ impl Session {
         let exchange = self.next_exchange();
         // Every caller has at least one request, and those of one call share their lane.
         let lane = requests.first().map_or(Lane::Send, Request::lane);
-        let mut messages = Vec::new();
+        let mut messages = Vec::with_capacity(requests.len());
         let mut room = Room::new(self.settings.max_encoded);
         let mut requests = requests.into_iter();
         let mut surplus = None;
