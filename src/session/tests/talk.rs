@@ -197,10 +197,12 @@ fn a_reply_to_nothing_is_told() {
         Lane::Connect,
         [
             accepted("/meta/subscribe").with("id", "\"99\""),
+            // Not one of ours, although there is a connect.
+            accepted(meta::CONNECT).with("id", "\"x\""),
             accepted(meta::CONNECT),
         ],
     );
-    scenario.expect_events(["unmatched"]);
+    scenario.expect_events(["unmatched", "unmatched"]);
 }
 
 #[test]
