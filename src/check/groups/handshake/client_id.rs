@@ -58,14 +58,25 @@ fn charset(subject: &Subject) -> Result<Finding, Obstacle> {
 }
 
 fn entropy(subject: &Subject) -> Result<Finding, Obstacle> {
-    let ids = sessions(subject, N_SAMPLES)?;
-    let bits = bits(&ids);
+    room(&sessions(subject, N_SAMPLES)?)
+}
+
+/// Whether these ids have room for what the specification asks for.
+fn room(ids: &[String]) -> Result<Finding, Obstacle> {
+    let (bits, n_ids) = (bits(ids), ids.len());
     let longest = ids.iter().map(String::len).max().unwrap_or(0);
     let seen = format!("at most {bits} bits in {longest} characters");
-    Ok(match bits >= BITS {
-        true => Finding::holds_as(seen),
-        false => Finding::deviates(seen).at(FIELD),
-    })
+    if bits >= BITS {
+        Ok(Finding::holds_as(seen))
+    } else if n_ids < N_SAMPLES {
+        // Three ids of 32 hex digits have one in common by chance in one run of eight.
+        let too_few = "and then the time was over: too few to tell";
+        Err(Obstacle::Inapplicable(format!(
+            "{n_ids} sessions, {too_few}"
+        )))
+    } else {
+        Ok(Finding::deviates(seen).at(FIELD))
+    }
 }
 
 fn unique(subject: &Subject) -> Result<Finding, Obstacle> {
@@ -156,5 +167,19 @@ mod tests {
         assert_eq!(bits_of(&["1", "2", "3"]), 3);
         assert_eq!(bits_of(&["", ""]), 0);
         assert_eq!(bits_of(&[]), 0);
+    }
+
+    #[test]
+    fn a_digit_that_few_ids_have_in_common_tells_nothing() {
+        let id = |nth: usize| format!("0123456789abcdef0123456789abcd{}f", nth % 10);
+        let ids: Vec<_> = (0..N_SAMPLES).map(id).collect();
+        let Err(Obstacle::Inapplicable(reason)) = room(&ids[..3]) else {
+            panic!("three ids are judged");
+        };
+        assert_eq!(
+            reason,
+            "3 sessions, and then the time was over: too few to tell"
+        );
+        assert!(!room(&ids).unwrap().holds);
     }
 }
