@@ -47,7 +47,6 @@ pub(crate) struct Conversation<'p> {
 
 /// What a command hears.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(crate) enum Heard {
     /// Something happened.
     Event(Event),

@@ -10,7 +10,6 @@ use crate::transport::{AuthorizationError, Trace, TransportError};
 /// Something that the owner of a [`Client`](super::Client) should know.
 #[derive(Debug)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "almost every notice is an event")]
 pub enum Notice {
     /// The session says so.
     Event(Event),

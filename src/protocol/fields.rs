@@ -2,44 +2,92 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Finding, FindingKind, JsonError};
 
-/// The fields that the protocol reads, as places in the raw text.
+/// The fields that the protocol reads, as places in the raw text; those of strings are without
+/// their quotes. Small, since a frame may have thousands of messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields {
-    pub(super) channel: Option<Text>,
-    pub(super) id: Option<Text>,
-    pub(super) client_id: Option<Text>,
-    pub(super) successful: Option<bool>,
-    pub(super) error: Option<Text>,
+    pub(super) channel: Option<Span>,
+    pub(super) id: Option<Span>,
+    pub(super) client_id: Option<Span>,
+    pub(super) error: Option<Span>,
     pub(super) subscription: Option<Span>,
     pub(super) data: Option<Span>,
     pub(super) ext: Option<Span>,
     pub(super) advice: Option<Span>,
+    pub(super) successful: Option<bool>,
+    /// Rare, so that it costs one word while there is none.
+    odd: Option<Box<Odd>>,
 }
 
+/// A place in the raw text, within the braces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+    start: NonZeroU32,
+    end: u32,
 }
 
-/// A string field: where it stands without its quotes, or its content if it has escapes.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Text {
-    Plain(Span),
-    Unescaped(Box<str>),
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Odd {
+    findings: Vec<Finding>,
+    /// What strings with escapes say.
+    unescaped: Vec<(Span, Box<str>)>,
 }
 
 /// Fills [`Fields`] from one object, field by field.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     fields: Fields,
-    findings: Vec<Finding>,
+}
+
+impl Fields {
+    /// What a string says that stands here in the raw text.
+    pub(super) fn text<'a>(&'a self, span: Span, raw: &'a str) -> &'a str {
+        let mut unescaped = self.odd.iter().flat_map(|it| &it.unescaped);
+        match unescaped.find(|it| it.0 == span) {
+            Some((_, text)) => text,
+            None => span.of(raw),
+        }
+    }
+
+    pub(super) fn findings(&self) -> &[Finding] {
+        self.odd.as_ref().map_or(&[], |it| &it.findings)
+    }
+
+    /// Notes what is odd once: a field may stand there a million times.
+    fn note(&mut self, offset: usize, kind: FindingKind) {
+        let findings = &mut self.odd.get_or_insert_default().findings;
+        if findings.iter().any(|it| it.kind == kind) {
+            return;
+        }
+        if findings.is_empty() {
+            // Mostly there is just one, and of a vector's own accord there is room for four.
+            findings.reserve_exact(1);
+        }
+        findings.push(Finding { offset, kind });
+    }
+}
+
+impl Span {
+    /// Nothing beyond 4 GiB.
+    fn new(start: usize, length: usize) -> Option<Self> {
+        let end = start.checked_add(length)?;
+        Some(Self {
+            start: NonZeroU32::new(start.try_into().ok()?)?,
+            end: end.try_into().ok()?,
+        })
+    }
+
+    /// The text that stands here.
+    pub(super) fn of(self, raw: &str) -> &str {
+        &raw[self.start.get() as usize..self.end as usize]
+    }
 }
 
 impl Reader {
@@ -56,61 +104,64 @@ impl Reader {
         Ok(reader)
     }
 
-    /// What was read.
-    pub(super) fn finish(mut self) -> (Fields, Vec<Finding>) {
-        if self.fields.channel.is_none() {
-            self.note(0, FindingKind::MissingChannel);
+    /// What was read of this text.
+    pub(super) fn finish(mut self, raw: &str) -> Fields {
+        let fields = &mut self.fields;
+        if fields.channel.is_none() {
+            fields.note(0, FindingKind::MissingChannel);
         }
-        (self.fields, self.findings)
+        let strings = [fields.channel, fields.id, fields.client_id, fields.error];
+        for span in strings.into_iter().flatten() {
+            let text = span.of(raw);
+            // A lone surrogate has no str; the escapes then stand for themselves.
+            if text.as_bytes().contains(&b'\\')
+                && let Ok(unescaped) = serde_json::from_str::<String>(&format!("\"{text}\""))
+            {
+                let odd = fields.odd.get_or_insert_default();
+                odd.unescaped.push((span, unescaped.into()));
+            }
+        }
+        self.fields
     }
 
     /// Reads a field whose value starts at this offset of the object.
     pub(super) fn field(&mut self, name: &str, raw: &str, start: usize) {
-        let span = Span {
-            start,
-            end: start + raw.len(),
-        };
         let fields = &mut self.fields;
+        let span = Span::new(start, raw.len());
+        let begins = |with: &[char]| span.filter(|_| raw.starts_with(with));
         let (field, put) = match name {
-            "channel" => ("channel", put(&mut fields.channel, string(raw, span))),
+            "channel" => ("channel", put(&mut fields.channel, string(raw, start))),
             "id" => (
                 "id",
-                put(&mut fields.id, string(raw, span).or(number(raw, span))),
+                put(
+                    &mut fields.id,
+                    string(raw, start).or_else(|| number(raw, span)),
+                ),
             ),
-            "clientId" => ("clientId", put(&mut fields.client_id, string(raw, span))),
+            "clientId" => ("clientId", put(&mut fields.client_id, string(raw, start))),
             "successful" => ("successful", put(&mut fields.successful, boolean(raw))),
-            "error" => ("error", put(&mut fields.error, string(raw, span))),
+            "error" => ("error", put(&mut fields.error, string(raw, start))),
             "subscription" => (
                 "subscription",
-                put(&mut fields.subscription, strings(raw, span)),
+                put(&mut fields.subscription, begins(&['"', '['])),
             ),
-            "data" => ("data", put(&mut fields.data, Some(span))),
-            "ext" => ("ext", put(&mut fields.ext, object(raw, span))),
-            "advice" => ("advice", put(&mut fields.advice, object(raw, span))),
+            "data" => ("data", put(&mut fields.data, span)),
+            "ext" => ("ext", put(&mut fields.ext, begins(&['{']))),
+            "advice" => ("advice", put(&mut fields.advice, begins(&['{']))),
             _ => return,
         };
         match put {
-            Put::Again => self.note(start, FindingKind::Duplicate { field }),
+            Put::Again => fields.note(start, FindingKind::Duplicate { field }),
             // `successful: "true"` was seen from servers: it is read, and still noted.
             Put::Filled if field == "successful" && raw.starts_with('"') => {
-                self.note(start, FindingKind::WrongType { field });
+                fields.note(start, FindingKind::WrongType { field });
             }
             // Servers write null for "none"; nothing is odd about that.
-            Put::Unreadable if raw != "null" => self.note(start, FindingKind::WrongType { field }),
+            Put::Unreadable if raw != "null" => {
+                fields.note(start, FindingKind::WrongType { field });
+            }
             Put::Filled | Put::Unreadable => {}
         }
-    }
-
-    /// Notes what is odd once: a field may stand there a million times.
-    fn note(&mut self, offset: usize, kind: FindingKind) {
-        if self.findings.iter().any(|it| it.kind == kind) {
-            return;
-        }
-        if self.findings.is_empty() {
-            // Mostly there is just one, and of a vector's own accord there is room for four.
-            self.findings.reserve_exact(1);
-        }
-        self.findings.push(Finding { offset, kind });
     }
 }
 
@@ -179,27 +230,13 @@ fn put<T>(slot: &mut Option<T>, value: Option<T>) -> Put {
     }
 }
 
-fn string(raw: &str, span: Span) -> Option<Text> {
+fn string(raw: &str, start: usize) -> Option<Span> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(Text::Plain(Span {
-            start: span.start + 1,
-            end: span.end - 1,
-        }));
-    }
-    match serde_json::from_str::<String>(raw) {
-        Ok(text) => Some(Text::Unescaped(text.into())),
-        // A lone surrogate has no str; the escapes then stand for themselves.
-        Err(_) => Some(Text::Plain(Span {
-            start: span.start + 1,
-            end: span.end - 1,
-        })),
-    }
+    Span::new(start + 1, inner.len())
 }
 
-fn number(raw: &str, span: Span) -> Option<Text> {
-    raw.starts_with(|it: char| it == '-' || it.is_ascii_digit())
-        .then_some(Text::Plain(span))
+fn number(raw: &str, span: Option<Span>) -> Option<Span> {
+    span.filter(|_| raw.starts_with(|it: char| it == '-' || it.is_ascii_digit()))
 }
 
 fn boolean(raw: &str) -> Option<bool> {
@@ -208,12 +245,4 @@ fn boolean(raw: &str) -> Option<bool> {
         "false" | "\"false\"" => Some(false),
         _ => None,
     }
-}
-
-fn strings(raw: &str, span: Span) -> Option<Span> {
-    raw.starts_with(['"', '[']).then_some(span)
-}
-
-fn object(raw: &str, span: Span) -> Option<Span> {
-    raw.starts_with('{').then_some(span)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::fields::{Fields, Reader, Span, Text};
+use super::fields::{Fields, Reader, Span};
 use super::{ErrorString, Finding, JsonError, MessageBuilder, member, meta};
 
 /// A message, either received or built.
@@ -24,7 +24,6 @@ use super::{ErrorString, Finding, JsonError, MessageBuilder, member, meta};
 pub struct Message {
     raw: Box<str>,
     fields: Fields,
-    findings: Vec<Finding>,
 }
 
 /// What a message is, told by its fields and never by its id or position: Faye repeats the
@@ -51,12 +50,8 @@ impl Message {
 
     /// A message from its text and whoever read that.
     pub(super) fn new(raw: Box<str>, reader: Reader) -> Self {
-        let (fields, findings) = reader.finish();
-        Self {
-            raw,
-            fields,
-            findings,
-        }
+        let fields = reader.finish(&raw);
+        Self { raw, fields }
     }
 
     /// Starts a message on a channel.
@@ -84,17 +79,17 @@ impl Message {
 
     /// The channel, or nothing if the message has none.
     pub fn channel(&self) -> &str {
-        self.text(&self.fields.channel).unwrap_or("")
+        self.text(self.fields.channel).unwrap_or("")
     }
 
     /// The id; a number counts as its digits.
     pub fn id(&self) -> Option<&str> {
-        self.text(&self.fields.id)
+        self.text(self.fields.id)
     }
 
     /// The client id.
     pub fn client_id(&self) -> Option<&str> {
-        self.text(&self.fields.client_id)
+        self.text(self.fields.client_id)
     }
 
     /// Whether the request was successful; `Some` makes the message a reply.
@@ -104,15 +99,14 @@ impl Message {
 
     /// The error, in its parts.
     pub fn error(&self) -> Option<ErrorString<'_>> {
-        self.text(&self.fields.error).map(ErrorString::parse)
+        self.text(self.fields.error).map(ErrorString::parse)
     }
 
     /// The channels of a subscribe or unsubscribe: one string or an array of them.
     pub fn subscriptions(&self) -> Vec<Cow<'_, str>> {
-        let Some(span) = self.fields.subscription else {
+        let Some(raw) = self.subscription() else {
             return Vec::new();
         };
-        let raw = &self.raw[span.start..span.end];
         match serde_json::from_str::<Vec<Cow<'_, str>>>(raw) {
             Ok(several) => several,
             Err(_) => serde_json::from_str(raw)
@@ -162,19 +156,15 @@ impl Message {
 
     /// What is odd about the message.
     pub fn findings(&self) -> &[Finding] {
-        &self.findings
+        self.fields.findings()
     }
 
     fn span(&self, span: Option<Span>) -> Option<&str> {
-        span.map(|span| &self.raw[span.start..span.end])
+        span.map(|it| it.of(&self.raw))
     }
 
-    fn text<'a>(&'a self, text: &'a Option<Text>) -> Option<&'a str> {
-        match text {
-            Some(Text::Plain(span)) => Some(&self.raw[span.start..span.end]),
-            Some(Text::Unescaped(text)) => Some(text),
-            None => None,
-        }
+    fn text(&self, span: Option<Span>) -> Option<&str> {
+        span.map(|it| self.fields.text(it, &self.raw))
     }
 }
 

@@ -35,7 +35,6 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Anything that a recording holds.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all records are messages")]
 pub enum Record {
     /// The first line of a recording.
     Header(Header),
