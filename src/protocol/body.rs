@@ -1,9 +1,7 @@
 //! A request or response body: an array of messages, or a lone one.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::elements::{Elements, End, is_blank};
@@ -82,8 +80,8 @@ pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
     let (blank, json) = text.split_at(start);
     let json = json.trim_end_matches(is_blank);
     match json.as_bytes().first() {
-        Some(b'[') if body.lone_element(json) => {}
-        Some(b'[') => body.array(json, blank.len())?,
+        Some(b'[') if body.objects(json)? => {}
+        Some(b'[') => body.salvage(json, blank.len())?,
         Some(b'{') => match Message::parse(json) {
             Ok(message) => body.messages.push(message),
             Err(error) => {
@@ -122,42 +120,29 @@ pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
 }
 
 impl Body {
-    /// Takes the message of an array that has just one, as nearly all have that come in a frame of
-    /// their own, without looking for the ends of elements first.
-    fn lone_element(&mut self, array: &str) -> bool {
-        let inside = array.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        let is_lone = |it: &&str| it.starts_with('{') && it.ends_with('}') && !it.contains("},{");
-        let Some(lone) = inside.filter(is_lone) else {
-            return false;
-        };
-        let message = Message::parse(lone);
-        let is_lone = message.is_ok();
-        // Of its own accord a vector begins with room for four.
-        self.messages.reserve_exact(1);
-        self.messages.extend(message);
-        is_lone
-    }
-
-    /// Takes the messages of an array that begins at this offset.
-    fn array(&mut self, json: &str, base: usize) -> Result<(), DecodeError> {
-        let n_before = self.findings.len();
-        let mut is_too_long = false;
-        let elements = Array {
-            address: json.as_ptr() as usize - base,
-            is_too_long: &mut is_too_long,
-            body: self,
-        };
-        let mut parser = serde_json::Deserializer::from_str(json);
-        let read = parser.deserialize_seq(elements).and_then(|()| parser.end());
-        match read {
-            Ok(()) => Ok(()),
-            Err(_) if is_too_long => Err(TOO_MANY),
-            Err(_) => {
-                self.messages.clear();
-                self.findings.truncate(n_before);
-                self.salvage(json, base)
+    /// Takes the messages of an array, unless there is anything in it that is no object.
+    fn objects(&mut self, array: &str) -> Result<bool, DecodeError> {
+        let (mut rest, mut before) = (array, '[');
+        while let Some(element) = rest.strip_prefix(before) {
+            if self.is_full() {
+                return Err(TOO_MANY);
             }
+            let element = element.trim_start_matches(is_blank);
+            let Ok((message, length)) = Message::parse_first(element) else {
+                break;
+            };
+            (rest, before) = (element[length..].trim_start_matches(is_blank), ',');
+            if rest == "]" && self.messages.is_empty() {
+                // Of its own accord a vector begins with room for four.
+                self.messages.reserve_exact(1);
+            }
+            self.messages.push(message);
         }
+        let is_whole = rest == "]";
+        if !is_whole {
+            self.messages.clear();
+        }
+        Ok(is_whole)
     }
 
     /// Takes one element of the array.
@@ -176,8 +161,8 @@ impl Body {
         self.messages.len() + self.findings.len() >= MAX_ELEMENTS
     }
 
-    /// Reads an array that is not JSON as a whole, element by element. Only here do we look
-    /// at brackets and quotes ourselves, since no parser goes on behind an error.
+    /// Reads an array in which something is no object, or no JSON, element by element. Only here
+    /// do we look at quotes and depths ourselves, since no parser goes on behind an error.
     fn salvage(&mut self, array: &str, base: usize) -> Result<(), DecodeError> {
         let mut elements = Elements::of(array);
         while let Some((at, element)) = elements.next() {
@@ -243,35 +228,6 @@ impl Body {
 const TOO_MANY: DecodeError = DecodeError::TooMany {
     limit: MAX_ELEMENTS,
 };
-
-/// Reads an array into a body, element by element, as far as there is room.
-struct Array<'b> {
-    /// That of the byte from which the offsets of the body count.
-    address: usize,
-    is_too_long: &'b mut bool,
-    body: &'b mut Body,
-}
-
-impl<'de> Visitor<'de> for Array<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of messages")
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<(), S::Error> {
-        while let Some(element) = elements.next_element::<&'de RawValue>()? {
-            if self.body.is_full() {
-                *self.is_too_long = true;
-                return Err(S::Error::custom(TOO_MANY));
-            }
-            let raw = element.get();
-            let offset = raw.as_ptr() as usize - self.address;
-            self.body.element(raw, offset);
-        }
-        Ok(())
-    }
-}
 
 /// Where serde_json's line and column point to; its columns count bytes from 1.
 fn offset_of(text: &str, line: usize, column: usize) -> usize {

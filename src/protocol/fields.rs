@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::de::StrRead;
 use serde_json::value::RawValue;
 
 use super::{Finding, FindingKind, JsonError};
@@ -93,14 +94,29 @@ impl Span {
 impl Reader {
     /// Reads a whole object.
     pub(super) fn read(raw: &str) -> Result<Self, JsonError> {
+        let mut json = serde_json::Deserializer::from_str(raw);
+        let reader = Self::of(&mut json, raw);
+        let read = reader.and_then(|reader| json.end().map(|()| reader));
+        read.map_err(JsonError::new)
+    }
+
+    /// Reads the object that a text begins with, and says how long it is.
+    pub(super) fn read_first(text: &str) -> Result<(Self, usize), JsonError> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let reader = Self::of(&mut json, text).map_err(JsonError::new)?;
+        Ok((reader, json.into_iter::<IgnoredAny>().byte_offset()))
+    }
+
+    fn of<'de>(
+        json: &mut serde_json::Deserializer<StrRead<'de>>,
+        raw: &'de str,
+    ) -> Result<Self, serde_json::Error> {
         let mut reader = Self::default();
         let object = Object {
             base: raw.as_ptr() as usize,
             reader: &mut reader,
         };
-        let mut json = serde_json::Deserializer::from_str(raw);
-        let read = json.deserialize_map(object).and_then(|()| json.end());
-        read.map_err(JsonError::new)?;
+        json.deserialize_map(object)?;
         Ok(reader)
     }
 

@@ -48,6 +48,15 @@ impl Message {
         Ok(Self::new(raw.into(), reader))
     }
 
+    /// Reads the JSON object that a text begins with, and says how long it is.
+    ///
+    /// # Errors
+    /// When the text does not begin with one.
+    pub(super) fn parse_first(text: &str) -> Result<(Self, usize), JsonError> {
+        let (reader, length) = Reader::read_first(text)?;
+        Ok((Self::new(text[..length].into(), reader), length))
+    }
+
     /// A message from its text and whoever read that.
     pub(super) fn new(raw: Box<str>, reader: Reader) -> Self {
         let fields = reader.finish(&raw);
