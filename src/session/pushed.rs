@@ -38,9 +38,17 @@ impl Session {
     /// Takes messages that came on their own. Deliveries alone lead to events, and to nothing that
     /// has to be sent or that has to happen earlier than it had to before.
     pub fn handle_messages(&mut self, now: Instant, messages: Vec<Message>) {
-        // Most of what comes are deliveries, after which nothing is to be settled.
         let is_delivery = |it: &Message| it.kind() == Kind::Delivery;
         let is_unsettled = !messages.iter().all(is_delivery);
+        // Most of what comes are deliveries of which there is nothing to learn, often many at once.
+        if !is_unsettled
+            && self.settings.extensions.is_empty()
+            && messages.iter().all(|it| it.advice().is_none())
+        {
+            self.n_delivered += messages.len() as u64;
+            self.last_alive = Some(now);
+            return self.events.extend(messages);
+        }
         for message in messages {
             self.handle_message(now, message);
         }

@@ -1,29 +1,50 @@
 //! What waits to be sent, publications and subscriptions, and what waits to be told.
 
 use std::collections::VecDeque;
+use std::vec;
 
-use crate::protocol::{Channel, ChannelPattern, Json};
+use crate::protocol::{Channel, ChannelPattern, Json, Message};
 
 use super::event::{Event, PublishId};
 
 /// Events that are not told yet. Most of the time there are none, and then they have no memory:
 /// among thousands of sessions each would find its own in no cache.
 #[derive(Debug, Default)]
-pub(super) struct Events(VecDeque<Event>);
+pub(super) struct Events {
+    /// Deliveries that came together, and come first.
+    deliveries: vec::IntoIter<Message>,
+    others: VecDeque<Event>,
+}
 
 impl Events {
     pub(super) fn push_back(&mut self, event: Event) {
-        if self.0.capacity() == 0 {
+        if self.others.capacity() == 0 {
             // Most come alone; a queue that grows of itself begins with room for four.
-            self.0.reserve_exact(1);
+            self.others.reserve_exact(1);
         }
-        self.0.push_back(event);
+        self.others.push_back(event);
+    }
+
+    /// Adds deliveries.
+    pub(super) fn extend(&mut self, deliveries: Vec<Message>) {
+        if self.deliveries.len() == 0 && self.others.is_empty() {
+            self.deliveries = deliveries.into_iter();
+        } else {
+            let received = |message| Event::Received { message };
+            self.others.extend(deliveries.into_iter().map(received));
+        }
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Event> {
-        let event = self.0.pop_front();
-        if self.0.is_empty() {
-            self.0 = VecDeque::new();
+        if let Some(message) = self.deliveries.next() {
+            if self.deliveries.len() == 0 {
+                self.deliveries = Vec::new().into_iter();
+            }
+            return Some(Event::Received { message });
+        }
+        let event = self.others.pop_front();
+        if self.others.is_empty() {
+            self.others = VecDeque::new();
         }
         event
     }
@@ -71,10 +92,26 @@ mod tests {
         let mut events = Events::default();
         assert!(events.pop_front().is_none());
         events.push_back(Event::Connected);
-        assert_eq!(events.0.capacity(), 1);
+        assert_eq!(events.others.capacity(), 1);
         events.push_back(Event::Connected);
         assert!(matches!(events.pop_front(), Some(Event::Connected)));
         assert!(matches!(events.pop_front(), Some(Event::Connected)));
-        assert_eq!(events.0.capacity(), 0);
+        assert_eq!(events.others.capacity(), 0);
+    }
+
+    #[test]
+    fn deliveries_and_other_events_are_told_in_the_order_in_which_they_came() {
+        let mut events = Events::default();
+        let delivery = |name| Message::builder(name).build();
+        events.extend(vec![delivery("/a"), delivery("/b")]);
+        events.push_back(Event::Connected);
+        events.extend(vec![delivery("/c")]);
+        let told: Vec<_> = std::iter::from_fn(|| events.pop_front())
+            .map(|it| match it {
+                Event::Received { message } => message.channel().to_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, ["/a", "/b", "Connected", "/c"]);
     }
 }
