@@ -131,7 +131,7 @@ impl Stamp {
             // Written anew by the server, with its own order and blanks.
             None => Cow::Owned(serde_json::from_str::<String>(member(data, NAME)?).ok()?),
         };
-        let mut numbers = text.split('.').map(number);
+        let mut numbers = text.as_bytes().split(|&it| it == b'.').map(number);
         let mut next = || numbers.next().flatten();
         let run = RunId(u32::try_from(next()?).ok()?);
         let publisher = u32::try_from(next()?).ok()?;
@@ -183,13 +183,13 @@ fn push(text: &mut String, mut number: u64) {
     text.extend(digits[start..].iter().map(|&it| char::from(it)));
 }
 
-fn number(text: &str) -> Option<u64> {
+fn number(text: &[u8]) -> Option<u64> {
     // Not `from_str_radix`, which takes a sign and capitals.
     let mut number: u64 = 0;
     if text.is_empty() {
         return None;
     }
-    for byte in text.bytes() {
+    for byte in text {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'z' => byte - b'a' + 10,
