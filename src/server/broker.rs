@@ -230,6 +230,11 @@ impl Broker {
         self.links.pop_ready()
     }
 
+    /// Whether there is such a link.
+    pub(super) fn is_any_ready(&self) -> bool {
+        self.links.is_any_ready()
+    }
+
     pub(super) fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
     }

@@ -125,6 +125,8 @@ impl EventLoop {
             for token in unfinished {
                 self.serve(token);
             }
+            // Only now, so that what several clients publish at once leaves in one piece.
+            self.settle();
             self.accept();
             self.do_what_is_due();
             if going == Going::OnAtOnce {
@@ -136,8 +138,9 @@ impl EventLoop {
         }
     }
 
-    fn timeout(&self, going: Going) -> Option<Duration> {
-        if going == Going::OnAtOnce || !self.unfinished.is_empty() || self.acceptor.is_ready() {
+    fn timeout(&mut self, going: Going) -> Option<Duration> {
+        let is_done = self.unfinished.is_empty() && !self.hub.is_anything_due();
+        if going == Going::OnAtOnce || !is_done || self.acceptor.is_ready() {
             return Some(Duration::ZERO);
         }
         let deadlines = [
@@ -149,16 +152,16 @@ impl EventLoop {
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Gives a connection its turn.
+    /// Gives a connection its turn, of which others may have to be told.
     fn serve(&mut self, token: Token) {
         self.hub.now = Instant::now();
         self.take_turn(token);
-        self.settle();
     }
 
-    /// Sends what followed from a change to those whom it concerns.
+    /// Sends what followed from a change to those whom it concerns. What follows from that waits for
+    /// the next time: who always has more to say would keep the others from hearing it.
     fn settle(&mut self) {
-        while let Some((token, due)) = self.hub.next_due() {
+        for (token, due) in self.hub.take_due() {
             if let Due::Response(hold, answer) = due
                 && let Some(connection) = self.connections.get_mut(token)
             {

@@ -79,7 +79,7 @@ impl Hub {
         });
     }
 
-    /// Hands a request to the broker; if it is held, its response is [due](Self::next_due)
+    /// Hands a request to the broker; if it is held, its response is [due](Self::take_due)
     /// to this connection later.
     pub(super) fn handle(&mut self, request: broker::Request<'_>, token: Token) -> Handled {
         let handled = self.broker.handle(self.now, request);
@@ -180,20 +180,27 @@ impl Hub {
         self.tell_sessions();
     }
 
-    /// What is due to which connection. To be asked until there is nothing more.
-    pub(super) fn next_due(&mut self) -> Option<(Token, Due)> {
+    /// What is due to which connection.
+    pub(super) fn take_due(&mut self) -> Vec<(Token, Due)> {
         self.gather_released();
-        while let Some(Released { hold, answer }) = self.released.pop_front() {
+        let mut due = Vec::new();
+        for Released { hold, answer } in self.released.drain(..) {
             if let Some(token) = self.parked.remove(&hold) {
-                return Some((token, Due::Response(hold, answer)));
+                due.push((token, Due::Response(hold, answer)));
             }
         }
         while let Some(link) = self.broker.poll_ready() {
             if let Some(&token) = self.links.get(&link) {
-                return Some((token, Due::Messages));
+                due.push((token, Due::Messages));
             }
         }
-        None
+        due
+    }
+
+    /// Whether [`take_due`](Self::take_due) has something to give.
+    pub(super) fn is_anything_due(&mut self) -> bool {
+        self.gather_released();
+        !self.released.is_empty() || self.broker.is_any_ready()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.

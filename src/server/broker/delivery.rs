@@ -17,14 +17,18 @@ impl Broker {
     /// nothing more, as far as the link can send it.
     pub(in crate::server) fn take(&mut self, link: LinkId) -> Option<(Vec<Arc<Message>>, Passage)> {
         let response = self.links.pop(link);
-        response.or_else(|| {
+        let taken = response.or_else(|| {
             self.links.sessions(link).find_map(|key| {
                 let session = self.sessions.get_mut(key)?;
                 session.pushes_to()?;
                 let queue = &mut session.queue;
                 (!queue.is_empty()).then(|| (queue.take(), Passage::default()))
             })
-        })
+        });
+        if taken.is_none() {
+            self.links.unmark_ready(link);
+        }
+        taken
     }
 
     /// Whether a session made its last connect over this link.

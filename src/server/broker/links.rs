@@ -66,6 +66,15 @@ impl Links {
         self.ready.insert(id);
     }
 
+    /// Nothing waits for it any more.
+    pub(super) fn unmark_ready(&mut self, id: LinkId) {
+        self.ready.remove(&id);
+    }
+
+    pub(super) fn is_any_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     pub(super) fn pop_ready(&mut self) -> Option<LinkId> {
         self.ready.pop_first()
     }
