@@ -55,7 +55,7 @@ complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s c -l clients -d 
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l publishers -d 'Sessions that publish, beside the clients' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l channels -d 'Channels to publish to: CHANNEL/0, CHANNEL/1, ... where there are several' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l per-client -d 'Channels that each client subscribes to' -r
-complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s r -l rate -d 'Messages a second by all publishers together, on a schedule that does not wait for the server; max: each publisher goes on as soon as the server acknowledges' -r
+complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s r -l rate -d 'Messages a second by all publishers together, on a schedule that does not wait for the server; max: each publisher goes on as fast as the server acknowledges, with one request unanswered over long polling and 256 messages over websocket' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s d -l duration -d 'How long to publish, warm-up not counted' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -s n -l count -d 'Publish this many messages instead, those of the warm-up not counted' -r
 complete -c bayeux -n "__fish_bayeux_using_subcommand bench" -l warmup -d 'How long to publish before anything counts' -r

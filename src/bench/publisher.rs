@@ -68,17 +68,11 @@ impl Publisher {
         let clock = board.clock(now);
         let most = board.most_at_once as u64;
         let mut n_published = 0;
-        loop {
-            // Without a schedule the next turn waits for the last one's acknowledgements.
-            if self.pacer.due() == Due::WhenReady && !self.outstanding.is_empty() {
-                break;
-            }
-            let Some(turn) = self.pacer.take(clock) else {
-                break;
-            };
+        while let Some(turn) = self.pacer.take(clock) {
             self.take_turn(now, turn, board, recorder, &mut publish);
             n_published += turn.n_messages;
-            if n_published + board.plan.batch as u64 > most {
+            // Without a schedule nothing is ever behind it.
+            if self.pacer.due() == Due::WhenReady || n_published + board.plan.batch as u64 > most {
                 break;
             }
         }

@@ -25,6 +25,8 @@ enum Conduct {
     Text(&'static str),
     /// Each message is delivered twice.
     Twice,
+    /// Messages are delivered, and none is acknowledged.
+    NoReply,
     /// Nothing but pings.
     Pings,
     /// These bytes answer the upgrade.
@@ -112,6 +114,7 @@ fn serve(mut stream: TcpStream, conduct: Conduct, state: &Mutex<State>) -> Optio
                         (Conduct::Text(text), 20) => {
                             writer.lock().unwrap().send(Frame::text(text)).ok()?;
                         }
+                        (Conduct::NoReply, _) => continue,
                         _ => {}
                     }
                 }
@@ -190,6 +193,26 @@ fn what_is_no_frame_or_no_bayeux_costs_one_connection() {
 fn what_comes_twice_over_a_websocket_is_counted_once() {
     let messages = result(exact(50), Conduct::Twice).unwrap().messages;
     assert_eq!((messages.delivered, messages.duplicates), (150, 150));
+}
+
+#[test]
+fn without_a_schedule_a_publisher_does_not_wait_for_each_reply_over_a_websocket() {
+    for engine in [Engine::Loop { n_threads: 1 }, Engine::Threads] {
+        let plan = Plan {
+            rate: Rate::Max,
+            stop: Stop::After(300 * MS),
+            drain: 100 * MS,
+            ..exact(1)
+        };
+        let mut settings = settings_against(plan, Conduct::NoReply);
+        settings.engine = engine;
+        // As many as a session has unanswered at the most.
+        let n_published = run(&settings).messages.published;
+        assert!(
+            (200..=256).contains(&n_published),
+            "{engine:?}: {n_published}"
+        );
+    }
 }
 
 #[test]

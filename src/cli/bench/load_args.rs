@@ -30,7 +30,8 @@ pub(crate) struct LoadArgs {
     per_client: usize,
 
     /// Messages a second by all publishers together, on a schedule that does not wait for the
-    /// server; max: each publisher goes on as soon as the server acknowledges.
+    /// server; max: each publisher goes on as fast as the server acknowledges, with one request
+    /// unanswered over long polling and 256 messages over websocket.
     #[arg(short, long, value_name = "N|max", value_parser = rate, default_value = "100")]
     rate: Rate,
 
