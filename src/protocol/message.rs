@@ -24,6 +24,7 @@ use super::{ErrorString, Finding, JsonError, MessageBuilder, member, meta};
 pub struct Message {
     raw: Box<str>,
     fields: Fields,
+    kind: Kind,
 }
 
 /// What a message is, told by its fields and never by its id or position: Faye repeats the
@@ -60,7 +61,17 @@ impl Message {
     /// A message from its text and whoever read that.
     pub(super) fn new(raw: Box<str>, reader: Reader) -> Self {
         let fields = reader.finish(&raw);
-        Self { raw, fields }
+        let channel = fields.channel.map(|it| fields.text(it, &raw));
+        let kind = if fields.successful.is_some() {
+            Kind::Reply
+        } else if channel.is_some_and(|it| it.starts_with("/meta/")) {
+            Kind::Meta
+        } else {
+            // Not "has data": CometD and cometd-nodejs deliver a publish without data as
+            // a message without data.
+            Kind::Delivery
+        };
+        Self { raw, fields, kind }
     }
 
     /// Starts a message on a channel.
@@ -75,15 +86,7 @@ impl Message {
 
     /// What the message is.
     pub fn kind(&self) -> Kind {
-        if self.fields.successful.is_some() {
-            Kind::Reply
-        } else if self.channel().starts_with("/meta/") {
-            Kind::Meta
-        } else {
-            // Not "has data": CometD and cometd-nodejs deliver a publish without data as
-            // a message without data.
-            Kind::Delivery
-        }
+        self.kind
     }
 
     /// The channel, or nothing if the message has none.
