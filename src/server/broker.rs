@@ -43,7 +43,7 @@ mod subscriptions;
 mod tests;
 mod turn;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,8 +82,8 @@ pub(super) struct Broker {
     links: Links,
     holds: HashMap<HoldId, SessionKey>,
     last_hold: u64,
-    /// Sessions that got messages while the present call was handled.
-    woken: BTreeSet<SessionKey>,
+    /// Sessions that got messages while the present call was handled, some of them several times.
+    woken: Vec<SessionKey>,
     released: VecDeque<Released>,
     events: VecDeque<SessionEvent>,
     faults: Faults,
@@ -111,7 +111,7 @@ impl Broker {
             links: Links::default(),
             holds: HashMap::new(),
             last_hold: 0,
-            woken: BTreeSet::new(),
+            woken: Vec::new(),
             released: VecDeque::new(),
             events: VecDeque::new(),
         }

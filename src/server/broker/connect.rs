@@ -132,7 +132,7 @@ impl Broker {
         if let Some(link) = link {
             self.links.attach(link, key);
             // What the reply to this connect leaves in the queue follows at once.
-            self.woken.insert(key);
+            self.woken.push(key);
         }
     }
 

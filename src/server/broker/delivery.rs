@@ -93,7 +93,7 @@ impl Broker {
         {
             self.close(key, CloseReason::QueueOverflow);
         } else {
-            self.woken.insert(key);
+            self.woken.push(key);
         }
     }
 
@@ -101,7 +101,10 @@ impl Broker {
     /// the connects held. Only at the end of a request: so a batch of publishes arrives in one
     /// response.
     pub(super) fn wake(&mut self, now: Instant) {
-        for key in mem::take(&mut self.woken) {
+        let mut woken = mem::take(&mut self.woken);
+        woken.sort_unstable();
+        woken.dedup();
+        for key in woken {
             match self.sessions.get_mut(key) {
                 Some(session) if !session.queue.is_empty() => match session.pushes_to() {
                     Some(link) => self.links.mark_ready(link),

@@ -16,7 +16,7 @@ use super::reply;
 use super::sessions::Client;
 use super::turn::Turn;
 use super::{salesforce, services};
-use crate::protocol::{Channel, ChannelPattern, ConnectionType, GrammarNote, Json, Message, meta};
+use crate::protocol::{Channel, ChannelPattern, ConnectionType, GrammarNote, Message, meta};
 use crate::server::client_name::client_name;
 use crate::server::{ChannelGrammar, CloseReason, UnconnectedPublish};
 
@@ -234,7 +234,7 @@ impl Broker {
         if self.is_denied(channel) {
             return Err(Refusal::PublishDenied);
         }
-        let data: Option<Json> = message.data().and_then(|data| data.parse().ok());
+        let data = message.data();
         if data.is_none() && !self.dialect.takes_no_data() {
             return Err(Refusal::DataMissing);
         }
@@ -245,6 +245,7 @@ impl Broker {
         if !habits.has_services || !channel.starts_with("/service/") {
             self.broadcast(now, channel, message);
         } else if let (Some(key), Some(data)) = (sender, data)
+            && let Ok(data) = data.parse()
             && let Some(answer) = services::answer(channel, &data, self.clock.at(now))
         {
             let id = self.dialect.id(message);

@@ -122,7 +122,7 @@ pub(super) fn id(message: &Message) -> Option<Json> {
         Some(id) => id,
         None => message.get("id").filter(|it| *it != "null")?,
     };
-    Value::from(text).to_string().parse().ok()
+    Some(Json::string(text))
 }
 
 /// The reply to a message that was carried out.
@@ -141,7 +141,7 @@ pub(super) fn refused(request: &Message, refusal: &Refusal) -> Message {
 fn answer(request: &Message, advice: Option<&Json>, error: Option<&str>) -> Message {
     let channel = match is_without_channel(request) {
         true => None,
-        false => Value::from(request.channel()).to_string().parse().ok(),
+        false => Some(Json::string(request.channel())),
     };
     // Whatever the message is, as CometD does.
     let subscription = match request.channel() {
@@ -217,9 +217,9 @@ fn connect(id: Option<&Json>, advice: Option<&Json>) -> MessageBuilder {
 /// A message as its subscribers get it: everything that was published but who it was by.
 pub(super) fn delivery(published: &Message) -> Message {
     const HIDDEN: [&str; 2] = ["clientId", "id"];
-    let mut members = members::without(published, &HIDDEN);
-    let n_hidden = HIDDEN.iter().filter(|it| published.get(it).is_some());
-    let n_came = members.len() + n_hidden.count();
+    let mut members = members::distinct(published);
+    let n_came = members.len();
+    members.retain(|(name, _)| !HIDDEN.contains(&&**name));
     members::sort_as_java(&mut members, n_came);
     members::message(&members)
 }

@@ -223,7 +223,9 @@ enum Place {
 
 /// A message as its subscribers get it: as it was published, without the client id.
 pub(super) fn delivery(published: &Message) -> Message {
-    members::message(&members::without(published, &["clientId"]))
+    let mut members = members::distinct(published);
+    members.retain(|(name, _)| name != "clientId");
+    members::message(&members)
 }
 
 /// The reply to an element of the array that is no object.

@@ -1,19 +1,16 @@
 //! The members of a message that is passed on, and the order in which Java writes them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::protocol::{Message, MessageBuilder, members};
 
-/// The members of a message but for these, in their order; of a name that stands twice the
-/// last value, where the first one stood.
-pub(super) fn without<'a>(message: &'a Message, names: &[&str]) -> Vec<(Cow<'a, str>, &'a str)> {
-    let mut places = HashMap::new();
-    let mut kept: Vec<(Cow<'a, str>, &'a str)> = Vec::new();
+/// The members of a message in their order; of a name that stands twice the last value, where the
+/// first one stood.
+pub(super) fn distinct(message: &Message) -> Vec<(Cow<'_, str>, &str)> {
+    let mut places = BTreeMap::new();
+    let mut kept = Vec::new();
     for (name, value) in members(message.raw()).unwrap_or_default() {
-        if names.contains(&&*name) {
-            continue;
-        }
         match places.get(&name) {
             Some(&at) => kept[at] = (name, value),
             None => {
@@ -75,7 +72,8 @@ mod tests {
             ),
         ] {
             let came = parsed(came);
-            let mut members = without(&came, &["id"]);
+            let mut members = distinct(&came);
+            members.retain(|(name, _)| name != "id");
             sort_as_java(&mut members, 6);
             assert_eq!(message(&members).raw(), sent);
         }
@@ -84,8 +82,9 @@ mod tests {
     #[test]
     fn of_a_name_that_stands_twice_the_last_value_counts() {
         let twice = parsed(r#"{"clientId":"a","data":1,"channel":"/x","data":2,"clientId":"b"}"#);
-        let members = without(&twice, &["clientId"]);
-        assert_eq!(message(&members).raw(), r#"{"data":2,"channel":"/x"}"#);
+        let members = distinct(&twice);
+        let raw = r#"{"clientId":"b","data":2,"channel":"/x"}"#;
+        assert_eq!(message(&members).raw(), raw);
         assert_eq!(message(&[]).raw(), "{}");
     }
 }

@@ -1,5 +1,7 @@
 //! Whatever comes in whatever order: every message is answered once, and all comes to rest.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
