@@ -54,10 +54,10 @@ final class Accounting {
     void look() {
         long now = System.nanoTime();
         if (begin == null && now >= intended(workload.firstMeasured())) {
-            begin = Usage.now(arrived.sum());
+            begin = Usage.at(now, arrived.sum());
         }
         if (end == null && now >= intended(workload.messages())) {
-            end = Usage.now(arrived.sum());
+            end = Usage.at(now, arrived.sum());
         }
     }
 
@@ -70,10 +70,12 @@ final class Accounting {
 
     String json() throws IOException {
         long expected = expected();
-        return String.format(Locale.ROOT, "{\"cpu_seconds\":%.3f,\"arrived_in_window\":%d,\"expected\":%d,\"received\":%d,"
+        return String.format(Locale.ROOT, "{\"cpu_seconds\":%.3f,\"window_seconds\":%.3f,\"arrived_in_window\":%d,"
+                + "\"expected\":%d,\"received\":%d,"
                 + "\"lost\":%d,\"duplicates\":%d,\"p50_us\":%d,\"p99_us\":%d,\"max_us\":%d,"
                 + "\"rss_mib_end\":%.1f,\"rss_mib_peak\":%.1f,\"failures\":%d,\"first_failure\":\"%s\"}",
-            end == null ? 0 : end.cpu() - begin.cpu(), end == null ? 0 : end.arrived() - begin.arrived(),
+            end == null ? 0 : end.cpu() - begin.cpu(), end == null ? 0 : (end.at() - begin.at()) / 1e9,
+            end == null ? 0 : end.arrived() - begin.arrived(),
             expected, received.sum(), expected - received.sum(), duplicates.sum(), latency.getValueAtPercentile(50),
             latency.getValueAtPercentile(99), latency.getMaxValue(), end == null ? 0 : end.rss(), Usage.mib("VmHWM"),
             failures.sum(), firstFailure.get().replaceAll("[\"\\\\]", "'"));
@@ -117,11 +119,11 @@ final class Accounting {
         }
     }
 
-    private record Usage(double cpu, long arrived, double rss) {
-        static Usage now(long arrived) {
+    private record Usage(long at, double cpu, long arrived, double rss) {
+        static Usage at(long now, long arrived) {
             OperatingSystemMXBean system = (OperatingSystemMXBean)ManagementFactory.getOperatingSystemMXBean();
             try {
-                return new Usage(system.getProcessCpuTime() / 1e9, arrived, mib("VmRSS"));
+                return new Usage(now, system.getProcessCpuTime() / 1e9, arrived, mib("VmRSS"));
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }
