@@ -23,6 +23,9 @@ pub(super) struct Fields {
     pub(super) ext: Option<Span>,
     pub(super) advice: Option<Span>,
     pub(super) successful: Option<bool>,
+    /// Whether the channel is one of the protocol's own: asked so often that the text, which is in
+    /// memory of its own, is not looked at each time.
+    pub(super) is_meta: bool,
     /// Rare, so that it costs one word while there is none.
     odd: Option<Box<Odd>>,
 }
@@ -137,6 +140,8 @@ impl Reader {
                 odd.unescaped.push((span, unescaped.into()));
             }
         }
+        let is_meta = |it| fields.text(it, raw).starts_with("/meta/");
+        fields.is_meta = fields.channel.is_some_and(is_meta);
         self.fields
     }
 

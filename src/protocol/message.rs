@@ -24,7 +24,6 @@ use super::{ErrorString, Finding, JsonError, MessageBuilder, member, meta};
 pub struct Message {
     raw: Box<str>,
     fields: Fields,
-    kind: Kind,
 }
 
 /// What a message is, told by its fields and never by its id or position: Faye repeats the
@@ -61,17 +60,7 @@ impl Message {
     /// A message from its text and whoever read that.
     pub(super) fn new(raw: Box<str>, reader: Reader) -> Self {
         let fields = reader.finish(&raw);
-        let channel = fields.channel.map(|it| fields.text(it, &raw));
-        let kind = if fields.successful.is_some() {
-            Kind::Reply
-        } else if channel.is_some_and(|it| it.starts_with("/meta/")) {
-            Kind::Meta
-        } else {
-            // Not "has data": CometD and cometd-nodejs deliver a publish without data as
-            // a message without data.
-            Kind::Delivery
-        };
-        Self { raw, fields, kind }
+        Self { raw, fields }
     }
 
     /// Starts a message on a channel.
@@ -86,7 +75,15 @@ impl Message {
 
     /// What the message is.
     pub fn kind(&self) -> Kind {
-        self.kind
+        if self.fields.successful.is_some() {
+            Kind::Reply
+        } else if self.fields.is_meta {
+            Kind::Meta
+        } else {
+            // Not "has data": CometD and cometd-nodejs deliver a publish without data as
+            // a message without data.
+            Kind::Delivery
+        }
     }
 
     /// The channel, or nothing if the message has none.
@@ -291,6 +288,12 @@ mod tests {
             Kind::Reply
         );
         assert_eq!(kind(r#"{"channel":"/meta/disconnect"}"#), Kind::Meta);
+    }
+
+    /// A frame may have thousands of them.
+    #[test]
+    fn a_message_is_small_beside_its_text() {
+        assert!(size_of::<Message>() <= 96, "{}", size_of::<Message>());
     }
 
     #[test]
