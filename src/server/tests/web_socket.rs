@@ -424,6 +424,46 @@ fn the_bearer_token_of_the_upgrade_counts_for_its_frames() {
 }
 
 #[test]
+fn what_several_publish_at_once_leaves_in_one_frame() {
+    /// Keeps the server from going on when it hears somebody publish on `/gate`.
+    struct Gate(Mutex<(mpsc::Sender<()>, mpsc::Receiver<()>)>);
+
+    impl Observer for Gate {
+        fn observe(&self, event: &Event<'_>) {
+            if let Event::Received { messages, .. } = event
+                && messages.iter().any(|it| it.channel() == "/gate")
+            {
+                let (reached, open) = &*self.0.lock().unwrap();
+                reached.send(()).unwrap();
+                // A test that has failed opens it as well.
+                let _ = open.recv();
+            }
+        }
+    }
+
+    let (reached, is_reached) = mpsc::channel();
+    let (open, is_open) = mpsc::channel();
+    let server = bind(Settings {
+        observer: Some(Arc::new(Gate(Mutex::new((reached, is_open))))),
+        ..Settings::default()
+    });
+    let (mut subscriber, _) = Socket::held(&server, "/demo");
+    let mut publishers = [(); 3].map(|()| Socket::connected(&server));
+    let publish = |(socket, client_id): &mut (Socket, String), channel| {
+        socket.send(&format!(
+            "[{{'channel':'{channel}','clientId':'{client_id}','data':1}}]"
+        ));
+    };
+    publish(&mut publishers[0], "/gate");
+    is_reached.recv().unwrap();
+    publish(&mut publishers[1], "/demo");
+    publish(&mut publishers[2], "/demo");
+    open.send(()).unwrap();
+    let frame = subscriber.receive();
+    assert_eq!(frame.matches("'/demo'").count(), 2, "{frame}");
+}
+
+#[test]
 fn the_observer_is_told_the_connection_type() {
     struct Types(Mutex<mpsc::Sender<ConnectionType>>);
     impl Observer for Types {
