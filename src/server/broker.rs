@@ -230,9 +230,9 @@ impl Broker {
         self.links.pop_ready()
     }
 
-    /// Whether there is such a link.
-    pub(super) fn is_any_ready(&self) -> bool {
-        self.links.is_any_ready()
+    /// Whether there is such a link, or a response to a held connect.
+    pub(super) fn is_anything_due(&self) -> bool {
+        !self.released.is_empty() || self.links.is_any_ready()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<SessionEvent> {

@@ -138,7 +138,7 @@ impl EventLoop {
         }
     }
 
-    fn timeout(&mut self, going: Going) -> Option<Duration> {
+    fn timeout(&self, going: Going) -> Option<Duration> {
         let is_done = self.unfinished.is_empty() && !self.hub.is_anything_due();
         if going == Going::OnAtOnce || !is_done || self.acceptor.is_ready() {
             return Some(Duration::ZERO);

@@ -198,9 +198,8 @@ impl Hub {
     }
 
     /// Whether [`take_due`](Self::take_due) has something to give.
-    pub(super) fn is_anything_due(&mut self) -> bool {
-        self.gather_released();
-        !self.released.is_empty() || self.broker.is_any_ready()
+    pub(super) fn is_anything_due(&self) -> bool {
+        !self.released.is_empty() || self.broker.is_anything_due()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.

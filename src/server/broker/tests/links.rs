@@ -20,6 +20,16 @@ fn a_link_gets_messages_at_once_and_its_connect_stays_held() {
 }
 
 #[test]
+fn a_link_of_which_everything_was_taken_is_not_ready() {
+    let mut scenario = Scenario::new();
+    let (link, _) = linked(&mut scenario, &["/demo"]);
+    let publisher = scenario.connected(&[]);
+    scenario.publish(&publisher, "/demo", "1");
+    assert_eq!(scenario.taken(link), [DELIVERY]);
+    assert_eq!(scenario.ready(), []);
+}
+
+#[test]
 fn what_waits_for_a_link_goes_before_the_reply_to_its_connect() {
     let mut scenario = Scenario::new();
     let (link, client_id) = linked(&mut scenario, &["/demo"]);
