@@ -80,8 +80,12 @@ pub fn decode(bytes: &[u8]) -> Result<Body, DecodeError> {
     let (blank, json) = text.split_at(start);
     let json = json.trim_end_matches(is_blank);
     match json.as_bytes().first() {
-        Some(b'[') if body.objects(json)? => {}
-        Some(b'[') => body.salvage(json, blank.len())?,
+        Some(b'[') if has_too_many(json) => {
+            let limit = MAX_ELEMENTS;
+            return Err(DecodeError::TooMany { limit });
+        }
+        Some(b'[') if body.objects(json) => {}
+        Some(b'[') => body.salvage(json, blank.len()),
         Some(b'{') => match Message::parse(json) {
             Ok(message) => body.messages.push(message),
             Err(error) => {
@@ -121,12 +125,9 @@ pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
 
 impl Body {
     /// Takes the messages of an array, unless there is anything in it that is no object.
-    fn objects(&mut self, array: &str) -> Result<bool, DecodeError> {
+    fn objects(&mut self, array: &str) -> bool {
         let (mut rest, mut before) = (array, '[');
         while let Some(element) = rest.strip_prefix(before) {
-            if self.is_full() {
-                return Err(TOO_MANY);
-            }
             let element = element.trim_start_matches(is_blank);
             let Ok((message, length)) = Message::parse_first(element) else {
                 break;
@@ -142,7 +143,7 @@ impl Body {
         if !is_whole {
             self.messages.clear();
         }
-        Ok(is_whole)
+        is_whole
     }
 
     /// Takes one element of the array.
@@ -156,19 +157,11 @@ impl Body {
         }
     }
 
-    /// Whether no further element is taken. Each made a message or a finding.
-    fn is_full(&self) -> bool {
-        self.messages.len() + self.findings.len() >= MAX_ELEMENTS
-    }
-
     /// Reads an array in which something is no object, or no JSON, element by element. Only here
     /// do we look at quotes and depths ourselves, since no parser goes on behind an error.
-    fn salvage(&mut self, array: &str, base: usize) -> Result<(), DecodeError> {
+    fn salvage(&mut self, array: &str, base: usize) {
         let mut elements = Elements::of(array);
         while let Some((at, element)) = elements.next() {
-            if self.is_full() {
-                return Err(TOO_MANY);
-            }
             let trimmed = element.trim_matches(is_blank);
             let at = base + at + (element.len() - element.trim_start_matches(is_blank).len());
             match serde_json::from_str::<&RawValue>(trimmed) {
@@ -203,7 +196,6 @@ impl Body {
                 kind: FindingKind::TrailingText,
             });
         }
-        Ok(())
     }
 
     /// Servers that knew Dojo 1.1 wrap bodies in `/* ... */` (json-comment-filtered). The
@@ -225,9 +217,13 @@ impl Body {
     }
 }
 
-const TOO_MANY: DecodeError = DecodeError::TooMany {
-    limit: MAX_ELEMENTS,
-};
+/// Asked before anything is read: what is refused is to cost no memory.
+fn has_too_many(array: &str) -> bool {
+    // Each element but the last has a comma behind it, and few long bodies have as many.
+    array.len() > MAX_ELEMENTS
+        && array.bytes().filter(|it| *it == b',').count() >= MAX_ELEMENTS
+        && Elements::of(array).nth(MAX_ELEMENTS).is_some()
+}
 
 /// Where serde_json's line and column point to; its columns count bytes from 1.
 fn offset_of(text: &str, line: usize, column: usize) -> usize {

@@ -25,9 +25,13 @@ impl<'a> Elements<'a> {
             end: End::Missing,
         }
     }
+}
 
-    /// The next element and where it begins.
-    pub(super) fn next(&mut self) -> Option<(usize, &'a str)> {
+/// Each with the place where it begins.
+impl<'a> Iterator for Elements<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
         if self.end != End::Missing || self.at >= self.rest.len() {
             return None;
         }
@@ -75,9 +79,8 @@ mod tests {
     proptest! {
         #[test]
         fn elements_go_on_to_the_end_and_leave_out_nothing_but_commas(text in "\\[[\\[\\]{},:\"\\\\a1\u{e9} \x0c]{0,60}") {
-            let mut elements = Elements::of(&text);
             let mut end = 0;
-            while let Some((at, element)) = elements.next() {
+            for (at, element) in Elements::of(&text) {
                 prop_assert_eq!(at, end + 1);
                 end = at + element.len();
                 prop_assert_eq!(&text[at..end], element);
