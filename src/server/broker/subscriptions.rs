@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::keys::SessionKey;
 
 /// The subscribers of every pattern. A channel name is looked up as the handful of patterns
-/// that match it, so that a publish costs nothing for those that do not; nor does each level of
-/// a name cost anything at which nobody has a `/**`.
+/// that match it, so that a publish costs nothing for those that do not; nor does a level of a
+/// name cost anything at which nobody has a wildcard.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     subscribers: HashMap<Box<str>, BTreeSet<SessionKey>>,
-    /// How long what stands before `/**` is, and how many patterns have it so long.
-    deep: BTreeMap<usize, usize>,
+    single: Lengths,
+    deep: Lengths,
 }
+
+/// How long what stands before a wildcard is, and how many patterns have it so long.
+#[derive(Debug, Default)]
+struct Lengths(BTreeMap<usize, usize>);
 
 impl Subscriptions {
     pub(super) fn add(&mut self, pattern: &str, session: SessionKey) {
@@ -23,8 +27,8 @@ impl Subscriptions {
             None => {
                 let first = BTreeSet::from([session]);
                 self.subscribers.insert(pattern.into(), first);
-                if let Some(parent) = pattern.strip_suffix("/**") {
-                    *self.deep.entry(parent.len()).or_default() += 1;
+                if let Some((lengths, length)) = self.lengths(pattern) {
+                    lengths.add(length);
                 }
             }
         }
@@ -39,14 +43,17 @@ impl Subscriptions {
             return;
         }
         self.subscribers.remove(pattern);
-        if let Some(parent) = pattern.strip_suffix("/**")
-            && let Some(n_patterns) = self.deep.get_mut(&parent.len())
-        {
-            *n_patterns -= 1;
-            if *n_patterns == 0 {
-                self.deep.remove(&parent.len());
-            }
+        if let Some((lengths, length)) = self.lengths(pattern) {
+            lengths.remove(length);
         }
+    }
+
+    /// Where the length of what stands before its wildcard belongs, if it has one.
+    fn lengths(&mut self, pattern: &str) -> Option<(&mut Lengths, usize)> {
+        let single = pattern.strip_suffix("/*");
+        let deep = pattern.strip_suffix("/**");
+        let single = single.map(|it| (&mut self.single, it.len()));
+        single.or(deep.map(|it| (&mut self.deep, it.len())))
     }
 
     /// The sessions that a message on this channel is for, each one once however many of its
@@ -65,10 +72,10 @@ impl Subscriptions {
         // A filter of Salesforce's may end with a slash, behind which a wildcard finds nothing.
         let path = channel.strip_suffix('/').unwrap_or(channel);
         let last = path.rfind('/').unwrap_or(0);
-        if path == channel {
+        if path == channel && self.single.0.contains_key(&last) {
             add(&format!("{}/*", &channel[..last]));
         }
-        for &length in self.deep.range(..=last).map(|(length, _)| length) {
+        for &length in self.deep.0.range(..=last).map(|(length, _)| length) {
             if channel.as_bytes().get(length) == Some(&b'/') {
                 add(&format!("{}/**", &channel[..length]));
             }
@@ -105,6 +112,21 @@ impl Subscriptions {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
+    }
+}
+
+impl Lengths {
+    fn add(&mut self, length: usize) {
+        *self.0.entry(length).or_default() += 1;
+    }
+
+    fn remove(&mut self, length: usize) {
+        if let Some(n_patterns) = self.0.get_mut(&length) {
+            *n_patterns -= 1;
+            if *n_patterns == 0 {
+                self.0.remove(&length);
+            }
+        }
     }
 }
 
@@ -164,6 +186,7 @@ mod tests {
         for (pattern, key) in keys {
             subscriptions.remove(pattern, key);
         }
-        assert!(subscriptions.is_empty() && subscriptions.deep.is_empty());
+        assert!(subscriptions.is_empty());
+        assert!(subscriptions.single.0.is_empty() && subscriptions.deep.0.is_empty());
     }
 }
