@@ -3,18 +3,18 @@
 //! Most clients have exactly one, which then costs neither a hash nor memory of its own: the next
 //! delivery of one of thousands of clients finds nothing of it in the processor's cache.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::reception::Reception;
 
 /// A channel and a publisher, by their numbers.
 pub(super) type Stream = (usize, u32);
 
-/// A client's receptions.
+/// A client's receptions. Those of a plan at the most: nobody else chooses what they are found by.
 #[derive(Debug, Default)]
 pub(super) struct Receptions {
     first: Option<(Stream, Reception)>,
-    others: HashMap<Stream, Reception>,
+    others: FxHashMap<Stream, Reception>,
 }
 
 impl Receptions {
@@ -53,6 +53,8 @@ impl Receptions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;

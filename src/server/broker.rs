@@ -43,9 +43,11 @@ mod subscriptions;
 mod tests;
 mod turn;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use self::browsers::Browsers;
 pub(super) use self::clock::Now;
@@ -80,7 +82,7 @@ pub(super) struct Broker {
     retained: Retained,
     browsers: Browsers,
     links: Links,
-    holds: HashMap<HoldId, SessionKey>,
+    holds: FxHashMap<HoldId, SessionKey>,
     last_hold: u64,
     /// Sessions that got messages while the present call was handled, some of them several times.
     woken: Vec<SessionKey>,
@@ -109,7 +111,7 @@ impl Broker {
             retained: Retained::default(),
             browsers: Browsers::default(),
             links: Links::default(),
-            holds: HashMap::new(),
+            holds: FxHashMap::default(),
             last_hold: 0,
             woken: Vec::new(),
             released: VecDeque::new(),

@@ -2,12 +2,13 @@
 //! It has no socket; a connection is known by its token here.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use mio::Token;
+use rustc_hash::FxHashMap;
 use rustls::ServerConfig;
 
 use super::broker::rest::{self, Posted};
@@ -32,8 +33,8 @@ pub(super) struct Hub {
     /// What is remembered is written while somebody only looks at the hub.
     pages: RefCell<Pages>,
     /// Where the responses to held connects go.
-    parked: HashMap<HoldId, Token>,
-    links: HashMap<LinkId, Token>,
+    parked: FxHashMap<HoldId, Token>,
+    links: FxHashMap<LinkId, Token>,
     released: VecDeque<Released>,
     n_sessions: Arc<AtomicUsize>,
 }
@@ -63,8 +64,8 @@ impl Hub {
             frames: Frames::default(),
             broker,
             pages: RefCell::new(pages),
-            parked: HashMap::new(),
-            links: HashMap::new(),
+            parked: FxHashMap::default(),
+            links: FxHashMap::default(),
             released: VecDeque::new(),
             n_sessions,
         }

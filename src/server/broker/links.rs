@@ -1,7 +1,9 @@
 //! Connections over which the server may speak at any time, and what waits for each of them.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::keys::{LinkId, SessionKey};
 use crate::protocol::Message;
@@ -11,7 +13,7 @@ use crate::server::fault::Passage;
 /// sessions that made their last connect over it; a response is always older than a queue.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    by_id: HashMap<LinkId, Link>,
+    by_id: FxHashMap<LinkId, Link>,
     last_id: u64,
     /// Links for which something has come to wait.
     ready: BTreeSet<LinkId>,

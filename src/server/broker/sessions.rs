@@ -5,6 +5,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
+
 use super::extension::{Carriers, Extensions};
 use super::keys::{HoldId, LinkId, SessionKey};
 use super::queue::{Queue, Size};
@@ -103,7 +105,7 @@ pub(super) enum AdviceWanted {
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    by_key: HashMap<SessionKey, Session>,
+    by_key: FxHashMap<SessionKey, Session>,
     by_client_id: HashMap<Arc<str>, SessionKey>,
     deadlines: BTreeSet<(Instant, SessionKey)>,
     last_key: u64,
