@@ -13,11 +13,14 @@ use crate::redaction::redact;
 use crate::rfc3339;
 use crate::server::Event;
 
-/// Most things that are remembered.
-const MOST_ENTRIES: usize = 4096;
+/// Most messages and remarks that are remembered.
+const MOST_THINGS: usize = 4096;
 
 /// Most bytes of messages that are remembered.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most messages of a frame that are remembered, and forgotten, together.
+const MOST_TOGETHER: usize = 64;
 
 /// Longest message that is remembered as a whole.
 const LONGEST: usize = 16 * 1024;
@@ -27,29 +30,41 @@ const LONGEST: usize = 16 * 1024;
 const MOST_TOLD: usize = 500;
 const MOST_BYTES_TOLD: usize = 256 * 1024;
 
-/// What an entry takes beside its text.
+/// What a message takes beside its text.
 const OVERHEAD: usize = 128;
 
 #[derive(Default)]
 pub(super) struct Traffic {
     entries: VecDeque<Entry>,
+    n_things: usize,
     n_bytes: usize,
     last: u64,
 }
 
+/// What happened at once: one for all messages of a frame, since at millions of them a second
+/// what is remembered costs as much as what is sent.
 struct Entry {
     time: SystemTime,
+    /// What it takes, about.
     n_bytes: usize,
     what: What,
 }
 
 enum What {
-    Message(Heading, Arc<Message>),
-    /// A message that is too long to be remembered.
-    Long(Heading, Box<str>),
+    Messages(Heading, Box<[Kept]>),
     Remark(String),
 }
 
+enum Kept {
+    Whole(Arc<Message>),
+    /// A message that is too long to be remembered.
+    Long {
+        channel: Box<str>,
+        n_bytes: usize,
+    },
+}
+
+#[derive(Clone, Copy)]
 struct Heading {
     direction: &'static str,
     peer: SocketAddr,
@@ -59,7 +74,7 @@ struct Heading {
 /// An answer.
 #[derive(Serialize)]
 pub(super) struct Told<'a> {
-    /// How many entries after the number that was asked for are forgotten already.
+    /// How many messages and remarks after the number that was asked for are forgotten already.
     missed: u64,
     /// The number to ask with next.
     last: u64,
@@ -101,32 +116,32 @@ impl Traffic {
                 connection_type,
                 messages,
             } => {
-                for message in messages {
-                    let heading = Heading {
-                        direction: "in",
-                        peer,
-                        connection_type,
-                    };
-                    self.push_message(time, heading, message, || Arc::new(message.clone()));
-                }
+                let heading = Heading {
+                    direction: "in",
+                    peer,
+                    connection_type,
+                };
+                let kept = messages
+                    .iter()
+                    .map(|it| Kept::of(it, || Arc::new(it.clone())));
+                self.push_messages(time, heading, kept);
             }
             Event::Sent {
                 peer,
                 connection_type,
                 messages,
             } => {
-                for message in messages {
-                    let heading = Heading {
-                        direction: "out",
-                        peer,
-                        connection_type,
-                    };
-                    self.push_message(time, heading, message, || Arc::clone(message));
-                }
+                let heading = Heading {
+                    direction: "out",
+                    peer,
+                    connection_type,
+                };
+                let kept = messages.iter().map(|it| Kept::of(it, || Arc::clone(it)));
+                self.push_messages(time, heading, kept);
             }
             _ => {
                 if let Some(remark) = event.remark() {
-                    self.push(time, remark.len(), What::Remark(remark));
+                    self.remark(time, remark);
                 }
             }
         }
@@ -134,7 +149,7 @@ impl Traffic {
 
     /// Remembers what happened, in words.
     pub(super) fn remark(&mut self, time: SystemTime, text: String) {
-        self.push(time, text.len(), What::Remark(text));
+        self.push(time, What::Remark(text));
     }
 
     /// The number of what was recorded last.
@@ -144,19 +159,24 @@ impl Traffic {
 
     /// What was recorded after this number, the oldest first: as much as one answer holds.
     pub(super) fn after(&self, number: u64) -> Told<'_> {
-        let n_forgotten = self.last - self.entries.len() as u64;
+        let n_forgotten = self.last - self.n_things as u64;
         // Whoever has a later number knows another server, which had this address before.
         let number = if number > self.last { 0 } else { number };
         let first = number.max(n_forgotten);
         let skipped = usize::try_from(first - n_forgotten).unwrap_or(usize::MAX);
         let mut n_bytes = 0;
         let mut traffic = Vec::new();
-        for (entry, number) in self.entries.iter().skip(skipped).zip(first + 1..) {
+        let things = self
+            .entries
+            .iter()
+            .flat_map(|entry| (0..entry.what.n_things()).map(move |nth| (entry, nth)));
+        for ((entry, nth), number) in things.skip(skipped).zip(first + 1..) {
             if traffic.len() >= MOST_TOLD || n_bytes > MOST_BYTES_TOLD {
                 break;
             }
-            n_bytes += entry.what.told_bytes();
-            traffic.push(entry.line(number));
+            let line = entry.line(nth, number);
+            n_bytes += line.what.n_bytes();
+            traffic.push(line);
         }
         Told {
             missed: first - number,
@@ -165,57 +185,60 @@ impl Traffic {
         }
     }
 
-    /// Remembers a message, which `shared` makes one that can be kept.
-    fn push_message(
+    fn push_messages(
         &mut self,
         time: SystemTime,
         heading: Heading,
-        message: &Message,
-        shared: impl FnOnce() -> Arc<Message>,
+        mut messages: impl Iterator<Item = Kept>,
     ) {
-        let n_bytes = message.raw().len();
-        let what = match n_bytes {
-            0..=LONGEST => What::Message(heading, shared()),
-            _ => What::Long(heading, name(message)),
-        };
-        self.push(time, n_bytes, what);
+        loop {
+            let kept: Box<[Kept]> = messages.by_ref().take(MOST_TOGETHER).collect();
+            if kept.is_empty() {
+                return;
+            }
+            self.push(time, What::Messages(heading, kept));
+        }
     }
 
-    fn push(&mut self, time: SystemTime, n_bytes: usize, what: What) {
-        let entry = Entry {
+    fn push(&mut self, time: SystemTime, what: What) {
+        let n_things = what.n_things();
+        let n_bytes = n_things * OVERHEAD + what.n_bytes();
+        self.n_things += n_things;
+        self.n_bytes += n_bytes;
+        self.last += n_things as u64;
+        self.entries.push_back(Entry {
             time,
             n_bytes,
             what,
-        };
-        self.n_bytes += entry.cost();
-        self.last += 1;
-        self.entries.push_back(entry);
-        while self.entries.len() > MOST_ENTRIES || self.n_bytes > MOST_BYTES {
+        });
+        while self.n_things > MOST_THINGS || self.n_bytes > MOST_BYTES {
             let Some(oldest) = self.entries.pop_front() else {
                 break;
             };
-            self.n_bytes -= oldest.cost();
+            self.n_things -= oldest.what.n_things();
+            self.n_bytes -= oldest.n_bytes;
         }
     }
 }
 
 impl Entry {
-    fn cost(&self) -> usize {
-        OVERHEAD + self.what.told_bytes()
-    }
-
-    fn line(&self, number: u64) -> Line<'_> {
-        let message = |heading: &Heading, channel, text| LineKind::Message {
-            dir: heading.direction,
-            peer: heading.peer.to_string(),
-            transport: heading.connection_type.as_str(),
-            channel,
-            bytes: self.n_bytes,
-            text,
-        };
+    /// What is told of the nth thing in it.
+    fn line(&self, nth: usize, number: u64) -> Line<'_> {
         let what = match &self.what {
-            What::Message(heading, it) => message(heading, it.channel(), Some(redact(it.raw()))),
-            What::Long(heading, channel) => message(heading, channel, None),
+            What::Messages(heading, kept) => {
+                let (channel, bytes, text) = match &kept[nth] {
+                    Kept::Whole(it) => (it.channel(), it.raw().len(), Some(redact(it.raw()))),
+                    Kept::Long { channel, n_bytes } => (&**channel, *n_bytes, None),
+                };
+                LineKind::Message {
+                    dir: heading.direction,
+                    peer: heading.peer.to_string(),
+                    transport: heading.connection_type.as_str(),
+                    channel,
+                    bytes,
+                    text,
+                }
+            }
             What::Remark(text) => LineKind::Remark { text },
         };
         Line {
@@ -227,12 +250,51 @@ impl Entry {
 }
 
 impl What {
-    /// How much text there is to tell.
-    fn told_bytes(&self) -> usize {
+    fn n_things(&self) -> usize {
         match self {
-            Self::Message(_, message) => message.raw().len(),
-            Self::Long(_, channel) => channel.len(),
+            Self::Messages(_, kept) => kept.len(),
+            Self::Remark(_) => 1,
+        }
+    }
+
+    /// How much text there is.
+    fn n_bytes(&self) -> usize {
+        match self {
+            Self::Messages(_, kept) => kept.iter().map(Kept::n_bytes).sum(),
             Self::Remark(text) => text.len(),
+        }
+    }
+}
+
+impl Kept {
+    /// What is remembered of a message, which `shared` makes one that can be kept.
+    fn of(message: &Message, shared: impl FnOnce() -> Arc<Message>) -> Self {
+        match message.raw().len() {
+            0..=LONGEST => Self::Whole(shared()),
+            n_bytes => Self::Long {
+                channel: name(message),
+                n_bytes,
+            },
+        }
+    }
+
+    /// How much text there is.
+    fn n_bytes(&self) -> usize {
+        match self {
+            Self::Whole(message) => message.raw().len(),
+            Self::Long { channel, .. } => channel.len(),
+        }
+    }
+}
+
+impl LineKind<'_> {
+    /// How much text there is to tell.
+    fn n_bytes(&self) -> usize {
+        match self {
+            Self::Message { channel, text, .. } => {
+                text.as_ref().map_or(channel.len(), |it| it.len())
+            }
+            Self::Remark { text } => text.len(),
         }
     }
 }
@@ -267,10 +329,10 @@ mod tests {
     #[test]
     fn the_oldest_are_forgotten_by_their_number_and_whoever_missed_them_is_told() {
         let mut traffic = Traffic::default();
-        for _ in 0..MOST_ENTRIES + 10 {
+        for _ in 0..MOST_THINGS + 10 {
             sent(&mut traffic, &[message(1)]);
         }
-        assert_eq!(traffic.entries.len(), MOST_ENTRIES);
+        assert_eq!(traffic.n_things, MOST_THINGS);
         let told = traffic.after(3);
         assert_eq!((told.missed, told.last), (7, 10 + MOST_TOLD as u64));
         assert_eq!(told.traffic[0].number, 11);
@@ -282,7 +344,38 @@ mod tests {
             n_told += told.traffic.len();
             last = told.last;
         }
-        assert_eq!(n_told, MOST_ENTRIES);
+        assert_eq!(n_told, MOST_THINGS);
+    }
+
+    #[test]
+    fn messages_of_a_frame_have_a_number_each() {
+        let mut traffic = Traffic::default();
+        let messages: Vec<_> = (0..100).map(message).collect();
+        sent(&mut traffic, &messages);
+        traffic.remark(SystemTime::UNIX_EPOCH, "Done.".to_owned());
+        sent(&mut traffic, &messages[..1]);
+        let told = traffic.after(70);
+        assert_eq!((told.missed, told.last), (0, 102));
+        let told: Vec<_> = told
+            .traffic
+            .iter()
+            .map(|it| match it.what {
+                LineKind::Message { bytes, .. } => (it.number, Some(bytes)),
+                LineKind::Remark { .. } => (it.number, None),
+            })
+            .collect();
+        let length = |nth: usize| Some(messages[nth].raw().len());
+        let mut expected: Vec<_> = (70..100).map(|nth| (nth as u64 + 1, length(nth))).collect();
+        expected.extend([(101, None), (102, length(0))]);
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_a_large_frame_the_end_is_remembered() {
+        let mut traffic = Traffic::default();
+        sent(&mut traffic, &vec![message(1); MOST_THINGS + 1]);
+        assert_eq!(traffic.n_things, MOST_THINGS + 1 - MOST_TOGETHER);
+        assert_eq!(traffic.after(0).missed, MOST_TOGETHER as u64);
     }
 
     #[test]
@@ -292,8 +385,8 @@ mod tests {
             sent(&mut traffic, &[message(10_000)]);
         }
         assert!(traffic.n_bytes <= MOST_BYTES);
-        let cost: usize = traffic.entries.iter().map(Entry::cost).sum();
-        assert_eq!(traffic.n_bytes, cost);
+        let n_bytes: usize = traffic.entries.iter().map(|it| it.n_bytes).sum();
+        assert_eq!(traffic.n_bytes, n_bytes);
         assert!(traffic.entries.len() > 100);
         let told = traffic.after(0).traffic.len();
         assert!((26..=28).contains(&told), "{told}");
