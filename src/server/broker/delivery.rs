@@ -75,6 +75,7 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
+        let was_empty = session.queue.is_empty();
         if !self.faults.is_empty() {
             match self.faults.meet(now, Place::Delivery).delivered() {
                 Delivered::Once => session.queue.push(delivery),
@@ -92,7 +93,8 @@ impl Broker {
         if size.n_messages > settings.max_queue_messages || size.n_bytes > settings.max_queue_bytes
         {
             self.close(key, CloseReason::QueueOverflow);
-        } else {
+        } else if was_empty {
+            // Whoever has something waiting was woken by it.
             self.woken.push(key);
         }
     }
