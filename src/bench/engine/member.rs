@@ -25,6 +25,8 @@ pub(super) struct Member {
     pub(super) is_leaving: bool,
     /// Whether it waits to come back.
     pub(super) is_resting: bool,
+    /// Whether it was told something since it was drained.
+    pub(super) has_heard: bool,
     /// How often in a row its session ended before it was asked to.
     pub(super) n_ends: u32,
     /// Who is told what it says and hears.
@@ -59,6 +61,7 @@ impl Member {
             standing: Standing::Away,
             is_leaving: false,
             is_resting: false,
+            has_heard: false,
             n_ends: 0,
             witness: settings.witness.clone().filter(|_| is_witnessed),
         };
@@ -114,6 +117,7 @@ impl Member {
         recorder: &mut Recorder,
         context: &mut Context<'_>,
     ) {
+        self.has_heard = false;
         while let Some(transmit) = self.session.poll_transmit(now) {
             if let Some(witness) = &self.witness {
                 witness(Heard::Sent(&transmit.messages));

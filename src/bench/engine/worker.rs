@@ -26,6 +26,9 @@ use crate::transport::nonblocking::{Shared, Target};
 
 /// The longest sleep: what the run's conductor changes is seen by then.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// Events that are taken before anything is sent because of them: a server that sleeps is woken once
+/// for all of it. With many more, what a session needs would have left the processor's cache by then.
+const MOST_HEARD: usize = 32;
 /// How often publishers are asked whether they are done.
 const BETWEEN_COUNTS: Duration = Duration::from_millis(20);
 
@@ -55,6 +58,8 @@ pub(super) struct Worker {
     turns: BinaryHeap<Reverse<(Instant, usize)>>,
     inputs: VecDeque<Input>,
     unfinished: Vec<usize>,
+    /// Places of those that something came for, and that may have to send something now.
+    heard: Vec<usize>,
     counts: Counts,
     recorder: Recorder,
     /// Until the accounting is done.
@@ -111,6 +116,7 @@ impl Worker {
             turns: BinaryHeap::new(),
             inputs: VecDeque::new(),
             unfinished: Vec::new(),
+            heard: Vec::with_capacity(MOST_HEARD),
             counts: Counts::default(),
             recorder: Recorder::new(begun),
             shares: Some(shares),
@@ -219,22 +225,30 @@ impl Worker {
                 member.link.note(token % SLOTS, event);
             }
         }
-        for event in events.iter() {
-            let Token(token) = event.token();
-            let (at, slot) = (token / SLOTS, token % SLOTS);
-            if at < self.members.len() {
-                let now = Instant::now();
-                let (member, mut context) = self.parts(at);
-                member.link.handle_ready(now, slot, &mut context);
-                self.go_on(now, at);
+        let mut events = events.iter().peekable();
+        while events.peek().is_some() {
+            for event in events.by_ref().take(MOST_HEARD) {
+                let Token(token) = event.token();
+                let (at, slot) = (token / SLOTS, token % SLOTS);
+                if at < self.members.len() {
+                    let now = Instant::now();
+                    self.drain_heard(now, at);
+                    let (member, mut context) = self.parts(at);
+                    member.link.handle_ready(now, slot, &mut context);
+                    self.hear(now, at);
+                }
             }
+            self.go_on();
         }
-        let now = Instant::now();
         for at in std::mem::take(&mut self.unfinished) {
+            let now = Instant::now();
+            self.drain_heard(now, at);
             let (member, mut context) = self.parts(at);
             member.link.go_on(&mut context);
-            self.go_on(now, at);
+            self.hear(now, at);
         }
+        self.go_on();
+        let now = Instant::now();
         self.fire_timers(now);
         now
     }
@@ -274,43 +288,64 @@ impl Worker {
         }
     }
 
-    /// Drains a session after it was told something, and goes on with it.
-    fn drive(&mut self, now: Instant, at: usize) {
-        self.drain(now, at);
-        self.take_inputs(now, at);
-        self.look_after(now, at);
-    }
-
     /// Lets a session take what came from its connections.
-    fn go_on(&mut self, now: Instant, at: usize) {
+    fn hear(&mut self, now: Instant, at: usize) {
         match self.take_inputs(now, at) {
             // Nothing is to be sent because of these, and no deadline comes nearer.
             Taken::Deliveries => {}
-            Taken::Others => self.look_after(now, at),
+            Taken::Others => self.heard.push(at),
         }
     }
 
-    /// Lets a session take what came, send what is due, and tell what happened.
+    /// Lets those go on who have heard something.
+    fn go_on(&mut self) {
+        let mut heard = std::mem::take(&mut self.heard);
+        for at in heard.drain(..) {
+            self.drive(Instant::now(), at);
+        }
+        self.heard = heard;
+    }
+
+    /// Lets a session that was told something send what is due.
+    fn drive(&mut self, now: Instant, at: usize) {
+        loop {
+            self.drain(now, at);
+            if !self.inputs.is_empty() {
+                self.take_inputs(now, at);
+            } else if !self.publish(now, at) {
+                break;
+            }
+        }
+        self.look_after(now, at);
+    }
+
+    fn publish(&mut self, now: Instant, at: usize) -> bool {
+        self.is_publishing && self.members[at].publish(now, &self.board, &mut self.recorder)
+    }
+
+    /// Tells a session what came, and takes what it makes of it.
     fn take_inputs(&mut self, now: Instant, at: usize) -> Taken {
         let mut taken = match self.inputs.is_empty() {
             true => Taken::Others,
             false => Taken::Deliveries,
         };
-        loop {
+        while let Some(input) = self.inputs.pop_front() {
+            self.drain_heard(now, at);
+            note(&mut self.recorder, &input);
             let member = &mut self.members[at];
-            if let Some(input) = self.inputs.pop_front() {
-                note(&mut self.recorder, &input);
-                let is_quiet = is_deliveries(&input);
-                member.take(now, input);
-                if is_quiet && matches!(member.participant.role, Role::Client(_)) {
-                    member.hear(now, &self.board, &mut self.recorder);
-                    continue;
-                }
-            } else if !(self.is_publishing && member.publish(now, &self.board, &mut self.recorder))
-            {
-                return taken;
+            if !(matches!(member.participant.role, Role::Client(_)) && is_deliveries(&input)) {
+                member.has_heard = true;
+                taken = Taken::Others;
             }
-            taken = Taken::Others;
+            member.take(now, input);
+            member.hear(now, &self.board, &mut self.recorder);
+        }
+        taken
+    }
+
+    /// What a session makes of one input comes before the next.
+    fn drain_heard(&mut self, now: Instant, at: usize) {
+        if self.members[at].has_heard {
             self.drain(now, at);
         }
     }
