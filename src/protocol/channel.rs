@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A channel name that can be published to: starts with `/`, no empty segment, no wildcard.
 ///
@@ -15,8 +16,9 @@ use std::str::FromStr;
 /// assert!("demo".parse::<Channel>().is_err());
 /// assert!("/demo/*".parse::<Channel>().is_err());
 /// ```
+// Shared, since each message that is published keeps its channel until its reply is there.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Channel(Box<str>);
+pub struct Channel(Arc<str>);
 
 /// What can be subscribed to: a channel name, or one whose last segment is `*` or `**`.
 ///
@@ -29,7 +31,7 @@ pub struct Channel(Box<str>);
 /// # Ok::<(), bayeux::protocol::ChannelError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ChannelPattern(Box<str>);
+pub struct ChannelPattern(Arc<str>);
 
 /// Why a text is neither channel nor pattern.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
