@@ -206,7 +206,12 @@ impl Publisher {
     /// Takes what it waited for; replies come in order, or nearly.
     fn settle(&mut self, publish: PublishId) -> Option<Outstanding> {
         let at = self.outstanding.iter().position(|it| it.0 == publish)?;
-        self.outstanding.remove(at).map(|it| it.1)
+        let settled = self.outstanding.remove(at);
+        if self.outstanding.is_empty() {
+            // The next one takes the place that has just been looked at, and no other.
+            self.outstanding.clear();
+        }
+        settled.map(|it| it.1)
     }
 
     fn missed(&self, outstanding: Outstanding, board: &Board, recorder: &mut Recorder) {
