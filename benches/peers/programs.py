@@ -17,6 +17,10 @@ BATCH = 10
 PATIENCE = 120
 
 
+class Hung(SystemExit):
+    """A program has not ended, and was killed."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """One load, of which one program after the other is the source."""
@@ -133,6 +137,8 @@ def _result(command, workload):
     limit = workload.jvm_warmup + workload.duration + workload.drain + PATIENCE
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=limit, check=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failure:
-        raise SystemExit(f"benches/peers/run: {failure}")
+    except subprocess.CalledProcessError as failure:
+        raise SystemExit(f"benches/peers: {failure}")
+    except subprocess.TimeoutExpired as failure:
+        raise Hung(f"benches/peers: {failure}")
     return json.loads(done.stdout)
